@@ -1,0 +1,3 @@
+//! The `untorn` command.
+
+fn main() {}
