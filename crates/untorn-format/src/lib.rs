@@ -8,6 +8,7 @@
 pub mod fault;
 pub mod geometry;
 pub mod kind;
+pub mod log;
 pub mod units;
 
 pub use fault::{Corrupt, Fault, Place};

@@ -1,1 +1,4 @@
 //! untorn-store
+
+pub mod journal;
+pub mod replay;
