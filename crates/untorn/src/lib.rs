@@ -1,1 +1,3 @@
 //! untorn
+
+pub mod btree;
