@@ -1,1 +1,4 @@
-//! untorn-torture
+//! The judges that need a machine to suffer: simulated disks, power cuts, models, and Linux itself.
+
+pub mod kernel;
+pub mod tree;

@@ -1,0 +1,63 @@
+//! The verdicts of xfsprogs: xfs_repair without modifying, xfs_db, xfs_logprint.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::command;
+
+/// What xfs_repair found.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Nothing is wrong with the volume, and its log needs no replay.
+    pub clean: bool,
+    /// All that xfs_repair printed.
+    pub output: String,
+}
+
+impl Verdict {
+    /// Panics with xfs_repair's output when the volume is not clean.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        assert!(self.clean, "xfs_repair -n complains:\n{self}");
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.output)
+    }
+}
+
+/// Runs `xfs_repair -n` on an image that nobody has open. It writes nothing.
+///
+/// A log that needs replay is not clean: let Linux or untorn recover (a copy) first.
+pub fn xfs_repair_n(image: &Path) -> Result<Verdict> {
+    // A volume of one allocation group has no second superblock to compare the first with.
+    let mut arguments = ["-n", "-f", "-o", "force_geometry"].map(OsStr::new).to_vec();
+    arguments.push(image.as_os_str());
+    let output = command::output("xfs_repair", &arguments)?;
+    let told = command::both(&output);
+    let clean = output.status.success() && !told.contains(DIRTY_LOG);
+    Ok(Verdict { clean, output: told })
+}
+
+/// How xfs_repair -n, which may exit 0 all the same, says that the log was not replayed.
+const DIRTY_LOG: &str = "valuable metadata";
+
+/// Runs xfs_db commands on an image, read-only; returns what they print.
+pub fn xfs_db(image: &Path, commands: &[&str]) -> Result<String> {
+    let mut arguments: Vec<&OsStr> = vec!["-r".as_ref(), "-f".as_ref()];
+    for command in commands {
+        arguments.extend(["-c".as_ref(), OsStr::new(command)]);
+    }
+    arguments.push(image.as_os_str());
+    command::run("xfs_db", &arguments)
+}
+
+/// What xfs_logprint says about the journal, transactions and items.
+pub fn xfs_logprint(image: &Path) -> Result<String> {
+    command::run("xfs_logprint", &["-f".as_ref(), image.as_os_str()])
+}

@@ -1,0 +1,30 @@
+//! Linux as the judge: volumes made by mkfs.xfs, filled, crashed and read by the kernel, and the
+//! verdicts of xfs_repair and xfs_db.
+//!
+//! Needs root, loop devices, XFS in the kernel and xfsprogs. A test begins with
+//! `if !kernel::demand() { return; }`: [`demand`] says in one line why the tier cannot run, and
+//! panics instead where `UNTORN_DEMAND_KERNEL=1`.
+//!
+//! Nothing that this module makes outlives it: a loop device clears itself when its last user is
+//! gone, a mount is undone on drop, and mounts of a process that was killed are undone by the next
+//! process that calls [`demand`].
+//!
+//! Never here: knowledge of untorn.
+
+mod command;
+mod judge;
+mod mount;
+mod scratch;
+mod tier;
+mod volume;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use judge::{Verdict, xfs_db, xfs_logprint, xfs_repair_n};
+pub use mount::{Access, Caching, Flush, LoopDevice, MountOptions, Mounted};
+pub use scratch::{Scratch, copy_image, scratch_root};
+pub use tier::{Tier, demand, tier};
+pub use volume::{Extra, MkfsOptions, make_volume, remove_extras};
+pub use walk::tree;
