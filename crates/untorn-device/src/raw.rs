@@ -1,0 +1,155 @@
+//! The only unsafe code of this crate: memory at a chosen alignment, and the one block ioctl that
+//! has no safe binding.
+//!
+//! Invariants: an [`AlignedBuffer`] owns `length` initialised bytes at an address that is a
+//! multiple of its alignment, allocated with exactly the layout that frees them. An empty buffer
+//! owns no memory.
+//!
+//! Never here: I/O on the buffer, pooling, growth.
+
+#![allow(unsafe_code)]
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    fmt,
+    ops::{Deref, DerefMut},
+    os::fd::AsFd,
+    ptr::NonNull,
+    slice,
+};
+
+use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
+
+/// Owned bytes at an aligned address, for requests that a device makes without a copy.
+pub struct AlignedBuffer {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: the buffer is the only owner of its memory and gives out references under the usual
+// borrow rules only, so it moves and is shared between threads like a `Box<[u8]>`.
+unsafe impl Send for AlignedBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for AlignedBuffer {}
+
+impl AlignedBuffer {
+    /// `length` bytes of zeros at a multiple of `alignment` bytes, which must be a power of two.
+    pub fn zeroed(length: usize, alignment: usize) -> Self {
+        let layout = Layout::from_size_align(length, alignment);
+        let Ok(layout) = layout else {
+            panic!("no memory layout of {length} bytes aligned to {alignment}")
+        };
+        if length == 0 {
+            // The alignment is not zero, so the dangling address is not null.
+            let start = NonNull::without_provenance(alignment_of(layout));
+            return Self { start, layout };
+        }
+        // SAFETY: the layout's size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        match NonNull::new(start) {
+            Some(start) => Self { start, layout },
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    /// A copy of `bytes` at a multiple of `alignment` bytes, which must be a power of two.
+    pub fn copy_of(bytes: &[u8], alignment: usize) -> Self {
+        let mut buffer = Self::zeroed(bytes.len(), alignment);
+        buffer.copy_from_slice(bytes);
+        buffer
+    }
+
+    /// The power of two, in bytes, that the address is a multiple of.
+    pub fn alignment(&self) -> usize {
+        self.layout.align()
+    }
+}
+
+fn alignment_of(layout: Layout) -> std::num::NonZeroUsize {
+    match std::num::NonZeroUsize::new(layout.align()) {
+        Some(alignment) => alignment,
+        None => unreachable!("a layout is aligned to at least one byte"),
+    }
+}
+
+impl Drop for AlignedBuffer {
+    fn drop(&mut self) {
+        if self.layout.size() > 0 {
+            // SAFETY: `start` came from `alloc_zeroed` with this layout and is freed once.
+            unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        }
+    }
+}
+
+impl Deref for AlignedBuffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `layout.size()` bytes at `start` are ours and initialised (zeroed at birth); for
+        // an empty slice any aligned address that is not null will do.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
+    }
+}
+
+impl DerefMut for AlignedBuffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `deref`, and `&mut self` is the only way to the memory.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
+    }
+}
+
+impl Clone for AlignedBuffer {
+    fn clone(&self) -> Self {
+        Self::copy_of(self, self.alignment())
+    }
+}
+
+impl fmt::Debug for AlignedBuffer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AlignedBuffer")
+            .field("length", &self.len())
+            .field("alignment", &self.alignment())
+            .finish()
+    }
+}
+
+/// `BLKDISCARD` of linux/fs.h: `_IO(0x12, 119)`, given a pointer to offset and length in bytes.
+const BLKDISCARD: Opcode = opcode::none(0x12, 119);
+
+/// Tells a block node that `length` bytes from byte `offset` are not needed.
+pub(crate) fn discard_on_node(node: impl AsFd, offset: u64, length: u64) -> rustix::io::Result<()> {
+    // SAFETY: the kernel reads two u64 through the pointer and writes nothing; on a descriptor
+    // that is no block node it answers ENOTTY.
+    unsafe {
+        let request = Setter::<{ BLKDISCARD }, [u64; 2]>::new([offset, length]);
+        ioctl(node, request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AlignedBuffer;
+
+    #[test]
+    fn memory_lies_at_the_alignment_and_is_zero() {
+        for alignment in [1, 512, 4096, 1 << 16] {
+            let buffer = AlignedBuffer::zeroed(5000, alignment);
+            assert_eq!(buffer.as_ptr().addr() % alignment, 0);
+            assert!(buffer.iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
+    fn an_empty_buffer_owns_nothing_and_drops() {
+        assert_eq!(AlignedBuffer::zeroed(0, 4096).clone().len(), 0);
+    }
+
+    #[test]
+    fn a_clone_has_the_bytes_and_the_alignment_but_not_the_memory() {
+        let mut first = AlignedBuffer::copy_of(b"abc", 512);
+        let second = first.clone();
+        first[0] = b'z';
+        assert_eq!((&*second, second.alignment()), (&b"abc"[..], 512));
+    }
+}
