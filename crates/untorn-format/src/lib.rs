@@ -5,13 +5,24 @@
 //! bytes. [`kind::verify`] and [`kind::seal`] are the only places that check and write checksums,
 //! owners, positions and LSNs.
 
+pub mod ag;
+pub mod btree;
+pub mod checksum;
 pub mod fault;
+pub mod features;
 pub mod geometry;
+pub mod inode;
 pub mod kind;
 pub mod log;
+pub mod records;
+pub mod superblock;
 pub mod units;
+pub mod wire;
 
 pub use fault::{Corrupt, Fault, Place};
+pub use features::{Access, Features, Unsupported};
 pub use geometry::Geometry;
-pub use kind::BlockKind;
+pub use kind::{BlockKind, Identity};
+pub use records::{Extent, ExtentState, Fork};
+pub use superblock::Superblock;
 pub use units::*;

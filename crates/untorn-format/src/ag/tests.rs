@@ -1,0 +1,1 @@
+//! AG headers: rings, round trips, hostile bytes.

@@ -1,0 +1,1 @@
+//! Btree layout against known figures, and hostile blocks.

@@ -1,0 +1,1 @@
+//! Inodes: round trips and hostile bytes.

@@ -1,0 +1,1 @@
+//! Records: bytes that are known, and round trips.

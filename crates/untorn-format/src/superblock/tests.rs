@@ -1,0 +1,1 @@
+//! Superblocks: round trips, bounds, hostile bytes.
