@@ -5,7 +5,7 @@ use crate::checksum::{self, SealAt};
 use crate::fault::Fault;
 use crate::geometry::Geometry;
 use crate::units::*;
-use crate::{ag, inode, superblock};
+use crate::{ag, attr, da, dir, inode, superblock, symlink};
 
 /// What a metadata buffer holds. The kind travels with a buffer from its reading or creation to the
 /// log (as the `blft` type code of its log item) and home again.
@@ -163,11 +163,9 @@ impl BlockKind {
             Self::Agf => ag::AGF_SEAL,
             Self::Agi => ag::AGI_SEAL,
             Self::Agfl => ag::AGFL_SEAL,
-            Self::Symlink => SealAt { crc: 12, lsn: Some(48) },
-            Self::DirBlock | Self::DirData | Self::DirFree => SealAt { crc: 4, lsn: Some(16) },
-            Self::DirLeaf1 | Self::DirLeafN | Self::DaNode | Self::AttrLeaf => {
-                SealAt { crc: 12, lsn: Some(24) }
-            }
+            Self::Symlink => symlink::SEAL,
+            Self::DirBlock | Self::DirData | Self::DirFree => dir::SEAL,
+            Self::DirLeaf1 | Self::DirLeafN | Self::DaNode | Self::AttrLeaf => da::SEAL,
             Self::Inodes | Self::Dquot | Self::AttrRemote => return None,
             btree => return BtreeKind::of_block(btree).map(btree::seal_at),
         })
@@ -183,6 +181,13 @@ pub fn verify(kind: BlockKind, bytes: &[u8], identity: &Identity<'_>) -> Result<
         BlockKind::Agi => ag::Agi::decode(bytes, identity).map(drop),
         BlockKind::Agfl => ag::verify_agfl(bytes, identity),
         BlockKind::Inodes => inode::verify_cluster(bytes, identity.geometry),
+        BlockKind::DirBlock | BlockKind::DirData | BlockKind::DirFree => {
+            dir::verify_block(kind, bytes, identity)
+        }
+        BlockKind::DirLeaf1 | BlockKind::DirLeafN => dir::verify_block(kind, bytes, identity),
+        BlockKind::DaNode => da::verify_block(bytes, identity),
+        BlockKind::AttrLeaf | BlockKind::AttrRemote => attr::verify_block(kind, bytes, identity),
+        BlockKind::Symlink => symlink::verify_block(bytes, identity),
         _ => match BtreeKind::of_block(kind) {
             Some(btree) => btree::verify(btree, bytes, identity),
             None => Ok(()),

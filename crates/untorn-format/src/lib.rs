@@ -6,16 +6,22 @@
 //! owners, positions and LSNs.
 
 pub mod ag;
+pub mod attr;
 pub mod btree;
+mod bytes;
 pub mod checksum;
+pub mod da;
+pub mod dir;
 pub mod fault;
 pub mod features;
 pub mod geometry;
 pub mod inode;
 pub mod kind;
 pub mod log;
+pub mod parent;
 pub mod records;
 pub mod superblock;
+pub mod symlink;
 pub mod units;
 pub mod wire;
 
