@@ -1,4 +1,5 @@
 //! The judges that need a machine to suffer: simulated disks, power cuts, models, and Linux itself.
 
+pub mod disk;
 pub mod kernel;
 pub mod tree;
