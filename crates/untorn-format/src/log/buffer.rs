@@ -341,9 +341,12 @@ impl<'a> BufferItem<'a> {
                 let short = Fault::Short { what: NAME, have: at, need: run.end };
                 let region: &[u8] = regions.next().ok_or(short)?;
                 let usable = region.len().min(run.end - at) / CHUNK * CHUNK;
-                let part = region.get(..usable).filter(|part| !part.is_empty()).ok_or(
-                    Fault::Field { what: NAME, field: "region length", value: region.len() as u64 },
-                )?;
+                let part =
+                    region.get(..usable).filter(|part| !part.is_empty()).ok_or(Fault::Field {
+                        what: NAME,
+                        field: "region length",
+                        value: region.len() as u64,
+                    })?;
                 changes.push((at, part));
                 at += usable;
             }

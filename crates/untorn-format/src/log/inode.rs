@@ -96,17 +96,8 @@ impl<'a> InodeItem<'a> {
         let attr = fork(LoggedFork::Attr, fields, attr_size, &mut regions)?;
         let device = (fields & DEVICE != 0).then_some(device);
         let new_owner = owners(fields);
-        let item = Self {
-            ino,
-            cluster,
-            cluster_blocks,
-            offset,
-            core,
-            device,
-            data,
-            attr,
-            new_owner,
-        };
+        let item =
+            Self { ino, cluster, cluster_blocks, offset, core, device, data, attr, new_owner };
         Ok(item)
     }
     /// The item's regions: the format structure, the core, the forks that changed.

@@ -82,8 +82,8 @@ impl Operation {
     /// its data and what follows.
     pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8], &[u8]), Fault> {
         let short = |need| Fault::Short { what: NAME, have: bytes.len(), need };
-        let (wire, rest) = WireOperation::ref_from_prefix(bytes)
-            .map_err(|_| short(OPERATION_HEADER))?;
+        let (wire, rest) =
+            WireOperation::ref_from_prefix(bytes).map_err(|_| short(OPERATION_HEADER))?;
         if !matches!(wire.client, CLIENT_TRANSACTION | CLIENT_LOG) {
             let value = wire.client.into();
             return Err(Fault::Field { what: NAME, field: "oh_clientid", value });

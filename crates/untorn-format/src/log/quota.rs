@@ -85,7 +85,8 @@ impl QuotaOff {
     /// The item's region.
     pub fn encode(&self) -> Vec<Vec<u8>> {
         let named = |kind| OFF_KINDS.iter().find(|(_, known)| *known == kind);
-        let flags = self.kinds.iter().filter_map(|&kind| named(kind)).fold(0, |all, (bit, _)| all | bit);
+        let flags =
+            self.kinds.iter().filter_map(|&kind| named(kind)).fold(0, |all, (bit, _)| all | bit);
         vec![Writer::item(ItemKind::QuotaOff.code(), 1).u32(flags).zeroes(12).done()]
     }
 }

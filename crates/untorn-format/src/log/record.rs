@@ -147,7 +147,8 @@ impl RecordHeader {
         header.check().map(|()| header)
     }
     fn check(&self) -> Result<(), Fault> {
-        let field = |field, value: u32| Err(Fault::Field { what: NAME, field, value: value.into() });
+        let field =
+            |field, value: u32| Err(Fault::Field { what: NAME, field, value: value.into() });
         if !matches!(self.version, 1 | 2) {
             return field("h_version", self.version);
         }

@@ -102,7 +102,8 @@ fn operations_read_back() {
         let (read, data, rest) = Operation::decode(&bytes).unwrap();
         assert_eq!((read, data.len(), rest.len()), (operation, length as usize, 5));
     }
-    let (unmount, data, _) = Operation::decode(&unmount_operation()).map(|o| (o.0, o.1.len(), 0)).unwrap();
+    let (unmount, data, _) =
+        Operation::decode(&unmount_operation()).map(|o| (o.0, o.1.len(), 0)).unwrap();
     assert_eq!((unmount.kind, data), (Unmount, 8));
 }
 
@@ -138,10 +139,10 @@ fn a_run_of_chunks_may_come_in_several_regions() {
     (3..9).for_each(|chunk| format.mark(chunk));
     let parts = [format.encode(), noise(1, 256), noise(2, 512)];
     let item = BufferItem::decode(&slices(&parts)).unwrap();
-    assert_eq!(item.changes.iter().map(|(at, b)| (*at, b.len())).collect::<Vec<_>>(), [
-        (384, 256),
-        (640, 512)
-    ]);
+    assert_eq!(
+        item.changes.iter().map(|(at, b)| (*at, b.len())).collect::<Vec<_>>(),
+        [(384, 256), (640, 512)]
+    );
 }
 
 #[test]
@@ -216,10 +217,10 @@ fn roots_survive_the_log() {
 }
 
 fn intents() -> Vec<Intent> {
-    let free = vec![FreeExtent { start: FsBlock(70), length: 3 }, FreeExtent {
-        start: FsBlock(1 << 40),
-        length: 1,
-    }];
+    let free = vec![
+        FreeExtent { start: FsBlock(70), length: 3 },
+        FreeExtent { start: FsBlock(1 << 40), length: 1 },
+    ];
     let rmap = RmapUpdate {
         op: RmapOp::ConvertShared,
         owner: 131,
@@ -262,7 +263,8 @@ fn intents() -> Vec<Intent> {
             new_value: noise(5, 12),
         },
     ];
-    let attr = |op| AttrUpdate { ino: Ino(134), generation: 9, filter: 8, name: b"name".to_vec(), op };
+    let attr =
+        |op| AttrUpdate { ino: Ino(134), generation: 9, filter: 8, name: b"name".to_vec(), op };
     let mut works = vec![
         Work::Free(free),
         Work::Rmap(vec![rmap, rmap]),
@@ -290,10 +292,10 @@ fn efis_of_32_bit_kernels_are_read() {
     let mut packed = Vec::new();
     packed.extend([0x36, 0x12, 1, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
     packed.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0]);
-    let extents = vec![FreeExtent { start: FsBlock(1), length: 2 }, FreeExtent {
-        start: FsBlock(3),
-        length: 4,
-    }];
+    let extents = vec![
+        FreeExtent { start: FsBlock(1), length: 2 },
+        FreeExtent { start: FsBlock(3), length: 4 },
+    ];
     let expected = Intent { id: 5, work: Work::Free(extents) };
     assert_eq!(Item::decode(&[&packed]), Ok(Item::Intent(expected)));
 }

@@ -117,7 +117,12 @@ struct Strings<'a> {
 }
 
 impl Strings<'_> {
-    fn next(&mut self, length: usize, longest: usize, what: &'static str) -> Result<Vec<u8>, Fault> {
+    fn next(
+        &mut self,
+        length: usize,
+        longest: usize,
+        what: &'static str,
+    ) -> Result<Vec<u8>, Fault> {
         if length > longest {
             return Err(field(what, length as u64));
         }

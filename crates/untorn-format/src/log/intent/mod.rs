@@ -9,9 +9,7 @@ mod extents;
 
 pub use attr::{AttrOp, AttrUpdate};
 pub use exchange::{Exchange, ExchangeFlag};
-pub use extents::{
-    FreeExtent, MapOp, MapUpdate, RefcountOp, RefcountUpdate, RmapOp, RmapUpdate,
-};
+pub use extents::{FreeExtent, MapOp, MapUpdate, RefcountOp, RefcountUpdate, RmapOp, RmapUpdate};
 
 use super::bytes::{Reader, Writer};
 use super::inode::LoggedFork;
@@ -157,8 +155,7 @@ impl Done {
     }
     /// The item's region. `freed` is what an EFD repeats of its intent.
     pub fn encode(&self, freed: &[FreeExtent]) -> Vec<Vec<u8>> {
-        let format =
-            Writer::item(self.kind.done().code(), 1).u32(freed.len() as u32).u64(self.id);
+        let format = Writer::item(self.kind.done().code(), 1).u32(freed.len() as u32).u64(self.id);
         vec![freed.iter().fold(format, |w, extent| extent.write(w)).done()]
     }
 }
