@@ -255,7 +255,11 @@ impl Limits {
             cluster_align,
             chunk_blocks,
             chunk_inodes,
-            smallest_chunk_blocks: if self.sparse_align == 0 { chunk_blocks } else { self.sparse_align },
+            smallest_chunk_blocks: if self.sparse_align == 0 {
+                chunk_blocks
+            } else {
+                self.sparse_align
+            },
             chunk_align: if striped { self.stripe_unit } else { cluster_align },
             most_inodes: self.most_inodes(chunk_blocks),
         }
