@@ -12,14 +12,13 @@
 //!
 //! Never here: knowledge of XFS, or of who writes and why.
 
-mod dice;
 mod event;
 mod fault;
 mod history;
 mod plan;
 mod sim;
 
-pub use dice::Dice;
+pub use crate::dice::Dice;
 pub use event::Event;
 pub use fault::FaultPlan;
 pub use history::{History, Policy};
