@@ -17,6 +17,8 @@ const FLAG_USER: u16 = 1 << 2;
 const FLAG_PROJECT: u16 = 1 << 3;
 const FLAG_GROUP: u16 = 1 << 4;
 const TYPE_SHIFT: u32 = 11;
+/// The type code that says nothing: cancelled buffers have it.
+const UNTYPED: u16 = 0;
 
 /// What a buffer item asks of recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,163 +44,13 @@ pub enum QuotaKind {
     Project,
 }
 
-/// What a buffer holds, as buffer items say it (`blft`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BufferType {
-    /// Not said. Cancelled buffers say nothing.
-    Unknown,
-    /// Quota records.
-    Quota(QuotaKind),
-    /// A block of any B+tree: its magic says which.
-    Btree,
-    /// AG free space header.
-    Agf,
-    /// AG free list.
-    Agfl,
-    /// AG inode header.
-    Agi,
-    /// Inode cluster.
-    Inodes,
-    /// Symlink target.
-    Symlink,
-    /// Single-block directory.
-    DirBlock,
-    /// Directory data.
-    DirData,
-    /// Directory free index.
-    DirFree,
-    /// Single-leaf directory index.
-    DirLeaf1,
-    /// Directory index leaf below a node.
-    DirLeafN,
-    /// Node of a directory or attribute index.
-    DaNode,
-    /// Attribute leaf.
-    AttrLeaf,
-    /// Remote attribute value.
-    AttrRemote,
-    /// Superblock.
-    Superblock,
-    /// Bitmap of the realtime section.
-    RealtimeBitmap,
-    /// Summary of the realtime section.
-    RealtimeSummary,
-}
-
-const TYPES: [BufferType; 21] = [
-    BufferType::Unknown,
-    BufferType::Quota(QuotaKind::User),
-    BufferType::Quota(QuotaKind::Project),
-    BufferType::Quota(QuotaKind::Group),
-    BufferType::Btree,
-    BufferType::Agf,
-    BufferType::Agfl,
-    BufferType::Agi,
-    BufferType::Inodes,
-    BufferType::Symlink,
-    BufferType::DirBlock,
-    BufferType::DirData,
-    BufferType::DirFree,
-    BufferType::DirLeaf1,
-    BufferType::DirLeafN,
-    BufferType::DaNode,
-    BufferType::AttrLeaf,
-    BufferType::AttrRemote,
-    BufferType::Superblock,
-    BufferType::RealtimeBitmap,
-    BufferType::RealtimeSummary,
-];
-
-/// Magic numbers of B+tree blocks, with which recovery tells one tree's blocks from another's.
-const BTREE_MAGICS: [(u32, BlockKind); 7] = [
-    (u32::from_be_bytes(*b"AB3B"), BlockKind::Bnobt),
-    (u32::from_be_bytes(*b"AB3C"), BlockKind::Cntbt),
-    (u32::from_be_bytes(*b"IAB3"), BlockKind::Inobt),
-    (u32::from_be_bytes(*b"FIB3"), BlockKind::Finobt),
-    (u32::from_be_bytes(*b"RMB3"), BlockKind::Rmapbt),
-    (u32::from_be_bytes(*b"R3FC"), BlockKind::Refcountbt),
-    (u32::from_be_bytes(*b"BMA3"), BlockKind::Bmbt),
-];
-
-impl BufferType {
-    fn from_code(code: u16) -> Result<Self, Fault> {
-        TYPES.get(usize::from(code)).copied().ok_or(Fault::Field {
-            what: NAME,
-            field: "blft",
-            value: code.into(),
-        })
-    }
-    fn code(self) -> u16 {
-        TYPES.iter().position(|&t| t == self).map_or(0, |code| code as u16)
-    }
-    /// The type that the log says for a block of `kind`.
-    pub fn of(kind: BlockKind) -> Self {
-        match kind {
-            BlockKind::Superblock => Self::Superblock,
-            BlockKind::Agf => Self::Agf,
-            BlockKind::Agi => Self::Agi,
-            BlockKind::Agfl => Self::Agfl,
-            BlockKind::Bnobt
-            | BlockKind::Cntbt
-            | BlockKind::Inobt
-            | BlockKind::Finobt
-            | BlockKind::Rmapbt
-            | BlockKind::Refcountbt
-            | BlockKind::Bmbt => Self::Btree,
-            BlockKind::Inodes => Self::Inodes,
-            BlockKind::DirBlock => Self::DirBlock,
-            BlockKind::DirData => Self::DirData,
-            BlockKind::DirLeaf1 => Self::DirLeaf1,
-            BlockKind::DirLeafN => Self::DirLeafN,
-            BlockKind::DirFree => Self::DirFree,
-            BlockKind::DaNode => Self::DaNode,
-            BlockKind::AttrLeaf => Self::AttrLeaf,
-            BlockKind::AttrRemote => Self::AttrRemote,
-            BlockKind::Symlink => Self::Symlink,
-            BlockKind::Dquot => Self::Quota(QuotaKind::User),
-        }
-    }
-    /// The kind of a block of this type whose contents are `bytes`: for B+trees the magic decides.
-    /// `None` where the type says nothing or the realtime section is concerned.
-    pub fn kind(self, bytes: &[u8]) -> Result<Option<BlockKind>, Fault> {
-        Ok(Some(match self {
-            Self::Unknown | Self::RealtimeBitmap | Self::RealtimeSummary => return Ok(None),
-            Self::Btree => btree_kind(bytes)?,
-            Self::Quota(_) => BlockKind::Dquot,
-            Self::Agf => BlockKind::Agf,
-            Self::Agfl => BlockKind::Agfl,
-            Self::Agi => BlockKind::Agi,
-            Self::Inodes => BlockKind::Inodes,
-            Self::Symlink => BlockKind::Symlink,
-            Self::DirBlock => BlockKind::DirBlock,
-            Self::DirData => BlockKind::DirData,
-            Self::DirFree => BlockKind::DirFree,
-            Self::DirLeaf1 => BlockKind::DirLeaf1,
-            Self::DirLeafN => BlockKind::DirLeafN,
-            Self::DaNode => BlockKind::DaNode,
-            Self::AttrLeaf => BlockKind::AttrLeaf,
-            Self::AttrRemote => BlockKind::AttrRemote,
-            Self::Superblock => BlockKind::Superblock,
-        }))
-    }
-}
-
-fn btree_kind(bytes: &[u8]) -> Result<BlockKind, Fault> {
-    let magic = bytes.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
-    BTREE_MAGICS
-        .iter()
-        .find(|(known, _)| *known == magic)
-        .map(|&(_, kind)| kind)
-        .ok_or(Fault::Magic { what: "B+tree block", found: magic.into() })
-}
-
 /// The format structure of a buffer item (`xfs_buf_log_format`): all but the chunks' contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferFormat {
     /// What recovery does with it.
     pub usage: BufferUse,
-    /// What the buffer holds.
-    pub kind: BufferType,
+    /// Type code of what the buffer holds: see [`BlockKind::from_blft`].
+    pub code: u16,
     /// Where the buffer lies.
     pub addr: DiskAddr,
     /// Its length in 512-byte units.
@@ -211,22 +63,22 @@ impl BufferFormat {
     /// The format of an item for the block of `kind` and `length` bytes at `addr`, with no chunk
     /// marked yet.
     pub fn of_block(kind: BlockKind, addr: DiskAddr, length: usize) -> Self {
-        Self::with(BufferUse::Regular, BufferType::of(kind), addr, length)
+        Self::with(BufferUse::Regular, kind.blft(), addr, length)
     }
     /// The item that says that the block of `length` bytes at `addr` was freed.
     pub fn cancel(addr: DiskAddr, length: usize) -> Self {
-        Self::with(BufferUse::Cancel, BufferType::Unknown, addr, length)
+        Self::with(BufferUse::Cancel, UNTYPED, addr, length)
     }
     /// The format of an item that changes only `di_next_unlinked` fields of an inode cluster.
     pub fn unlinked_pointers(addr: DiskAddr, length: usize) -> Self {
-        Self::with(BufferUse::UnlinkedPointers, BufferType::Inodes, addr, length)
+        Self::with(BufferUse::UnlinkedPointers, BlockKind::Inodes.blft(), addr, length)
     }
-    fn with(usage: BufferUse, kind: BufferType, addr: DiskAddr, length: usize) -> Self {
+    fn with(usage: BufferUse, code: u16, addr: DiskAddr, length: usize) -> Self {
         let blocks = length / BASIC_BLOCK as usize;
         assert!(length.is_multiple_of(BASIC_BLOCK as usize) && blocks > 0, "{length} bytes");
         let blocks = u16::try_from(blocks).unwrap_or_else(|_| panic!("{length} bytes"));
         let words = length.div_ceil(CHUNK).div_ceil(32);
-        Self { usage, kind, addr, blocks, dirty: vec![0; words] }
+        Self { usage, code, addr, blocks, dirty: vec![0; words] }
     }
     /// Length of the buffer in bytes.
     pub fn length(&self) -> usize {
@@ -272,7 +124,7 @@ impl BufferFormat {
             BufferUse::Quota(QuotaKind::Project) => FLAG_PROJECT,
             BufferUse::Quota(QuotaKind::Group) => FLAG_GROUP,
         };
-        usage | self.kind.code() << TYPE_SHIFT
+        usage | self.code << TYPE_SHIFT
     }
     /// Reads a format structure. Every marked chunk lies inside the buffer.
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
@@ -290,8 +142,8 @@ impl BufferFormat {
             return Err(field("blf_map_size", words.into()));
         }
         let dirty = (0..words).map(|_| reader.u32()).collect::<Result<_, _>>()?;
-        let kind = BufferType::from_code(flags >> TYPE_SHIFT)?;
-        let format = Self { usage: usage_of(flags), kind, addr, blocks, dirty };
+        let code = flags >> TYPE_SHIFT;
+        let format = Self { usage: usage_of(flags), code, addr, blocks, dirty };
         match format.runs().last() {
             Some(last) if last.end > format.length() => Err(field("blf_data_map", last.end as u64)),
             _ => Ok(format),

@@ -3,20 +3,12 @@
 use super::bytes::{Reader, Writer, region_length};
 use super::item::ItemKind;
 use crate::fault::Fault;
+use crate::records::Fork;
 use crate::units::{DiskAddr, Ino};
 
 const NAME: &str = "inode item";
 const FORMAT: usize = 56;
 const FORMAT_PACKED: usize = 52;
-
-/// Which fork of an inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LoggedFork {
-    /// File data, directory entries, symlink target.
-    Data,
-    /// Extended attributes.
-    Attr,
-}
 
 /// What an inode item carries of a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +29,10 @@ const DATA_OWNER: u32 = 0x200;
 const ATTR_OWNER: u32 = 0x400;
 
 /// The bits of `ilf_fields` that say what a fork's region is: inline, extents, root.
-fn fork_bits(fork: LoggedFork) -> [u32; 3] {
+fn fork_bits(fork: Fork) -> [u32; 3] {
     match fork {
-        LoggedFork::Data => [0x002, 0x004, 0x008],
-        LoggedFork::Attr => [0x040, 0x080, 0x100],
+        Fork::Data => [0x002, 0x004, 0x008],
+        Fork::Attr => [0x040, 0x080, 0x100],
     }
 }
 
@@ -65,7 +57,7 @@ pub struct InodeItem<'a> {
     pub attr: ForkContents<'a>,
     /// Forks whose blocks were another inode's and must be given this one's number. Kernels before
     /// 6.10 logged this when they swapped extents.
-    pub new_owner: Vec<LoggedFork>,
+    pub new_owner: Vec<Fork>,
 }
 
 impl<'a> InodeItem<'a> {
@@ -92,8 +84,8 @@ impl<'a> InodeItem<'a> {
         if fields & CORE == 0 {
             return Err(Fault::Field { what: NAME, field: "ilf_fields", value: fields.into() });
         }
-        let data = fork(LoggedFork::Data, fields, data_size, &mut regions)?;
-        let attr = fork(LoggedFork::Attr, fields, attr_size, &mut regions)?;
+        let data = fork(Fork::Data, fields, data_size, &mut regions)?;
+        let attr = fork(Fork::Attr, fields, attr_size, &mut regions)?;
         let device = (fields & DEVICE != 0).then_some(device);
         let new_owner = owners(fields);
         let item =
@@ -102,7 +94,7 @@ impl<'a> InodeItem<'a> {
     }
     /// The item's regions: the format structure, the core, the forks that changed.
     pub fn encode(&self) -> Vec<Vec<u8>> {
-        let forks = [(LoggedFork::Data, self.data), (LoggedFork::Attr, self.attr)];
+        let forks = [(Fork::Data, self.data), (Fork::Attr, self.attr)];
         let present: Vec<_> = forks.iter().filter_map(|(_, contents)| contents.bytes()).collect();
         let mut fields = CORE | self.device.map_or(0, |_| DEVICE);
         for (which, contents) in forks {
@@ -110,8 +102,8 @@ impl<'a> InodeItem<'a> {
         }
         for owner in &self.new_owner {
             fields |= match owner {
-                LoggedFork::Data => DATA_OWNER,
-                LoggedFork::Attr => ATTR_OWNER,
+                Fork::Data => DATA_OWNER,
+                Fork::Attr => ATTR_OWNER,
             };
         }
         let format = Writer::item(ItemKind::Inode.code(), 2 + present.len())
@@ -133,8 +125,8 @@ impl<'a> InodeItem<'a> {
     }
 }
 
-fn owners(fields: u32) -> Vec<LoggedFork> {
-    [(DATA_OWNER, LoggedFork::Data), (ATTR_OWNER, LoggedFork::Attr)]
+fn owners(fields: u32) -> Vec<Fork> {
+    [(DATA_OWNER, Fork::Data), (ATTR_OWNER, Fork::Attr)]
         .into_iter()
         .filter(|(bit, _)| fields & bit != 0)
         .map(|(_, fork)| fork)
@@ -154,7 +146,7 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
 
 /// The next region as the contents of `which`, if `fields` says that it is there.
 fn fork<'a>(
-    which: LoggedFork,
+    which: Fork,
     fields: u32,
     size: u16,
     regions: &mut impl Iterator<Item = &'a [u8]>,
@@ -187,7 +179,7 @@ impl<'a> ForkContents<'a> {
             }
         }
     }
-    fn field(self, which: LoggedFork) -> u32 {
+    fn field(self, which: Fork) -> u32 {
         let [local, extents, root] = fork_bits(which);
         match self {
             _ if self.bytes().is_none() => 0,

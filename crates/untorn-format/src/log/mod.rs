@@ -24,11 +24,11 @@ mod record;
 mod tests;
 
 pub use broot::{broot_to_disk, broot_to_log};
-pub use buffer::{BufferFormat, BufferItem, BufferType, BufferUse, CHUNK, QuotaKind};
+pub use buffer::{BufferFormat, BufferItem, BufferUse, CHUNK, QuotaKind};
 pub use bytes::region_length;
 pub use dinode::{CORE, core_to_disk, core_to_log};
 pub use icreate::InodeCreate;
-pub use inode::{ForkContents, InodeItem, LoggedFork};
+pub use inode::{ForkContents, InodeItem};
 pub use intent::{
     AttrOp, AttrUpdate, Done, Exchange, ExchangeFlag, FreeExtent, Intent, IntentKind, MapOp,
     MapUpdate, RefcountOp, RefcountUpdate, RmapOp, RmapUpdate, Work,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::kind::BlockKind;
+use crate::records::Fork;
 use crate::units::*;
 
 const UUID: [u8; 16] = [7; 16];
@@ -193,7 +194,7 @@ fn inode_items_read_back_in_both_layouts() {
         device: Some(0x0103),
         data: ForkContents::Extents(&extents),
         attr: ForkContents::Local(&local),
-        new_owner: vec![LoggedFork::Data],
+        new_owner: vec![Fork::Data],
     };
     let mut regions = item.encode();
     assert_eq!((regions[0].len(), regions.len()), (56, 4));
@@ -227,7 +228,7 @@ fn intents() -> Vec<Intent> {
         start: FsBlock(9),
         offset: FileBlock(4),
         length: 2,
-        fork: LoggedFork::Attr,
+        fork: Fork::Attr,
         bmbt: false,
         unwritten: true,
     };
@@ -238,7 +239,7 @@ fn intents() -> Vec<Intent> {
         start: FsBlock(6),
         offset: FileBlock(5),
         length: 4,
-        fork: LoggedFork::Data,
+        fork: Fork::Data,
         unwritten: true,
         realtime: false,
     };
@@ -248,7 +249,7 @@ fn intents() -> Vec<Intent> {
         offsets: [FileBlock(0), FileBlock(16)],
         blocks: 8,
         sizes: [100, 200],
-        fork: LoggedFork::Data,
+        fork: Fork::Data,
         flags: vec![ExchangeFlag::SetSizes, ExchangeFlag::ClearSecondReflink],
     };
     let ops = [

@@ -1,9 +1,9 @@
 //! Intents to exchange the blocks of two files: XMI.
 
 use super::super::bytes::{Reader, Writer};
-use super::super::inode::LoggedFork;
 use super::{field, fork_flag, fork_of};
 use crate::fault::Fault;
+use crate::records::Fork;
 use crate::units::{FileBlock, Ino};
 
 const ATTR_FORK: u32 = 1 << 0;
@@ -42,7 +42,7 @@ pub struct Exchange {
     /// Sizes in bytes at the end, for [`ExchangeFlag::SetSizes`].
     pub sizes: [u64; 2],
     /// The forks whose blocks are exchanged.
-    pub fork: LoggedFork,
+    pub fork: Fork,
     /// What else is done.
     pub flags: Vec<ExchangeFlag>,
 }

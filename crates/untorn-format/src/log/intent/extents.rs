@@ -1,9 +1,9 @@
 //! Intents that are lists of extents: EFI, RUI, CUI, BUI.
 
 use super::super::bytes::{Reader, Writer};
-use super::super::inode::LoggedFork;
 use super::{field, fork_flag, fork_of};
 use crate::fault::Fault;
+use crate::records::Fork;
 use crate::units::{FileBlock, FsBlock, Ino};
 
 const TYPE: u32 = 0xff;
@@ -120,7 +120,7 @@ pub struct RmapUpdate {
     /// Blocks.
     pub length: u32,
     /// Fork that maps them.
-    pub fork: LoggedFork,
+    pub fork: Fork,
     /// They are blocks of the fork's B+tree.
     pub bmbt: bool,
     /// They are, or become, unwritten.
@@ -227,7 +227,7 @@ pub struct MapUpdate {
     /// Blocks.
     pub length: u32,
     /// Fork that changes.
-    pub fork: LoggedFork,
+    pub fork: Fork,
     /// The blocks are unwritten.
     pub unwritten: bool,
     /// The blocks are of the realtime section.

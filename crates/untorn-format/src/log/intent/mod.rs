@@ -12,9 +12,9 @@ pub use exchange::{Exchange, ExchangeFlag};
 pub use extents::{FreeExtent, MapOp, MapUpdate, RefcountOp, RefcountUpdate, RmapOp, RmapUpdate};
 
 use super::bytes::{Reader, Writer};
-use super::inode::LoggedFork;
 use super::item::ItemKind;
 use crate::fault::Fault;
+use crate::records::Fork;
 
 const NAME: &str = "intent";
 
@@ -164,16 +164,16 @@ fn field(field: &'static str, value: impl Into<u64>) -> Fault {
     Fault::Field { what: NAME, field, value: value.into() }
 }
 
-fn fork_of(flags: u32, attr: u32) -> LoggedFork {
+fn fork_of(flags: u32, attr: u32) -> Fork {
     match flags & attr {
-        0 => LoggedFork::Data,
-        _ => LoggedFork::Attr,
+        0 => Fork::Data,
+        _ => Fork::Attr,
     }
 }
 
-fn fork_flag(fork: LoggedFork, attr: u32) -> u32 {
+fn fork_flag(fork: Fork, attr: u32) -> u32 {
     match fork {
-        LoggedFork::Data => 0,
-        LoggedFork::Attr => attr,
+        Fork::Data => 0,
+        Fork::Attr => attr,
     }
 }
