@@ -3,7 +3,7 @@
 //!
 //! Invariants: an [`AlignedBuffer`] owns `length` initialised bytes at an address that is a
 //! multiple of its alignment, allocated with exactly the layout that frees them. An empty buffer
-//! owns no memory.
+//! owns one byte, so that there is one case only.
 //!
 //! Never here: I/O on the buffer, pooling, growth.
 
@@ -23,6 +23,7 @@ use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 /// Owned bytes at an aligned address, for requests that a device makes without a copy.
 pub struct AlignedBuffer {
     start: NonNull<u8>,
+    length: usize,
     layout: Layout,
 }
 
@@ -35,19 +36,13 @@ unsafe impl Sync for AlignedBuffer {}
 impl AlignedBuffer {
     /// `length` bytes of zeros at a multiple of `alignment` bytes, which must be a power of two.
     pub fn zeroed(length: usize, alignment: usize) -> Self {
-        let layout = Layout::from_size_align(length, alignment);
-        let Ok(layout) = layout else {
+        let Ok(layout) = Layout::from_size_align(length.max(1), alignment) else {
             panic!("no memory layout of {length} bytes aligned to {alignment}")
         };
-        if length == 0 {
-            // The alignment is not zero, so the dangling address is not null.
-            let start = NonNull::without_provenance(alignment_of(layout));
-            return Self { start, layout };
-        }
         // SAFETY: the layout's size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
-            Some(start) => Self { start, layout },
+            Some(start) => Self { start, length, layout },
             None => handle_alloc_error(layout),
         }
     }
@@ -65,19 +60,10 @@ impl AlignedBuffer {
     }
 }
 
-fn alignment_of(layout: Layout) -> std::num::NonZeroUsize {
-    match std::num::NonZeroUsize::new(layout.align()) {
-        Some(alignment) => alignment,
-        None => unreachable!("a layout is aligned to at least one byte"),
-    }
-}
-
 impl Drop for AlignedBuffer {
     fn drop(&mut self) {
-        if self.layout.size() > 0 {
-            // SAFETY: `start` came from `alloc_zeroed` with this layout and is freed once.
-            unsafe { dealloc(self.start.as_ptr(), self.layout) }
-        }
+        // SAFETY: `start` came from `alloc_zeroed` with this layout and is freed once.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }
 
@@ -85,16 +71,15 @@ impl Deref for AlignedBuffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `layout.size()` bytes at `start` are ours and initialised (zeroed at birth); for
-        // an empty slice any aligned address that is not null will do.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
+        // SAFETY: `length` bytes at `start` are ours and initialised (zeroed at birth).
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
 
 impl DerefMut for AlignedBuffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`, and `&mut self` is the only way to the memory.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
     }
 }
 
@@ -141,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_buffer_owns_nothing_and_drops() {
+    fn an_empty_buffer_is_empty_and_drops() {
         assert_eq!(AlignedBuffer::zeroed(0, 4096).clone().len(), 0);
     }
 

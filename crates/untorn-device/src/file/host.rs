@@ -119,6 +119,8 @@ pub(super) struct Loop {
     /// "loop0".
     pub(super) name: String,
     pub(super) device: DeviceNumber,
+    /// It goes away when its last user does.
+    pub(super) clears_itself: bool,
 }
 
 /// The loop devices whose backing file is the file with this device and inode number.
@@ -128,7 +130,10 @@ pub(super) fn loops_on(dev: u64, inode: u64) -> Vec<Loop> {
         let backing = fs::read_to_string(directory.join("loop/backing_file")).ok()?;
         let backing = fs::metadata(backing.strip_suffix('\n')?).ok()?;
         let device = number_in(&directory)?;
-        ((backing.dev(), backing.ino()) == (dev, inode)).then_some(Loop { name, device })
+        let flag = fs::read_to_string(directory.join("loop/autoclear")).unwrap_or_default();
+        let clears_itself = flag.trim() == "1";
+        let same = (backing.dev(), backing.ino()) == (dev, inode);
+        same.then_some(Loop { name, device, clears_itself })
     };
     entries(Path::new("/sys/block")).into_iter().filter_map(attached).collect()
 }

@@ -30,7 +30,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FallocateFlags, fallocate},
+    fs::{FallocateFlags, FlockOperation, fallocate, flock},
     io::Errno,
 };
 
@@ -86,6 +86,14 @@ impl FileDevice {
 
     fn check(&self, operation: Operation, offset: u64, length: usize) -> Result<()> {
         self.geometry.check(operation, offset, length as u64)
+    }
+}
+
+impl Drop for FileDevice {
+    fn drop(&mut self) {
+        // A process that another thread is starting has this descriptor too until it runs its
+        // program; the lock must not last until then. On a node there is none to let go.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 

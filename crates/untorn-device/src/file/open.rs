@@ -5,6 +5,7 @@
 use std::{
     fs::{self, File},
     io,
+    ops::RangeInclusive,
     os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::Path,
     sync::Arc,
@@ -46,8 +47,8 @@ pub struct OpenOptions {
 
 /// Sector size, in bytes, of a regular file unless asked otherwise.
 const SECTOR_SIZE: u32 = 512;
-/// The largest sector size that can be asked for, in bytes.
-const SECTOR_SIZE_MAX: u32 = 65536;
+/// The sector sizes that can be asked for, in bytes, if they are powers of two.
+const SECTOR_SIZES: RangeInclusive<u32> = 512..=65536;
 /// Memory alignment, in bytes, where a host that takes direct I/O does not say what it wants.
 const CAUTIOUS_ALIGNMENT: u32 = 4096;
 
@@ -70,6 +71,7 @@ impl OpenOptions {
 
     /// Opens what lies at `path`. See [`FileDevice::open`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<FileDevice> {
+        self.check_sector_size()?;
         let path = path.as_ref();
         let metadata = fs::metadata(path).map_err(|error| open_error(path, error))?;
         match kind_of(&metadata) {
@@ -84,6 +86,7 @@ impl OpenOptions {
 
     /// Creates a regular file of `size` bytes and opens it. See [`FileDevice::create`].
     pub fn create(self, path: impl AsRef<Path>, size: u64) -> Result<FileDevice> {
+        self.check_sector_size()?;
         let path = path.as_ref();
         let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(|error| open_error(path, error))?;
@@ -91,6 +94,19 @@ impl OpenOptions {
         file.set_len(size).map_err(|error| open_error(path, error))?;
         let sector_size = self.sector_size.unwrap_or(SECTOR_SIZE);
         self.finish(path, file, Kind::RegularFile, size, sector_size)
+    }
+
+    fn check_sector_size(&self) -> Result<()> {
+        match self.sector_size {
+            Some(wish) if !SECTOR_SIZES.contains(&wish) || !wish.is_power_of_two() => {
+                Err(DeviceError::Unusable(format!(
+                    "a sector size of {wish} bytes is not a power of two from {} to {}",
+                    SECTOR_SIZES.start(),
+                    SECTOR_SIZES.end()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn open_file(self, path: &Path, expected: &fs::Metadata) -> Result<FileDevice> {
@@ -142,13 +158,6 @@ impl OpenOptions {
         size: u64,
         sector_size: u32,
     ) -> Result<FileDevice> {
-        if !sector_size.is_power_of_two() || !(SECTOR_SIZE..=SECTOR_SIZE_MAX).contains(&sector_size)
-        {
-            return Err(DeviceError::Unusable(format!(
-                "a sector size of {sector_size} bytes is not a power of two from {SECTOR_SIZE} to \
-                 {SECTOR_SIZE_MAX}"
-            )));
-        }
         let size = size - size % u64::from(sector_size);
         if size == 0 {
             return Err(DeviceError::Unusable(format!(

@@ -8,9 +8,10 @@
 //! Invariants: every refusal names who has the file and what to do.
 //!
 //! Limits: a process that opened the file and took no lock is not noticed, nor is a loop device
-//! attached after we opened the file.
+//! attached after we opened the file. A mount in a mount namespace that this process does not see
+//! is noticed on a block node only.
 
-use std::{fs::File, io::ErrorKind, os::unix::fs::MetadataExt, path::Path};
+use std::{fs::File, io::ErrorKind, os::unix::fs::MetadataExt, path::Path, thread, time::Duration};
 
 use rustix::{
     fs::{FlockOperation, flock},
@@ -40,7 +41,26 @@ pub(super) fn claim_file(file: &File, path: &Path, access: Access) -> Result<()>
     if access == Access::ReadWrite {
         refuse_foreign_locks(path, dev, inode)?;
     }
-    host::loops_on(dev, inode).iter().try_for_each(|found| refuse_loop(path, found, access))
+    refuse_loops(path, dev, inode, access)
+}
+
+/// How often, and how many milliseconds apart, a loop device that is to clear itself is looked at.
+const CLEARING: (u32, u64) = (20, 25);
+
+/// A loop device made by mount(8) goes when it is unmounted, but not at once.
+fn refuse_loops(path: &Path, dev: u64, inode: u64, access: Access) -> Result<()> {
+    let (times, pause) = CLEARING;
+    let mut looks = 0;
+    loop {
+        let loops = host::loops_on(dev, inode);
+        let clearing = |found: &Loop| found.clears_itself && node_user(found.device).is_none();
+        let patient = access == Access::ReadWrite && looks < times;
+        if !patient || !loops.iter().any(clearing) {
+            return loops.iter().try_for_each(|found| refuse_loop(path, found, access));
+        }
+        looks += 1;
+        thread::sleep(Duration::from_millis(pause));
+    }
 }
 
 fn locked(path: &Path, locks: &[Lock]) -> DeviceError {
@@ -101,6 +121,3 @@ pub(super) fn explain_node(error: DeviceError, path: &Path, number: u64) -> Devi
     });
     DeviceError::Busy(format!("{} {reason}", path.display()))
 }
-
-#[cfg(test)]
-mod tests;
