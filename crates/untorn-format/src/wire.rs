@@ -28,18 +28,21 @@ fn short<T>(what: &'static str, have: usize) -> Fault {
 }
 
 /// The big-endian 32-bit number at `offset`; `None` past the end.
+#[inline]
 pub fn be32(bytes: &[u8], offset: usize) -> Option<u32> {
     let field = bytes.get(offset..offset.checked_add(4)?)?;
     Some(u32::from_be_bytes(field.try_into().ok()?))
 }
 
 /// The big-endian 64-bit number at `offset`; `None` past the end.
+#[inline]
 pub fn be64(bytes: &[u8], offset: usize) -> Option<u64> {
     let field = bytes.get(offset..offset.checked_add(8)?)?;
     Some(u64::from_be_bytes(field.try_into().ok()?))
 }
 
 /// The big-endian 16-bit number at `offset`; `None` past the end.
+#[inline]
 pub fn be16(bytes: &[u8], offset: usize) -> Option<u16> {
     let field = bytes.get(offset..offset.checked_add(2)?)?;
     Some(u16::from_be_bytes(field.try_into().ok()?))

@@ -85,15 +85,15 @@ impl BtreeKind {
     }
     /// Whether blocks point with 64 bits across the volume (the bmbt alone) instead of 32 within
     /// the AG.
-    pub fn is_long(self) -> bool {
-        self == Self::Bmbt
+    pub const fn is_long(self) -> bool {
+        matches!(self, Self::Bmbt)
     }
     /// Bytes of the header of a block.
-    pub fn header_size(self) -> usize {
+    pub const fn header_size(self) -> usize {
         if self.is_long() { 72 } else { 56 }
     }
     /// Bytes of a record.
-    pub fn record_size(self) -> usize {
+    pub const fn record_size(self) -> usize {
         match self {
             Self::Bnobt | Self::Cntbt => AllocRec::SIZE,
             Self::Inobt | Self::Finobt => InobtRec::SIZE,
@@ -103,7 +103,7 @@ impl BtreeKind {
         }
     }
     /// Bytes of one key.
-    pub fn key_size(self) -> usize {
+    pub const fn key_size(self) -> usize {
         match self {
             Self::Bnobt | Self::Cntbt | Self::Bmbt => 8,
             Self::Inobt | Self::Finobt | Self::Refcountbt => 4,
@@ -111,19 +111,19 @@ impl BtreeKind {
         }
     }
     /// Keys that stand in a node for each pointer: two (lowest, highest) where records may overlap.
-    pub fn keys_per_pointer(self) -> usize {
+    pub const fn keys_per_pointer(self) -> usize {
         if self.has_high_keys() { 2 } else { 1 }
     }
     /// Whether nodes hold a highest key beside each lowest key.
-    pub fn has_high_keys(self) -> bool {
-        self == Self::Rmapbt
+    pub const fn has_high_keys(self) -> bool {
+        matches!(self, Self::Rmapbt)
     }
     /// Bytes that a node spends on keys for each pointer.
-    pub fn key_stride(self) -> usize {
+    pub const fn key_stride(self) -> usize {
         self.key_size() * self.keys_per_pointer()
     }
     /// Bytes of a pointer.
-    pub fn pointer_size(self) -> usize {
+    pub const fn pointer_size(self) -> usize {
         if self.is_long() { 8 } else { 4 }
     }
     /// Most entries of a block of `block_size` bytes at `level` (0 is a leaf).

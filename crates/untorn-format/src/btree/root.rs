@@ -34,6 +34,18 @@ pub fn pointer_offset(fork_size: usize, index: usize) -> usize {
     key_offset(max_records(fork_size)) + index * 8
 }
 
+/// Level and number of entries of the root in `fork`. Checks nothing.
+pub fn shape(fork: &[u8]) -> Result<(u16, u16), Fault> {
+    let short = Fault::Short { what: WHAT, have: fork.len(), need: HEADER_SIZE };
+    be16(fork, 0).zip(be16(fork, 2)).ok_or(short)
+}
+
+/// Writes level and number of entries into the root in `fork`.
+pub fn set_shape(fork: &mut [u8], level: u16, entries: u16) {
+    fork[..2].copy_from_slice(&level.to_be_bytes());
+    fork[2..4].copy_from_slice(&entries.to_be_bytes());
+}
+
 /// The root of a bmbt as a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
@@ -48,8 +60,7 @@ impl Root {
     /// entries, and more than fit are faults; so are keys out of order.
     pub fn decode(fork: &[u8]) -> Result<Self, Fault> {
         let short = Fault::Short { what: WHAT, have: fork.len(), need: size_for(1) };
-        let level = be16(fork, 0).ok_or(short.clone())?;
-        let count = be16(fork, 2).ok_or(short.clone())?;
+        let (level, count) = shape(fork)?;
         if level == 0 || level >= super::MAX_LEVELS {
             return Err(Fault::Field { what: WHAT, field: "bb_level", value: level.into() });
         }

@@ -6,6 +6,7 @@
 mod alloc;
 mod extent;
 mod inobt;
+pub mod rank;
 mod refcount;
 mod rmap;
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl RmapRec {
     pub const SIZE: usize = 24;
     const ATTR: u64 = 1 << 63;
     const BMBT: u64 = 1 << 62;
-    const UNWRITTEN: u64 = 1 << 61;
+    pub(super) const UNWRITTEN: u64 = 1 << 61;
     const FLAGS: u64 = Self::ATTR | Self::BMBT | Self::UNWRITTEN;
 
     /// A mapping of an owner that is not an inode.

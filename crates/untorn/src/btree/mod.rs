@@ -9,5 +9,21 @@
 //! that staged them must be dropped.
 
 mod blocks;
+mod build;
+mod insert;
+mod keys;
+mod kinds;
+mod node;
+mod remove;
+mod size;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tree;
+mod walk;
 
 pub use blocks::{Image, Root, TreeBlocks};
+pub use build::Fill;
+pub use kinds::{ByBlock, ByLength, Chunks, Extents, FreeChunks, Refcounts, Rmaps, TreeKind};
+pub use size::{blocks_for, levels_for};
+pub use tree::{Find, Tree};
+pub use walk::Records;

@@ -1,0 +1,6 @@
+//! The tree under its judges: twins in ordinary maps, a verifier of every invariant, hostile bytes.
+
+mod memory;
+mod model;
+mod samples;
+mod verifier;
