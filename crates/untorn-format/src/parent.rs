@@ -40,3 +40,17 @@ pub fn decode_value(value: &[u8]) -> Result<(Ino, u32), Fault> {
 pub fn hash(name: &[u8], parent: Ino) -> u32 {
     hash_name(name) ^ (parent.0 >> 32) as u32 ^ parent.0 as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_its_directory_and_generation() {
+        let value = encode_value(Ino(0x1_0000_0083), 0xabcd);
+        assert_eq!(value, [0, 0, 0, 1, 0, 0, 0, 0x83, 0, 0, 0xab, 0xcd]);
+        assert_eq!(decode_value(&value), Ok((Ino(0x1_0000_0083), 0xabcd)));
+        assert!(decode_value(&value[..11]).is_err());
+        assert_eq!(hash(b"abcd", Ino(0x1_0000_0083)), 0xc38b1e4 ^ 1 ^ 0x83);
+    }
+}

@@ -161,7 +161,7 @@ impl<'a> Area<'a> {
     }
     pub(crate) fn entry(&self, offset: usize) -> Result<Entry<'a>, Fault> {
         let wrong = Fault::Field { what: self.what, field: "address", value: offset as u64 };
-        if offset < HEADER_SIZE || offset % UNIT != 0 {
+        if offset < HEADER_SIZE || !offset.is_multiple_of(UNIT) {
             return Err(wrong);
         }
         match (Items { what: self.what, bytes: self.bytes, at: offset }).next() {
@@ -220,7 +220,7 @@ impl<'a> Items<'a> {
         let free: &FreeHeader = view(what, bytes, at)?;
         let (item, size) = if free.tag.get() == FREE_TAG {
             let length = usize::from(free.length.get());
-            if length < UNIT || length % UNIT != 0 {
+            if length < UNIT || !length.is_multiple_of(UNIT) {
                 return Err(Fault::Field { what, field: "length", value: length as u64 });
             }
             (Item::Free { offset: at, length }, length)
