@@ -16,6 +16,7 @@ pub(super) fn verify(bytes: &[u8], identity: &InodeIdentity<'_>) -> Result<Inode
     let raw = DinodeDisk::of(bytes)?;
     header(raw, bytes, identity)?;
     let core = InodeCore::from_disk(raw)?;
+    padding(raw, &core)?;
     size(&core)?;
     data_form(&core, bytes)?;
     attr_form(&core, bytes)?;
@@ -41,6 +42,18 @@ fn header(raw: &DinodeDisk, bytes: &[u8], identity: &InodeIdentity<'_>) -> Resul
     checksum::check_lsn(WHAT, raw.lsn.get(), identity.newest)
 }
 
+/// Fields that are zero but for features that are refused.
+fn padding(raw: &DinodeDisk, core: &InodeCore) -> Result<(), Fault> {
+    if core.version >= 2 && !core.flags2.has(InodeFlags2::METADATA) {
+        demand(raw.metatype.get() == 0, "di_metatype", raw.metatype.get())?;
+    }
+    match (core.version, core.flags2.has(InodeFlags2::NREXT64)) {
+        (3, true) => demand(raw.anextents.get() == 0, "di_nrext64_pad", raw.anextents.get()),
+        (3, false) => demand(raw.big_nextents.get() == 0, "di_v3_pad", raw.big_nextents.get()),
+        _ => Ok(()),
+    }
+}
+
 /// Kind and size of the file.
 fn size(core: &InodeCore) -> Result<(), Fault> {
     demand(core.mode == 0 || core.kind().is_some(), "di_mode", core.mode)?;
@@ -64,9 +77,26 @@ fn data_form(core: &InodeCore, bytes: &[u8]) -> Result<(), Fault> {
         (Some(FileKind::Regular), ForkFormat::Local) => demand(false, "di_format", format),
         (Some(kind), _) => {
             demand(!kind.is_special(), "di_format", format)?;
+            size_form(core, bytes)?;
             fork_form(core, bytes, Fork::Data)
         }
     }
+}
+
+/// Whether contents of this size may have this form.
+fn size_form(core: &InodeCore, bytes: &[u8]) -> Result<(), Fault> {
+    let room = fork_range(core.version, core.fork_offset, bytes.len(), Fork::Data).len();
+    let fits = core.size <= room as u64;
+    let legal = match (core.kind(), core.format) {
+        // A directory being emptied has no size.
+        (Some(FileKind::Directory), form) if fits && core.size != 0 => form == ForkFormat::Local,
+        // Attributes may have pushed a short target out; it does not come back.
+        (Some(FileKind::Symlink), form) if fits => {
+            matches!(form, ForkFormat::Local | ForkFormat::Extents)
+        }
+        (_, form) => fits || form != ForkFormat::Local,
+    };
+    demand(legal, "di_format", core.format.to_disk())
 }
 
 /// Form and extent count of the attribute fork.
@@ -90,11 +120,7 @@ fn fork_form(core: &InodeCore, bytes: &[u8], fork: Fork) -> Result<(), Fault> {
     };
     let extents = core.fork_extents(fork);
     match core.fork_format(fork) {
-        ForkFormat::Local => {
-            demand(extents == 0, count, extents)?;
-            let fits = fork == Fork::Attr || core.size <= range.len() as u64;
-            demand(fits, "di_size", core.size)
-        }
+        ForkFormat::Local => demand(extents == 0, count, extents),
         ForkFormat::Extents => {
             demand(extents <= (range.len() / Extent::SIZE) as u64, count, extents)
         }
@@ -110,22 +136,55 @@ fn fork_form(core: &InodeCore, bytes: &[u8], fork: Fork) -> Result<(), Fault> {
 /// Extents against blocks.
 fn counts(core: &InodeCore) -> Result<(), Fault> {
     let extents = core.extents.checked_add(core.attr_extents.into());
-    demand(extents.is_some_and(|extents| extents <= core.blocks), "di_nblocks", core.blocks)
+    let legal = extents.is_some_and(|extents| match extents {
+        0 => core.blocks == 0,
+        _ => core.mode == 0 || extents <= core.blocks,
+    });
+    demand(legal, "di_nblocks", core.blocks)
 }
 
 /// Flags against kind and features.
 fn flags(core: &InodeCore, identity: &InodeIdentity<'_>) -> Result<(), Fault> {
-    let features = identity.features;
-    let flags2 = core.flags2;
-    let allowed = |flag, allowed: bool| allowed || !flags2.has(flag);
-    let reflink_legal =
-        features.has_reflink() && matches!(core.kind(), None | Some(FileKind::Regular));
-    demand(allowed(InodeFlags2::REFLINK, reflink_legal), "di_flags2", flags2.0)?;
-    demand(allowed(InodeFlags2::BIGTIME, features.has_bigtime()), "di_flags2", flags2.0)?;
-    demand(allowed(InodeFlags2::NREXT64, features.has_nrext64()), "di_flags2", flags2.0)?;
-    let hint = Extent::MAX_LENGTH;
-    demand(core.extent_size <= hint, "di_extsize", core.extent_size)?;
-    demand(core.cow_extent_size <= hint, "di_cowextsize", core.cow_extent_size)
+    let (features, flags2) = (identity.features, core.flags2);
+    let is_file = core.kind() == Some(FileKind::Regular);
+    let rules = [
+        (InodeFlags2::REFLINK, features.has_reflink() && is_file),
+        (InodeFlags2::COWEXTSIZE, features.has_reflink()),
+        (InodeFlags2::BIGTIME, features.has_bigtime()),
+        (InodeFlags2::NREXT64, features.has_nrext64()),
+        (InodeFlags2::METADATA, features.has_metadir()),
+    ];
+    for (flag, allowed) in rules {
+        demand(allowed || !flags2.has(flag), "di_flags2", flags2.0)?;
+    }
+    let most = Extent::MAX_LENGTH.min(identity.geometry.ag_blocks / 2);
+    let realtime = core.flags.has(InodeFlags::REALTIME);
+    let legal = realtime || core.extent_size <= most;
+    demand(legal && extent_hint_is_legal(core), "di_extsize", core.extent_size)?;
+    let legal = realtime || core.cow_extent_size <= most;
+    demand(legal && cow_hint_is_legal(core), "di_cowextsize", core.cow_extent_size)
+}
+
+/// Whether the extent size hint agrees with its flags. Free inodes keep a hint without flags.
+fn extent_hint_is_legal(core: &InodeCore) -> bool {
+    let own = core.flags.has(InodeFlags::EXTSIZE);
+    let inherited = core.flags.has(InodeFlags::EXTSZINHERIT);
+    match core.kind() {
+        Some(FileKind::Regular) => !inherited && own == (core.extent_size != 0),
+        Some(FileKind::Directory) => !own && inherited == (core.extent_size != 0),
+        Some(_) => !own && !inherited && core.extent_size == 0,
+        None => !own && !inherited,
+    }
+}
+
+/// Whether the copy-on-write extent size hint agrees with its flag.
+fn cow_hint_is_legal(core: &InodeCore) -> bool {
+    let flagged = core.flags2.has(InodeFlags2::COWEXTSIZE);
+    match core.kind() {
+        Some(FileKind::Regular | FileKind::Directory) => flagged == (core.cow_extent_size != 0),
+        Some(_) => !flagged && core.cow_extent_size == 0,
+        None => !flagged,
+    }
 }
 
 /// Checks what makes a block of a cluster a block of inodes: magic, version and unlinked chain of

@@ -335,8 +335,8 @@ impl LogShape {
     }
     fn store(&self, raw: &mut SuperblockDisk) {
         raw.logsunit.set(self.stripe_unit);
-        // 512-byte sectors are said by two zeroes.
-        if self.sector_log != 9 {
+        // Without the bit `sector`, 512 bytes are said by two zeroes.
+        if raw.versionnum.get() & verify::SECTOR_BIT != 0 {
             raw.logsectlog = self.sector_log;
             raw.logsectsize.set(1 << self.sector_log);
         }

@@ -1,6 +1,6 @@
 //! Every bound of a superblock, so that what is built on it need not doubt it.
 
-use super::{SUPERBLOCK_MAGIC, SuperblockDisk, WHAT, geometry};
+use super::{QuotaFlags, SUPERBLOCK_MAGIC, SuperblockDisk, WHAT, geometry};
 use crate::fault::Fault;
 use crate::units::*;
 
@@ -14,6 +14,16 @@ pub(crate) const MAX_AG_BYTES: u64 = 1 << 40;
 pub(crate) const MAX_LOG_BLOCKS: u32 = 1 << 20;
 /// Most bytes of a log.
 pub(crate) const MAX_LOG_BYTES: u64 = (1 << 31) - (10 << 20);
+/// dirv2 and extflg.
+const V4_NEEDED: u16 = 0x3000;
+/// nlink, align, logv2, extflg, dirv2 and morebits.
+const V5_NEEDED: u16 = 0xb4a0;
+/// lazy-count, attr2, projid32bit and crc.
+const V5_NEEDED2: u32 = 0x18a;
+/// ftype as version 4 says it; version 5 may say it too.
+const FTYPE2: u32 = 0x200;
+/// `sector`: the sector size of the log is recorded.
+pub(super) const SECTOR_BIT: u16 = 0x0800;
 /// Most bytes of a log stripe unit.
 const MAX_LOG_STRIPE_UNIT: u32 = 256 << 10;
 
@@ -33,6 +43,7 @@ pub(super) fn verify(raw: &SuperblockDisk) -> Result<(), Fault> {
     }
     let version = raw.versionnum.get();
     demand(matches!(version & 0xf, 4 | 5), "sb_versionnum", version)?;
+    version_bits(raw)?;
     sizes(raw)?;
     groups(raw)?;
     log(raw)?;
@@ -42,6 +53,21 @@ pub(super) fn verify(raw: &SuperblockDisk) -> Result<(), Fault> {
     demand(geometry.split_ino(Ino(root)).is_some(), "sb_rootino", root)?;
     demand(raw.imax_pct <= 100, "sb_imax_pct", raw.imax_pct)?;
     demand(raw.shared_vn == 0, "sb_shared_vn", raw.shared_vn)
+}
+
+/// Old feature bits that version 5 always has, and bits that nobody has given a meaning.
+fn version_bits(raw: &SuperblockDisk) -> Result<(), Fault> {
+    let (version, features2) = (raw.versionnum.get(), raw.features2.get());
+    let shared = 0x0200;
+    demand(version & shared == 0, "sb_versionnum", version)?;
+    if version & 0xf != 5 {
+        return demand(version & V4_NEEDED == V4_NEEDED, "sb_versionnum", version);
+    }
+    demand(version & V5_NEEDED == V5_NEEDED, "sb_versionnum", version)?;
+    let legal = features2 & V5_NEEDED2 == V5_NEEDED2 && features2 & !(V5_NEEDED2 | FTYPE2) == 0;
+    demand(legal, "sb_features2", features2)?;
+    let old_quota = QuotaFlags::OTHER_ENFORCED | QuotaFlags::OTHER_CHECKED;
+    demand(raw.qflags.get() & old_quota == 0, "sb_qflags", raw.qflags.get())
 }
 
 /// Block, sector, inode and directory block sizes and their logarithms.
@@ -90,13 +116,16 @@ fn log(raw: &SuperblockDisk) -> Result<(), Fault> {
         let inside = geometry(raw).extent(FsBlock(start), blocks.into());
         demand(inside.is_some(), "sb_logstart", start)?;
     }
-    let sector_log = raw.logsectlog;
-    demand(sector_log == 0 || (9..=15).contains(&sector_log), "sb_logsectlog", sector_log)?;
-    let size = if sector_log == 0 { 0 } else { 1u16 << sector_log };
-    demand(raw.logsectsize.get() == size, "sb_logsectsize", raw.logsectsize.get())?;
+    let (sector_log, sector_size) = (raw.logsectlog, raw.logsectsize.get());
+    if raw.versionnum.get() & SECTOR_BIT == 0 {
+        demand(sector_log == 0, "sb_logsectlog", sector_log)?;
+        demand(sector_size == 0, "sb_logsectsize", sector_size)?;
+    } else {
+        demand((9..=15).contains(&sector_log), "sb_logsectlog", sector_log)?;
+        demand(sector_size == 1 << sector_log, "sb_logsectsize", sector_size)?;
+    }
     let unit = raw.logsunit.get();
-    let sector = 1u32 << sector_log.max(9);
-    let legal = unit <= 1 || unit <= MAX_LOG_STRIPE_UNIT && unit.is_multiple_of(sector);
+    let legal = unit <= 1 || unit <= MAX_LOG_STRIPE_UNIT && unit.is_multiple_of(1 << raw.blocklog);
     demand(legal, "sb_logsunit", unit)
 }
 
@@ -107,10 +136,12 @@ fn alignments(raw: &SuperblockDisk) -> Result<(), Fault> {
     let sparse = raw.spino_align.get();
     let has_sparse = raw.versionnum.get() & 0xf == 5 && raw.features_incompat.get() & 2 != 0;
     if has_sparse {
-        let chunk_blocks = (64u32 >> raw.inopblog).max(1);
-        demand(align == chunk_blocks, "sb_inoalignmt", align)?;
-        demand(sparse > 0 && sparse <= align, "sb_spino_align", sparse)?;
+        // A chunk smaller than a block is said by zero.
+        demand(align == 64u32 >> raw.inopblog, "sb_inoalignmt", align)?;
+        demand(sparse <= align, "sb_spino_align", sparse)?;
     }
+    let extent = u64::from(raw.rextsize.get()) << raw.blocklog;
+    demand((4096..=1 << 30).contains(&extent), "sb_rextsize", raw.rextsize.get())?;
     let (unit, width) = (raw.unit.get(), raw.width.get());
     let legal = if unit == 0 { width == 0 } else { width.is_multiple_of(unit) };
     demand(legal, "sb_width", width)

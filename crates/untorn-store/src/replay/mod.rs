@@ -3,22 +3,11 @@
 //! Never here: finishing intents, unlinked inodes, counters. The filesystem above does that with
 //! the code that performs the operations live.
 
-use crate::journal::{Journal, LogArea};
+use crate::journal::Journal;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, DeviceError};
 use untorn_format::log::Intent;
-use untorn_format::{Corrupt, Geometry, Lsn};
-
-/// The volume that a log belongs to.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where the log is.
-    pub log: LogArea,
-    /// The numbers of the volume.
-    pub geometry: Geometry,
-    /// UUID that metadata carries (`sb_meta_uuid` where the volume has it).
-    pub meta_uuid: [u8; 16],
-}
+use untorn_format::{Corrupt, Lsn, Superblock};
 
 /// An operation that the log says was begun and not finished.
 #[derive(Clone, Debug)]
@@ -64,7 +53,7 @@ pub enum RecoverError {
 
 /// Finds the head of the log, replays what is not home, writes it home durably and clears what a
 /// torn write left ahead of the head.
-pub fn recover(device: Arc<dyn BlockDevice>, target: &Target) -> Result<Replayed, RecoverError> {
-    let _ = (device, target);
+pub fn recover(device: Arc<dyn BlockDevice>, sb: &Superblock) -> Result<Replayed, RecoverError> {
+    let _ = (device, sb);
     todo!()
 }

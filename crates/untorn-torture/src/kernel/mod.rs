@@ -11,8 +11,12 @@
 //!
 //! Never here: knowledge of untorn.
 
+mod aligned;
 mod command;
+mod exchange;
+mod fill;
 mod judge;
+mod life;
 mod mount;
 mod scratch;
 mod tier;
@@ -22,7 +26,11 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use aligned::Aligned;
+pub use exchange::Exchanger;
+pub use fill::{Recipe, fill};
 pub use judge::{Verdict, xfs_db, xfs_logprint, xfs_repair_n};
+pub use life::{Life, Outcome, RWF_ATOMIC};
 pub use mount::{Access, Caching, Flush, LoopDevice, MountOptions, Mounted};
 pub use scratch::{Scratch, copy_image, scratch_root};
 pub use tier::{Tier, demand, tier};

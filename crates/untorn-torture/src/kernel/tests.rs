@@ -125,3 +125,100 @@ fn the_smallest_geometries_are_made_xfsprogs() {
         xfs_repair_n(&image).unwrap().assert_clean();
     }
 }
+
+#[test]
+fn every_recipe_fills_a_sound_volume_xfsprogs() {
+    if !demand() {
+        return;
+    }
+    let recipes = [
+        Recipe::EveryForm,
+        Recipe::ManyFiles { count: 500 },
+        Recipe::HugeDirectory { names: 3000 },
+        Recipe::Shattered,
+        Recipe::Crumbs { blocks: 3000 },
+        Recipe::Aged { operations: 1500 },
+    ];
+    let scratch = Scratch::new().unwrap();
+    for recipe in recipes {
+        let image = volume(&scratch, &MkfsOptions { rmapbt: true, ..MkfsOptions::default() });
+        let mounted = Mounted::new(&image).unwrap();
+        let began = std::time::Instant::now();
+        fill(&mounted.root(), recipe, 1).unwrap();
+        println!("{recipe:?}: {:?}", began.elapsed());
+        assert!(tree(&mounted.root()).unwrap().len() > 2);
+        mounted.unmount().unwrap();
+        xfs_repair_n(&image).unwrap().assert_clean();
+    }
+}
+
+/// A volume that holds every form, and what Linux says about it.
+struct Filled {
+    image: std::path::PathBuf,
+    tree: crate::tree::Tree,
+}
+
+impl Filled {
+    fn new(scratch: &Scratch, options: &MkfsOptions) -> Self {
+        let image = volume(scratch, options);
+        let mounted = Mounted::new(&image).unwrap();
+        fill(&mounted.root(), Recipe::EveryForm, 1).unwrap();
+        let tree = tree(&mounted.root()).unwrap();
+        mounted.unmount().unwrap();
+        Self { image, tree }
+    }
+
+    fn inode(&self, path: &str, command: &str) -> String {
+        let ino = self.tree[Path::new(path)].ino.unwrap();
+        xfs_db(&self.image, &[&format!("inode {ino}"), command]).unwrap()
+    }
+
+    fn field(&self, path: &str, name: &str) -> String {
+        let printed = self.inode(path, &format!("print {name}"));
+        printed.split(" = ").nth(1).unwrap().trim().to_owned()
+    }
+
+    /// The last of the three regions of 32 GiB that a directory reaches: 1 holds the hashes of a
+    /// leaf, 2 the free indexes of a node.
+    fn last_region(&self, path: &str, block_size: u64) -> u64 {
+        let map = self.inode(path, "bmap");
+        let offset = map.trim().lines().last().unwrap().split_whitespace().nth(2).unwrap();
+        (offset.parse::<u64>().unwrap() * block_size) >> 35
+    }
+}
+
+#[test]
+fn every_form_is_reached_on_small_and_large_blocks_xfsprogs() {
+    if !demand() {
+        return;
+    }
+    let expected = [
+        ("directories/short", "core.format", "1 (local)"),
+        ("directories/block", "core.format", "2 (extents)"),
+        ("directories/node-to-empty", "core.format", "1 (local)"),
+        ("extents/list-full", "core.format", "2 (extents)"),
+        ("extents/btree", "core.format", "3 (btree)"),
+        ("extents/btree-leaves", "u3.bmbt.level", "1"),
+        ("extents/btree-levels", "u3.bmbt.level", "2"),
+        ("files/symlink-336", "core.format", "1 (local)"),
+        ("files/symlink-337", "core.format", "2 (extents)"),
+        ("files/character", "core.format", "0 (dev)"),
+        ("attributes/short", "core.aformat", "1 (local)"),
+        ("attributes/leaf", "core.aformat", "2 (extents)"),
+        ("attributes/interleaved-1", "core.aformat", "3 (btree)"),
+    ];
+    let scratch = Scratch::new().unwrap();
+    for (block_size, directory_block_size) in [(1024, None), (4096, None), (4096, Some(16384))] {
+        let options = MkfsOptions { block_size, directory_block_size, ..MkfsOptions::default() };
+        let filled = Filled::new(&scratch, &options);
+        for (path, field, value) in expected {
+            assert_eq!(filled.field(path, field), value, "{path} of {options:?}");
+        }
+        let directories =
+            [("block", 0), ("leaf", 1), ("node", 2), ("node-to-leaf", 1), ("long", 2)];
+        for (name, region) in directories {
+            let reached = filled.last_region(&format!("directories/{name}"), block_size.into());
+            assert_eq!(reached, region, "{name} of {options:?}");
+        }
+    }
+}

@@ -37,7 +37,7 @@ pub struct MkfsOptions {
     pub sector_size: u32,
     /// Inode size in bytes.
     pub inode_size: u32,
-    /// Size of directory blocks in bytes, where it is not the block size.
+    /// Size of directory blocks in bytes, where it is not the larger of 4096 and the block size.
     pub directory_block_size: Option<u32>,
     /// Number of allocation groups, where mkfs.xfs shall not choose.
     pub ag_count: Option<u32>,
