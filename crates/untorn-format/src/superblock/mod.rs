@@ -18,6 +18,7 @@ use crate::checksum;
 use crate::fault::Fault;
 use crate::features::{Access, Features, Unsupported};
 use crate::geometry::Geometry;
+use crate::inode::InodeIdentity;
 use crate::kind::Identity;
 use crate::units::*;
 use crate::wire::be16;
@@ -157,6 +158,11 @@ impl Superblock {
     /// What metadata at `addr` must agree with.
     pub fn identity(&self, addr: DiskAddr, newest: Option<Lsn>) -> Identity<'_> {
         Identity { geometry: &self.geometry, uuid: self.meta_uuid, addr, owner: None, newest }
+    }
+    /// What inode `ino` must agree with.
+    pub fn inode_identity(&self, ino: Ino, newest: Option<Lsn>) -> InodeIdentity<'_> {
+        let (geometry, features) = (&self.geometry, self.features);
+        InodeIdentity { geometry, features, uuid: self.meta_uuid, ino, newest }
     }
     /// Whether untorn may open the volume for `access`.
     pub fn check(&self, access: Access) -> Result<(), Unsupported> {
