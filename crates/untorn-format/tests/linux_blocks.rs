@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use untorn_format::ag::{Agf, Agi, AgfDisk, AgiDisk};
+use untorn_format::ag::{Agf, AgfDisk, Agi, AgiDisk};
 use untorn_format::btree::{self, BtreeKind, Header};
 use untorn_format::checksum;
 use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore, InodeFlags2, InodeIdentity};
@@ -103,7 +103,10 @@ fn a_superblock_reads_as_xfs_db_reads_it() {
     };
     assert_eq!(sb.geometry, expected);
     assert_eq!((sb.version, sb.version_bits, sb.features2), (5, 0xb4b0, 0x18a));
-    assert_eq!(sb.features, Features { compat: 0, ro_compat: 0xf, incompat: 0x2b, log_incompat: 0 });
+    assert_eq!(
+        sb.features,
+        Features { compat: 0, ro_compat: 0xf, incompat: 0x2b, log_incompat: 0 }
+    );
     assert_eq!(sb.label(), b"fixture");
     assert_eq!(sb.root_ino, Ino(64));
     assert_eq!((sb.realtime.bitmap_ino, sb.realtime.summary_ino), (Ino(65), Ino(66)));
@@ -264,11 +267,7 @@ fn a_superblock_survives_being_read_and_written() {
 }
 
 /// The records of a leaf.
-fn records<T>(
-    kind: BtreeKind,
-    addr: u64,
-    decode: impl Fn(&[u8]) -> Result<T, Fault>,
-) -> Vec<T> {
+fn records<T>(kind: BtreeKind, addr: u64, decode: impl Fn(&[u8]) -> Result<T, Fault>) -> Vec<T> {
     let bytes = block(kind.block_kind(), addr);
     let header = Header::decode(kind, bytes).unwrap();
     assert_eq!(header.level, 0);
@@ -313,12 +312,8 @@ fn reverse_mappings_read_as_xfs_db_reads_them() {
 fn reference_counts_read_as_xfs_db_reads_them() {
     let recs = records(BtreeKind::Refcountbt, 14, RefcountRec::decode);
     assert_eq!(recs.len(), 47);
-    let last = RefcountRec {
-        domain: RefcountDomain::Shared,
-        start: AgBlock(141),
-        length: 1,
-        refs: 41,
-    };
+    let last =
+        RefcountRec { domain: RefcountDomain::Shared, start: AgBlock(141), length: 1, refs: 41 };
     assert_eq!(recs[46], last);
 }
 
