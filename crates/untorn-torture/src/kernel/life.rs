@@ -24,6 +24,8 @@ pub const RWF_ATOMIC: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x40);
 const NAMES: u64 = 24;
 /// Directories besides the life's own.
 const FOLDERS: u64 = 4;
+/// Attribute names per file.
+const ATTRIBUTES: u64 = 6;
 /// Offsets are below this many bytes.
 const REACH: u64 = 3 << 20;
 /// One operation touches at most so many bytes.
@@ -329,7 +331,7 @@ impl Life {
     }
 
     fn xattr(&mut self) -> io::Result<()> {
-        let name = format!("user.attribute-{}", self.dice.below(40));
+        let name = format!("user.attribute-{}", self.dice.below(ATTRIBUTES));
         let longest = *self.dice.pick(&[40, 300, 3000, 20_000]);
         let length = self.dice.below(longest) as usize;
         let value = self.dice.bytes(length);
@@ -337,7 +339,7 @@ impl Life {
     }
 
     fn xattr_remove(&mut self) -> io::Result<()> {
-        let name = format!("user.attribute-{}", self.dice.below(40));
+        let name = format!("user.attribute-{}", self.dice.below(ATTRIBUTES));
         Ok(rustix::fs::fremovexattr(self.open()?, name)?)
     }
 

@@ -222,3 +222,89 @@ fn every_form_is_reached_on_small_and_large_blocks_xfsprogs() {
         }
     }
 }
+
+#[test]
+fn linux_recovers_two_copies_of_a_crash_alike_kernel() {
+    if !demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let extra = vec![Extra::ExchangeRange];
+    let options = MkfsOptions { rmapbt: true, extra, ..MkfsOptions::default() };
+    for (seed, flush) in [(1, Flush::Log), (2, Flush::NoLog)] {
+        let image = volume(&scratch, &options);
+        let storm = Storm::of_everything(1500, flush, seed);
+        let after = workload_during_crash(Mounted::new(&image).unwrap(), &storm).unwrap();
+        println!("{after:?}");
+        for name in ["write", "atomic", "clone", "exchange", "xattr", "unlink-open"] {
+            assert!(after.done(name) > 0, "{name} was never done: {after:?}");
+        }
+        assert!(after.held > 0, "no file without a name was open");
+        let copy = scratch.image("copy.img");
+        copy_image(&image, &copy).unwrap();
+        let (one, two) = (Mounted::new(&image).unwrap(), Mounted::new(&copy).unwrap());
+        let (left, right) = (tree(&one.root()).unwrap(), tree(&two.root()).unwrap());
+        assert!(left.len() > 10);
+        diff(&left, &right).assert_none("one recovery", "another");
+        one.unmount().unwrap();
+        remove_extras(&image).unwrap();
+        xfs_repair_n(&image).unwrap().assert_clean();
+    }
+}
+
+#[test]
+fn a_crash_among_long_chains_leaves_unfinished_intents_xfsprogs() {
+    if !demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let options = MkfsOptions { rmapbt: true, ..MkfsOptions::default() };
+    let found = (0..20).find_map(|seed| {
+        let image = volume(&scratch, &options);
+        let storm = Storm::of_long_chains(300, Flush::Log, seed);
+        workload_during_crash(Mounted::new(&image).unwrap(), &storm).unwrap();
+        let intents = unfinished_intents(&image).unwrap();
+        (!intents.is_empty()).then_some((seed, intents))
+    });
+    println!("seed and intents: {found:?}");
+    assert!(found.is_some(), "no crash left an intent");
+}
+
+/// Not a test by itself: the child of the next one, which kills it.
+#[test]
+fn hang_with_a_mount() {
+    let Some(image) = std::env::var_os("UNTORN_HANG_WITH") else { return };
+    let _mounted = Mounted::new(Path::new(&image)).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(600));
+}
+
+#[test]
+fn the_mount_of_a_killed_process_is_undone_by_the_next_one_kernel() {
+    if !demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let image = volume(&scratch, &MkfsOptions::default());
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kernel::tests::hang_with_a_mount"])
+        .env("UNTORN_HANG_WITH", &image)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mounts = || {
+        let device = loops_over(&image);
+        let device = device.split(':').next().unwrap_or_default().to_owned();
+        let list = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        !device.is_empty() && list.lines().any(|line| line.starts_with(&format!("{device} ")))
+    };
+    while !mounts() {
+        assert!(child.try_wait().unwrap().is_none(), "the child ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(mounts(), "the mount outlives the process");
+    mount::sweep(&scratch_root());
+    assert!(!mounts());
+    assert_eq!(loops_over(&image), "");
+}
