@@ -1,0 +1,186 @@
+//! What the journal must still carry (CIL) and what it carries that is not home yet (AIL).
+//!
+//! ```text
+//!   commit -> open checkpoint (Cil) -> written to the journal -> Ail -> written home -> forgotten
+//! ```
+//! The AIL is ordered by the first LSN at which an item was journaled since it was last home: every
+//! change from there on is in the journal, so the journal's tail is the smallest of them. What is
+//! written home is the image of the newest durable checkpoint, stamped with that one's LSN.
+//!
+//! Pure bookkeeping: no I/O, no locks of its own.
+
+use crate::cache::{BlockRef, Image};
+use crate::chunks::Chunks;
+use crate::item::{Item, ItemKey, item_cost};
+use crate::txn::{Change, OnDurable};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use untorn_format::{DiskAddr, Lsn};
+
+/// A buffer of the open checkpoint.
+pub(crate) enum CilBuffer {
+    /// Changed: the image and the chunks to journal.
+    Image { block: BlockRef, image: Image, chunks: Chunks },
+    /// Freed.
+    Cancel { block: BlockRef },
+}
+
+impl CilBuffer {
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Image { block, chunks, .. } => chunks.cost(block.length as usize),
+            Self::Cancel { block } => Chunks::default().cost(block.length as usize),
+        }
+    }
+}
+
+/// The open checkpoint: all that was committed since the last one was taken.
+#[derive(Default)]
+pub(crate) struct Cil {
+    pub buffers: BTreeMap<DiskAddr, CilBuffer>,
+    pub items: BTreeMap<ItemKey, (Arc<dyn Item>, u64)>,
+    pub on_durable: Vec<OnDurable>,
+    /// Journal bytes that it takes.
+    pub cost: u64,
+}
+
+impl Cil {
+    pub fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.items.is_empty() && self.on_durable.is_empty()
+    }
+
+    /// Adds a buffer's change on top of what the checkpoint already has of it.
+    pub fn change(&mut self, change: Change) {
+        let (addr, new) = match change {
+            Change::Cancel { block } => (block.addr, CilBuffer::Cancel { block }),
+            Change::Image { block, image, mut chunks } => {
+                match self.buffers.get(&block.addr) {
+                    Some(CilBuffer::Image { chunks: old, .. }) => chunks.merge(old),
+                    // Freed and in use again: nothing of the old content may survive a replay.
+                    Some(CilBuffer::Cancel { .. }) => chunks = Chunks::all(image.len()),
+                    None => {}
+                }
+                (block.addr, CilBuffer::Image { block, image, chunks })
+            }
+            Change::Unlogged { .. } => return,
+        };
+        self.cost += new.cost();
+        if let Some(old) = self.buffers.insert(addr, new) {
+            self.cost -= old.cost();
+        }
+    }
+
+    /// Adds a snapshot, in place of an older one of the same thing.
+    pub fn log(&mut self, item: Arc<dyn Item>) {
+        let cost = item_cost(&*item);
+        self.cost += cost;
+        if let Some((_, old)) = self.items.insert(item.key(), (item, cost)) {
+            self.cost -= old;
+        }
+    }
+}
+
+/// What an entry of the AIL is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum AilKey {
+    Buffer(DiskAddr),
+    Item(ItemKey),
+}
+
+/// What has to be written home.
+#[derive(Clone)]
+pub(crate) enum Durable {
+    Buffer { block: BlockRef, image: Image },
+    Item(Arc<dyn Item>),
+}
+
+#[derive(Clone)]
+pub(crate) struct AilEntry {
+    /// First LSN at which the journal has it.
+    first: Lsn,
+    /// LSN of the newest durable checkpoint that has it.
+    pub newest: Lsn,
+    pub what: Durable,
+}
+
+/// All that is durable in the journal and not home.
+#[derive(Default)]
+pub(crate) struct Ail {
+    entries: HashMap<AilKey, AilEntry>,
+    order: BTreeSet<(Lsn, AilKey)>,
+    /// Positions that the tail must not pass though nothing here stands at them: the intents of a
+    /// journal that is being recovered.
+    holds: BTreeSet<Lsn>,
+}
+
+impl Ail {
+    /// The oldest position that a replay needs.
+    pub fn tail(&self) -> Option<Lsn> {
+        let entries = self.order.first().map(|&(lsn, _)| lsn);
+        let holds = self.holds.first().copied();
+        entries.into_iter().chain(holds).min()
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// `what` is durable as of the checkpoint at `lsn`.
+    pub fn insert(&mut self, key: AilKey, what: Durable, lsn: Lsn) {
+        let first = self.entries.get(&key).map_or(lsn, |old| old.first);
+        self.entries.insert(key, AilEntry { first, newest: lsn, what });
+        self.order.insert((first, key));
+    }
+
+    pub fn remove(&mut self, key: AilKey) {
+        if let Some(old) = self.entries.remove(&key) {
+            self.order.remove(&(old.first, key));
+        }
+    }
+
+    /// The `count` entries that hold the tail back most.
+    pub fn oldest(&self, count: usize) -> Vec<(AilKey, AilEntry)> {
+        let keys = self.order.iter().take(count);
+        keys.filter_map(|(_, key)| Some((*key, self.entries.get(key)?.clone()))).collect()
+    }
+
+    pub fn hold(&mut self, lsn: Lsn) {
+        self.holds.insert(lsn);
+    }
+
+    pub fn release(&mut self, lsn: Lsn) {
+        self.holds.remove(&lsn);
+    }
+}
+
+/// Everything behind the store's one short lock.
+pub(crate) struct State {
+    pub cil: Cil,
+    pub ail: Ail,
+    /// Number of the open checkpoint.
+    pub sequence: u64,
+    /// Number of the newest durable checkpoint.
+    pub durable: u64,
+    /// Journal bytes promised to transactions that have not committed.
+    pub reserved: u64,
+    /// Journal bytes of the checkpoint that is being written.
+    pub in_flight: u64,
+    /// Journal bytes between the head and the tail that the newest record names.
+    pub room: u64,
+}
+
+impl State {
+    /// Whether `bytes` more can be promised.
+    pub fn fits(&self, bytes: u64) -> bool {
+        let used = self.cil.cost + self.in_flight + self.reserved;
+        framed(used.saturating_add(bytes)).saturating_add(SLACK) <= self.room
+    }
+}
+
+/// Bytes in the journal of `bytes` of log items: headers, padding and continuation of records.
+pub(crate) fn framed(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 16).saturating_add(4096)
+}
+
+/// Room always kept for a record that moves the tail.
+pub(crate) const SLACK: u64 = 16 * 1024;

@@ -1,0 +1,292 @@
+//! The store: commits, checkpoints, forces and writeback of one volume.
+//!
+//! Locks, in order: `writer` (one checkpoint or writeback at a time; held across I/O), then `state`
+//! (short, never across I/O). Commits take `state` alone, so they proceed while a checkpoint is
+//! being written.
+//!
+//! After the first failed write nothing more is written: the journal on the device is whole up to
+//! its last durable checkpoint, and what this process believes beyond that is given up.
+
+use crate::cache::Cache;
+use crate::error::{Result, StoreError};
+use crate::item::{Item, item_cost};
+use crate::journal::Journal;
+use crate::state::{Ail, Cil, SLACK, State, framed};
+use crate::txn::{Change, OnDurable, Transaction};
+use crate::writeback::Writer;
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use untorn_device::BlockDevice;
+use untorn_format::{Geometry, Lsn};
+
+/// Names a checkpoint: everything committed under it is durable once it has been forced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sequence(pub u64);
+
+/// How a store behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// Bytes of clean metadata to keep in memory.
+    pub cache_bytes: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 20 }
+    }
+}
+
+/// Metadata of one volume: cache, open checkpoint, journal, writeback.
+pub struct Store {
+    pub(crate) device: Arc<dyn BlockDevice>,
+    cache: Cache,
+    pub(crate) state: Mutex<State>,
+    released: Condvar,
+    pub(crate) writer: Mutex<Writer>,
+    /// Data or metadata was written home since the last flush of the device.
+    pub(crate) unflushed: AtomicBool,
+    stopped: OnceLock<Arc<StoreError>>,
+    capacity: u64,
+}
+
+impl Store {
+    /// A store over `device` whose journal was recovered and continues at its head; nothing older
+    /// than `tail` is needed.
+    pub fn new(
+        device: Arc<dyn BlockDevice>,
+        geometry: Geometry,
+        uuid: [u8; 16],
+        journal: Journal,
+        tail: Lsn,
+        options: StoreOptions,
+    ) -> Self {
+        let capacity = journal.capacity();
+        let room = journal.free_bytes(tail);
+        let cache = Cache::new(Arc::clone(&device), geometry, uuid, options.cache_bytes);
+        let state = State {
+            cil: Cil::default(),
+            ail: Ail::default(),
+            sequence: 1,
+            durable: 0,
+            reserved: 0,
+            in_flight: 0,
+            room,
+        };
+        Self {
+            device,
+            cache,
+            state: Mutex::new(state),
+            released: Condvar::new(),
+            writer: Mutex::new(Writer::new(journal)),
+            unflushed: AtomicBool::new(true),
+            stopped: OnceLock::new(),
+            capacity,
+        }
+    }
+
+    /// The metadata cache.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// The device below.
+    pub fn device(&self) -> &Arc<dyn BlockDevice> {
+        &self.device
+    }
+
+    /// The most journal bytes that one transaction can have.
+    pub fn largest_transaction(&self) -> u64 {
+        (self.capacity - 2 * SLACK) / 17 * 16 - 2 * SLACK
+    }
+
+    /// Begins a transaction that may journal about `bytes` bytes. Waits for room; call it with no
+    /// owner's lock held.
+    pub fn begin(&self, bytes: u64) -> Result<Transaction<'_>> {
+        let limit = self.largest_transaction();
+        if bytes > limit {
+            return Err(StoreError::TooLarge { need: bytes, limit });
+        }
+        loop {
+            self.running()?;
+            let mut state = self.state.lock();
+            if state.fits(bytes) {
+                state.reserved += bytes;
+                return Ok(Transaction::new(self, Reservation { store: self, bytes }));
+            }
+            drop(state);
+            self.make_room(bytes)?;
+        }
+    }
+
+    /// Makes a checkpoint, writes home, and moves the tail until `bytes` fit or others must finish.
+    fn make_room(&self, bytes: u64) -> Result<()> {
+        let mut writer = self.writer.lock();
+        if self.state.lock().fits(bytes) {
+            return Ok(());
+        }
+        self.latch(writer.checkpoint(self, Covering::No))?;
+        if self.state.lock().fits(bytes) {
+            return Ok(());
+        }
+        self.latch(writer.push_all(self))?;
+        self.latch(writer.checkpoint(self, Covering::Yes))?;
+        drop(writer);
+        let mut state = self.state.lock();
+        if !state.fits(bytes) && state.reserved > 0 {
+            self.released.wait_for(&mut state, std::time::Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn publish(
+        &self,
+        changes: Vec<Change>,
+        items: Vec<Arc<dyn Item>>,
+        on_durable: Vec<OnDurable>,
+        reservation: Reservation<'_>,
+    ) -> Result<Sequence> {
+        self.running()?;
+        let need = changes.iter().map(Change::cost).sum::<u64>()
+            + items.iter().map(|item| item_cost(&**item)).sum::<u64>();
+        let mut state = self.state.lock();
+        let more = need.saturating_sub(reservation.bytes);
+        if more > 0 && !state.fits(more) {
+            return Err(StoreError::Outgrown { need });
+        }
+        for change in changes {
+            self.cache.apply(&change);
+            state.cil.change(change);
+        }
+        items.into_iter().for_each(|item| state.cil.log(item));
+        state.cil.on_durable.extend(on_durable);
+        Ok(Sequence(state.sequence))
+    }
+
+    /// Writes a checkpoint if the open one has grown large and nobody is writing one. Call it after
+    /// commits, with no owner's lock held.
+    pub fn relieve(&self) -> Result<()> {
+        if self.state.lock().cil.cost <= self.checkpoint_size() {
+            return Ok(());
+        }
+        match self.writer.try_lock() {
+            Some(mut writer) => self.latch(writer.checkpoint(self, Covering::No)),
+            None => Ok(()),
+        }
+    }
+
+    /// Journal bytes at which a checkpoint is written without anybody asking.
+    fn checkpoint_size(&self) -> u64 {
+        (self.capacity / 8).min(4 << 20)
+    }
+
+    /// The checkpoint that the next commit goes into.
+    pub fn open_sequence(&self) -> Sequence {
+        Sequence(self.state.lock().sequence)
+    }
+
+    /// Makes everything committed under `sequence` durable. Concurrent callers share one write.
+    pub fn force(&self, sequence: Sequence) -> Result<()> {
+        if self.state.lock().durable >= sequence.0 {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock();
+        if self.state.lock().durable >= sequence.0 {
+            return Ok(());
+        }
+        self.running()?;
+        self.latch(writer.checkpoint(self, Covering::No))
+    }
+
+    /// Makes everything committed so far durable.
+    pub fn force_all(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        self.running()?;
+        self.latch(writer.checkpoint(self, Covering::No))
+    }
+
+    /// Says that data was written to the device: the next checkpoint flushes before its commit.
+    pub fn note_data_write(&self) {
+        self.unflushed.store(true, Ordering::Release);
+    }
+
+    /// Makes data that was written before this call durable.
+    pub fn flush_data(&self) -> Result<()> {
+        let _writer = self.writer.lock();
+        self.running()?;
+        if self.unflushed.swap(false, Ordering::AcqRel) {
+            self.latch(self.device.flush().map_err(StoreError::from))?;
+        }
+        Ok(())
+    }
+
+    /// Writes home everything that the journal holds.
+    pub fn push_all(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        self.running()?;
+        self.latch(writer.push_all(self))
+    }
+
+    /// Leaves a journal that needs no replay: all is forced and written home, then the unmount
+    /// record follows.
+    pub fn close(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        self.running()?;
+        self.latch(writer.close(self))
+    }
+
+    /// Keeps the tail of the journal from passing `lsn` (an intent being recovered).
+    pub fn hold_tail(&self, lsn: Lsn) {
+        self.state.lock().ail.hold(lsn);
+    }
+
+    /// Lets the tail pass `lsn` again.
+    pub fn release_tail(&self, lsn: Lsn) {
+        self.state.lock().ail.release(lsn);
+    }
+
+    /// Bytes of journal that the open checkpoint takes, and entries waiting to be written home.
+    pub fn pending(&self) -> (u64, usize) {
+        let state = self.state.lock();
+        (framed(state.cil.cost), state.ail.len())
+    }
+
+    fn running(&self) -> Result<()> {
+        match self.stopped.get() {
+            Some(first) => Err(StoreError::Stopped(Arc::clone(first))),
+            None => Ok(()),
+        }
+    }
+
+    /// Passes `result` on; an error stops the store for good.
+    fn latch<T>(&self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| {
+            let _ = self.stopped.set(Arc::new(error.clone()));
+        })
+    }
+
+    /// Stops the store: nothing more is written, as after a power cut.
+    pub fn stop(&self, reason: StoreError) {
+        let _ = self.stopped.set(Arc::new(reason));
+    }
+}
+
+/// Whether a checkpoint is written even when there is nothing to commit, to record a newer tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Covering {
+    Yes,
+    No,
+}
+
+/// Journal bytes promised to a transaction; returned on drop.
+pub(crate) struct Reservation<'s> {
+    store: &'s Store,
+    bytes: u64,
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.store.state.lock().reserved -= self.bytes;
+        self.store.released.notify_all();
+    }
+}

@@ -1,0 +1,155 @@
+//! Transactions: private staged copies, published together or not at all.
+//!
+//! A transaction holds a reservation of journal space. It reads through its own staged images,
+//! edits them, and `commit` publishes all of them and adds their changed chunks to the open
+//! checkpoint in one step. Dropping it publishes nothing.
+//!
+//! The caller holds the locks of the owners of everything it stages, from the first read that it
+//! bases an edit on until after the commit.
+
+use crate::cache::{BlockRef, Image};
+use crate::chunks::Chunks;
+use crate::error::{Result, StoreError};
+use crate::item::Item;
+use crate::store::{Reservation, Sequence, Store};
+use std::collections::HashMap;
+use std::sync::Arc;
+use untorn_format::{DiskAddr, Fault, Place};
+
+/// What a commit runs once the journal holds it durably.
+pub type OnDurable = Box<dyn FnOnce() + Send>;
+
+pub(crate) enum Change {
+    /// The buffer is (also) this now.
+    Image { block: BlockRef, image: Image, chunks: Chunks },
+    /// The buffer's block was freed.
+    Cancel { block: BlockRef },
+    /// The buffer is this now; a logged item describes it.
+    Unlogged { block: BlockRef, image: Image },
+}
+
+impl Change {
+    /// Journal bytes that it takes at most.
+    pub(crate) fn cost(&self) -> u64 {
+        match self {
+            Self::Image { block, chunks, .. } => chunks.cost(block.length as usize),
+            Self::Cancel { block } => Chunks::default().cost(block.length as usize),
+            Self::Unlogged { .. } => 0,
+        }
+    }
+}
+
+struct Staged {
+    block: BlockRef,
+    /// What it was when staged; nothing for a buffer that the transaction created.
+    base: Option<Image>,
+    /// What it will be; nothing once freed.
+    image: Option<Image>,
+}
+
+/// A set of changes that is not visible to anybody yet.
+pub struct Transaction<'s> {
+    store: &'s Store,
+    reservation: Reservation<'s>,
+    staged: HashMap<DiskAddr, Staged>,
+    unlogged: Vec<Change>,
+    items: Vec<Arc<dyn Item>>,
+    on_durable: Vec<OnDurable>,
+}
+
+impl<'s> Transaction<'s> {
+    pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
+        let (staged, unlogged, items, on_durable) = Default::default();
+        Self { store, reservation, staged, unlogged, items, on_durable }
+    }
+
+    /// The buffer as this transaction sees it.
+    pub fn read(&self, block: &BlockRef) -> Result<Image> {
+        match self.staged.get(&block.addr) {
+            Some(Staged { image: Some(image), .. }) => Ok(Arc::clone(image)),
+            Some(_) => Err(freed(block)),
+            None => self.store.cache().read(block),
+        }
+    }
+
+    /// A private copy of the buffer, to edit.
+    pub fn stage(&mut self, block: &BlockRef) -> Result<&mut [u8]> {
+        if !self.staged.contains_key(&block.addr) {
+            let base = self.store.cache().read(block)?;
+            let staged =
+                Staged { block: *block, image: Some(Arc::clone(&base)), base: Some(base) };
+            self.staged.insert(block.addr, staged);
+        }
+        let image = self.staged.get_mut(&block.addr).and_then(|s| s.image.as_mut());
+        Ok(Arc::make_mut(image.ok_or_else(|| freed(block))?))
+    }
+
+    /// A new buffer of zeroes in a block that was just allocated: not read, journaled whole.
+    pub fn create(&mut self, block: &BlockRef) -> &mut [u8] {
+        let zeroes: Image = vec![0; block.length as usize].into();
+        let staged = Staged { block: *block, base: None, image: None };
+        let entry = self.staged.entry(block.addr).or_insert(staged);
+        *entry = Staged { block: *block, base: None, image: Some(zeroes) };
+        Arc::make_mut(entry.image.get_or_insert_with(|| Arc::from([])))
+    }
+
+    /// A new buffer whose content a logged item describes (an inode chunk). The item's homes must
+    /// include it.
+    pub fn create_unlogged(&mut self, block: &BlockRef, image: Image) {
+        assert_eq!(image.len(), block.length as usize, "an image is as long as its buffer");
+        self.unlogged.push(Change::Unlogged { block: *block, image });
+    }
+
+    /// Says that the block of a metadata buffer was freed: replay must never write an older image
+    /// of it over what comes to live there.
+    pub fn cancel(&mut self, block: &BlockRef) {
+        let staged = Staged { block: *block, base: None, image: None };
+        self.staged.insert(block.addr, staged);
+    }
+
+    /// Adds a snapshot that the commit journals.
+    pub fn log(&mut self, item: Arc<dyn Item>) {
+        self.items.push(item);
+    }
+
+    /// Runs `action` once this transaction is durable, after its commit.
+    pub fn on_durable(&mut self, action: OnDurable) {
+        self.on_durable.push(action);
+    }
+
+    /// Whether nothing was staged or logged.
+    pub fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.items.is_empty()
+    }
+
+    /// Publishes everything in one step. The result names the checkpoint to force for durability.
+    ///
+    /// Fails, publishing nothing, when the transaction outgrew its reservation and the journal has
+    /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the store was stopped.
+    pub fn commit(self) -> Result<Sequence> {
+        let Self { store, reservation, staged, unlogged: mut changes, items, on_durable } = self;
+        changes.extend(staged.into_values().filter_map(Staged::change));
+        store.publish(changes, items, on_durable, reservation)
+    }
+}
+
+impl Staged {
+    fn change(self) -> Option<Change> {
+        let Self { block, base, image } = self;
+        let Some(image) = image else {
+            return Some(Change::Cancel { block });
+        };
+        let chunks = match base {
+            Some(base) => Chunks::between(&base, &image),
+            None => Chunks::all(image.len()),
+        };
+        (!chunks.is_empty()).then_some(Change::Image { block, image, chunks })
+    }
+}
+
+/// The block is in use and free at once: two structures claim it.
+fn freed(block: &BlockRef) -> StoreError {
+    let what = block.kind.name();
+    let fault = Fault::Field { what, field: "block freed while in use", value: block.addr.0 };
+    fault.at(Place::at(block.addr)).into()
+}

@@ -1,0 +1,186 @@
+//! Claims: blocks picked in memory, so that data can be written before anything is allocated.
+
+use super::trees::Published;
+use super::{Hold, space};
+use crate::core::Core;
+use crate::error::{Error, Result};
+use std::fmt;
+use std::sync::Arc;
+use untorn_format::ag::AgfDisk;
+use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, FsBlock, Place};
+
+/// A run of free blocks that belongs to whoever holds this value. Dropping it gives them back; the
+/// transaction that takes them out of the free-space btrees ends it with [`Claim::settle`].
+pub(crate) struct Claim {
+    /// Nothing once the blocks were taken.
+    core: Option<Arc<Core>>,
+    extent: AgExtent,
+}
+
+impl Claim {
+    /// The claim on `extent`, which is held as claimed already.
+    pub(super) fn new(core: &Arc<Core>, extent: AgExtent) -> Self {
+        Self { core: Some(Arc::clone(core)), extent }
+    }
+
+    /// The blocks.
+    pub fn extent(&self) -> AgExtent {
+        self.extent
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        match &self.core {
+            Some(core) => core,
+            None => unreachable!("a settled claim is gone"),
+        }
+    }
+
+    /// The volume's name of block `index` of the claim.
+    pub fn block(&self, index: u64) -> FsBlock {
+        let start = AgBlock(self.extent.start.0 + index as u32);
+        self.core().geometry.fs_block(self.extent.ag, start)
+    }
+
+    /// Cuts the claim after `count` blocks; what follows is returned.
+    pub fn split(&mut self, count: u64) -> Claim {
+        let count = count as u32;
+        assert!(0 < count && count < self.extent.length, "a split leaves blocks on both sides");
+        let start = AgBlock(self.extent.start.0 + count);
+        let rest = AgExtent { ag: self.extent.ag, start, length: self.extent.length - count };
+        self.extent.length = count;
+        Claim::new(self.core(), rest)
+    }
+
+    /// Ends a claim whose blocks a committed transaction took.
+    pub fn settle(mut self) {
+        self.core = None;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(core) = &self.core {
+            let range = self.extent.start.0..self.extent.end().0;
+            core.ag(self.extent.ag).held.lock().remove(range, Hold::Claimed);
+        }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AgExtent { ag, start, length } = self.extent;
+        write!(f, "Claim({ag}/{start}+{length})")
+    }
+}
+
+impl Core {
+    /// Claims `count` blocks for data, in as few runs as can be found, beginning at or behind `goal`
+    /// where that is possible. Keeps back what metadata may need. Waits for busy blocks when nothing
+    /// else is left; refuses, holding nothing, when there is not enough.
+    pub fn claim(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Vec<Claim>> {
+        let first = self.try_claim(goal, count);
+        if !matches!(first, Err(Error::NoSpace { .. })) || self.busy_blocks() == 0 {
+            return first;
+        }
+        self.settle_busy()?;
+        self.try_claim(goal, count)
+    }
+
+    /// Claims one run of exactly `count` blocks at or behind `goal` in its AG, if there is one.
+    pub fn claim_run(
+        self: &Arc<Self>,
+        goal: Option<FsBlock>,
+        count: u64,
+    ) -> Result<Option<Claim>> {
+        let Some((ag, block)) = goal.and_then(|goal| self.geometry.split(goal)) else {
+            return Ok(None);
+        };
+        self.claim_in(ag, Some(block), count, Fit::Whole)
+    }
+
+    fn try_claim(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Vec<Claim>> {
+        let goal = goal.and_then(|goal| self.geometry.split(goal));
+        let first = goal.map_or(AgNumber(0), |(ag, _)| ag);
+        let in_goal = |ag| goal.filter(|&(near, _)| near == ag).map(|(_, block)| block);
+        let ags = || (0..self.geometry.ag_count).map(|i| rotate(first, i, self.geometry.ag_count));
+        let mut claims = Vec::new();
+        let mut left = count;
+        for whole in [Fit::Whole, Fit::Any] {
+            for ag in ags() {
+                while left > 0 {
+                    let Some(claim) = self.claim_in(ag, in_goal(ag), left, whole)? else { break };
+                    left -= u64::from(claim.extent.length);
+                    claims.push(claim);
+                }
+            }
+        }
+        match left {
+            0 => Ok(claims),
+            _ => Err(Error::NoSpace { needed: count, available: count - left }),
+        }
+    }
+
+    /// Claims one run of up to `count` blocks in `ag`.
+    fn claim_in(
+        self: &Arc<Self>,
+        ag: AgNumber,
+        goal: Option<AgBlock>,
+        count: u64,
+        fit: Fit,
+    ) -> Result<Option<Claim>> {
+        let owner = self.ag(ag).owner.lock();
+        let room = self.room_for_data(ag)?;
+        let want = u32::try_from(count).unwrap_or(u32::MAX).min(room);
+        if want == 0 || (fit == Fit::Whole && u64::from(want) < count) {
+            return Ok(None);
+        }
+        let least = if fit == Fit::Whole { want } else { 1 };
+        let picked = space::pick(&mut Published(self), ag, goal, want, least)?;
+        let claim = picked.map(|extent| {
+            let range = extent.start.0..extent.end().0;
+            self.ag(ag).held.lock().insert(range, Hold::Claimed);
+            Claim::new(self, extent)
+        });
+        drop(owner);
+        Ok(claim)
+    }
+
+    /// Blocks of `ag` that data may still claim.
+    fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
+        let header = self.header(ag, BlockKind::Agf);
+        let image = self.store.cache().read(&header)?;
+        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        let held = self.ag(ag).held.lock();
+        let kept = held.claimed() + held.busy() + self.reserve(ag, agf);
+        Ok(agf.freeblks.get().saturating_sub(kept))
+    }
+
+    /// Blocks of `ag` kept back so that its btrees can grow as its blocks come into use.
+    fn reserve(&self, ag: AgNumber, agf: &AgfDisk) -> u32 {
+        let refcount = self.limits.refcount_reserve(ag, agf.refcount_blocks.get()).unused();
+        let rmap = self.limits.rmap_reserve(ag, agf.rmap_blocks.get()).unused();
+        let listed = agf.flcount.get();
+        (refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE
+    }
+
+    /// Free blocks that data may claim, over all AGs.
+    pub fn free_for_data(&self) -> Result<u64> {
+        (0..self.geometry.ag_count)
+            .map(|ag| Ok(u64::from(self.room_for_data(AgNumber(ag))?)))
+            .sum()
+    }
+}
+
+/// Free blocks of an AG kept for the free list and for btree blocks of files in it.
+const FREE_LIST_RESERVE: u32 = 16;
+
+/// Whether a claim may be shorter than asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    Whole,
+    Any,
+}
+
+fn rotate(first: AgNumber, by: u32, count: u32) -> AgNumber {
+    AgNumber(((u64::from(first.0) + u64::from(by)) % u64::from(count)) as u32)
+}

@@ -1,0 +1,94 @@
+//! What files ask of an AG about their blocks: are they shared, let go of them.
+
+use super::trees::Trees;
+use super::{refcount, space};
+use crate::btree::Refcounts;
+use crate::core::Core;
+use crate::error::Result;
+use crate::tx::Tx;
+use std::sync::Arc;
+use untorn_format::{AgBlock, AgExtent};
+
+/// The first run of `extent` that more than one file uses. The AG must be locked.
+pub(crate) fn shared_run<T: Trees + super::space::Holds>(
+    source: &mut T,
+    extent: AgExtent,
+) -> Result<Option<AgExtent>> {
+    if !source.core().features.has_reflink() {
+        return Ok(None);
+    }
+    let range = extent.start..extent.end();
+    let found = refcount::find_shared(&mut source.tree(extent.ag, Refcounts), range)?;
+    Ok(found.map(|run| AgExtent { ag: extent.ag, start: run.start, length: run.end.0 - run.start.0 }))
+}
+
+/// Whether blocks may have users besides the one that lets go of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Users {
+    /// The inode shares no blocks.
+    One,
+    /// The inode may share blocks.
+    Several,
+}
+
+/// One user fewer for `extent`: blocks without any other become free.
+pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    let freed = match users {
+        Users::Several => decrease(tx, extent)?,
+        Users::One => vec![extent],
+    };
+    for extent in freed {
+        super::prepare(tx, extent.ag)?;
+        space::give(tx, extent)?;
+        tx.counters.free_blocks += i64::from(extent.length);
+    }
+    Ok(())
+}
+
+fn decrease(tx: &mut Tx<'_>, extent: AgExtent) -> Result<Vec<AgExtent>> {
+    let range = extent.start..extent.end();
+    let freed = refcount::decrease(&mut tx.tree(extent.ag, Refcounts), range)?;
+    let whole = |run: std::ops::Range<AgBlock>| AgExtent {
+        ag: extent.ag,
+        start: run.start,
+        length: run.end.0 - run.start.0,
+    };
+    Ok(freed.into_iter().map(whole).collect())
+}
+
+/// Locks the AGs of `extents` in order, ready for changes.
+pub(crate) fn prepare_all(tx: &mut Tx<'_>, extents: impl Iterator<Item = AgExtent>) -> Result<()> {
+    let mut ags: Vec<_> = extents.map(|extent| extent.ag).collect();
+    ags.sort_unstable();
+    ags.dedup();
+    ags.into_iter().try_for_each(|ag| super::prepare(tx, ag))
+}
+
+impl Core {
+    /// The blocks of a file as a run of one AG; an extent outside the volume is corruption.
+    pub fn ag_extent(&self, start: untorn_format::FsBlock, length: u32) -> Result<AgExtent> {
+        let outside = || {
+            let what = "extent";
+            let fault =
+                untorn_format::Fault::Field { what, field: "br_startblock", value: start.0 };
+            crate::error::Error::from(fault.at(untorn_format::Place::default()))
+        };
+        self.geometry.extent(start, u64::from(length)).ok_or_else(outside)
+    }
+
+    /// The parts of `extent` that other files use too.
+    pub fn shared_parts(self: &Arc<Self>, extent: AgExtent) -> Result<Vec<AgExtent>> {
+        let owner = self.ag(extent.ag).owner.lock();
+        let mut parts = Vec::new();
+        let mut rest = Some(extent);
+        while let Some(extent) = rest {
+            let Some(run) = shared_run(&mut super::Published(self), extent)? else { break };
+            parts.push(run);
+            let left = extent.end().0.saturating_sub(run.end().0);
+            rest = (left > 0).then_some(AgExtent { start: run.end(), length: left, ..extent });
+        }
+        drop(owner);
+        Ok(parts)
+    }
+}

@@ -1,0 +1,152 @@
+//! Blocks that the free-space btrees call free and that may not be picked.
+//!
+//! Two transient states of a block exist in memory only:
+//! - claimed: picked for data that is being written or waits to be mapped;
+//! - busy: freed by a transaction that is not durable yet. Should the machine stop now, the block
+//!   still belongs to its old owner.
+//!
+//! Invariant: ranges never overlap; adjacent ranges of one state are one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Why a block may not be picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Picked, not taken from the btrees yet.
+    Claimed,
+    /// Freed, not durably.
+    Busy,
+}
+
+/// The held blocks of one AG.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// Start -> (end, state).
+    ranges: BTreeMap<u32, (u32, Hold)>,
+    claimed: u32,
+    busy: u32,
+}
+
+impl Held {
+    /// Blocks claimed.
+    pub fn claimed(&self) -> u32 {
+        self.claimed
+    }
+
+    /// Blocks busy.
+    pub fn busy(&self) -> u32 {
+        self.busy
+    }
+
+    fn total(&mut self, hold: Hold) -> &mut u32 {
+        match hold {
+            Hold::Claimed => &mut self.claimed,
+            Hold::Busy => &mut self.busy,
+        }
+    }
+
+    /// Holds `range`, no block of which may be held already.
+    pub fn insert(&mut self, range: Range<u32>, hold: Hold) {
+        assert!(range.start < range.end, "a held range has blocks");
+        assert!(self.overlaps(&range).is_none(), "held twice: {range:?}");
+        *self.total(hold) += range.end - range.start;
+        let (mut start, mut end) = (range.start, range.end);
+        if let Some((&s, &(e, h))) = self.ranges.range(..start).next_back()
+            && e == start
+            && h == hold
+        {
+            self.ranges.remove(&s);
+            start = s;
+        }
+        if let Some(&(e, h)) = self.ranges.get(&end)
+            && h == hold
+        {
+            self.ranges.remove(&end);
+            end = e;
+        }
+        self.ranges.insert(start, (end, hold));
+    }
+
+    /// Lets go of `range`, all of which is held as `hold`.
+    pub fn remove(&mut self, range: Range<u32>, hold: Hold) {
+        let found = self.ranges.range(..=range.start).next_back().map(|(&s, &v)| (s, v));
+        let Some((start, (end, _))) = found.filter(|&(_, (e, h))| e >= range.end && h == hold)
+        else {
+            panic!("not held as {hold:?}: {range:?}");
+        };
+        self.ranges.remove(&start);
+        if start < range.start {
+            self.ranges.insert(start, (range.start, hold));
+        }
+        if range.end < end {
+            self.ranges.insert(range.end, (end, hold));
+        }
+        *self.total(hold) -= range.end - range.start;
+    }
+
+    /// The first held range that overlaps `range`.
+    pub fn overlaps(&self, range: &Range<u32>) -> Option<Range<u32>> {
+        let before = self.ranges.range(..=range.start).next_back();
+        let before = before.filter(|&(_, &(end, _))| end > range.start);
+        let hit = before.or_else(|| self.ranges.range(range.start..range.end).next());
+        hit.map(|(&start, &(end, _))| start..end)
+    }
+
+    /// The parts of `range` that nobody holds, in order.
+    pub fn gaps(&self, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut at = range.start;
+        std::iter::from_fn(move || {
+            while at < range.end {
+                let Some(held) = self.overlaps(&(at..range.end)) else {
+                    let gap = at..range.end;
+                    at = range.end;
+                    return Some(gap);
+                };
+                let gap = at..held.start;
+                at = held.end;
+                if !gap.is_empty() {
+                    return Some(gap);
+                }
+            }
+            None
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_what_nobody_holds() {
+        let mut held = Held::default();
+        held.insert(10..20, Hold::Claimed);
+        held.insert(20..25, Hold::Busy);
+        held.insert(30..31, Hold::Busy);
+        assert_eq!(held.gaps(0..40).collect::<Vec<_>>(), [0..10, 25..30, 31..40]);
+        assert_eq!(held.gaps(12..22).count(), 0);
+        assert_eq!(held.gaps(24..26).collect::<Vec<_>>(), [25..26]);
+        assert_eq!((held.claimed(), held.busy()), (10, 6));
+    }
+
+    #[test]
+    fn neighbours_of_one_state_join_and_split_again() {
+        let mut held = Held::default();
+        held.insert(0..5, Hold::Claimed);
+        held.insert(10..15, Hold::Claimed);
+        held.insert(5..10, Hold::Claimed);
+        assert_eq!(held.ranges.len(), 1);
+        held.remove(6..8, Hold::Claimed);
+        assert_eq!(held.gaps(0..15).collect::<Vec<_>>(), [6..8]);
+        assert_eq!(held.claimed(), 13);
+    }
+
+    #[test]
+    #[should_panic(expected = "held twice")]
+    fn holding_a_block_twice_is_our_mistake() {
+        let mut held = Held::default();
+        held.insert(0..5, Hold::Claimed);
+        held.insert(4..6, Hold::Busy);
+    }
+}

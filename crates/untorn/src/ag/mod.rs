@@ -1,0 +1,37 @@
+//! Allocation groups: headers, free list, free space, claims; inode chunks; reverse mappings;
+//! reference counts.
+//!
+//! An AG owns its metadata: whoever stages any of it holds [`Ag::owner`]. What is held in memory
+//! only (claimed and busy blocks) has a lock of its own, the last in every order.
+//!
+//! Never here: files, extent maps, directories.
+
+mod claim;
+mod files;
+mod freelist;
+mod held;
+mod refcount;
+mod rmap;
+mod space;
+mod trees;
+
+pub(crate) use claim::Claim;
+pub(crate) use files::{Users, prepare_all, release};
+pub(crate) use held::{Held, Hold};
+pub(crate) use space::{allocate_block, disown, free_block, own, prepare, take};
+pub(crate) use trees::{Published, Trees, edit_agf, edit_agi};
+
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// One allocation group of an open volume.
+#[derive(Debug, Default)]
+pub(crate) struct Ag {
+    /// Owner lock of the AG's metadata.
+    pub owner: Mutex<()>,
+    /// Blocks that are free on disk and not for the picking.
+    pub held: Arc<Mutex<Held>>,
+    /// Where the search for blocks without a better place starts.
+    pub rotor: AtomicU32,
+}

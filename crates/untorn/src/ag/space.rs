@@ -1,0 +1,269 @@
+//! Free space of an AG: picking, taking, giving back.
+//!
+//! Both free-space btrees hold the same extents, by block and by length. What they call free and
+//! [`super::Held`] holds may not be picked.
+//!
+//! [`pick`] only looks. [`take`] and [`give`] change the btrees inside a transaction that has locked
+//! the AG; blocks given are busy until it is durable.
+
+use super::trees::{Trees, edit_agf};
+use super::{Held, freelist, rmap};
+use crate::btree::{ByBlock, ByLength, Find, Rmaps, Tree, TreeBlocks};
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::tx::Tx;
+use std::ops::Range;
+use untorn_format::records::{AllocRec, RmapRec};
+use untorn_format::{AgBlock, AgExtent, AgNumber, Fault, Place};
+
+/// Free extents looked at near a wanted place before any place will do.
+const NEAR: usize = 16;
+/// Free extents of at least the wanted length looked at before the longest piece so far will do.
+const FIT: usize = 64;
+
+/// The best piece found so far.
+struct Best {
+    want: u32,
+    piece: Option<Range<u32>>,
+}
+
+impl Best {
+    fn length(&self) -> u32 {
+        self.piece.as_ref().map_or(0, |p| p.end - p.start)
+    }
+
+    /// Looks at a free range; whether the search may stop.
+    fn offer(&mut self, held: &Held, free: Range<u32>) -> bool {
+        for gap in held.gaps(free) {
+            if gap.end - gap.start > self.length() {
+                self.piece = Some(gap.start..gap.end.min(gap.start.saturating_add(self.want)));
+                if self.length() >= self.want {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Something that knows the AGs' transient holds.
+pub(crate) trait Holds {
+    /// What is shared.
+    fn core(&self) -> &Core;
+}
+
+impl Holds for Tx<'_> {
+    fn core(&self) -> &Core {
+        self.core
+    }
+}
+
+impl Holds for super::Published<'_> {
+    fn core(&self) -> &Core {
+        self.0
+    }
+}
+
+/// Finds up to `want` free blocks of `ag` in one run, at or behind `goal` if that can be, at least
+/// `least`. The AG must be locked.
+pub(crate) fn pick<T: Trees + Holds>(
+    source: &mut T,
+    ag: AgNumber,
+    goal: Option<AgBlock>,
+    want: u32,
+    least: u32,
+) -> Result<Option<AgExtent>> {
+    let mut best = Best { want, piece: None };
+    let near = goal.unwrap_or_else(|| {
+        let rotor = &source.core().ag(ag).rotor;
+        AgBlock(rotor.load(std::sync::atomic::Ordering::Relaxed))
+    });
+    if !pick_near(source, ag, near, &mut best)? {
+        pick_fitting(source, ag, &mut best)?;
+    }
+    let piece = best.piece.filter(|p| p.end - p.start >= least);
+    if let (Some(piece), None) = (&piece, goal) {
+        let rotor = &source.core().ag(ag).rotor;
+        rotor.store(piece.end, std::sync::atomic::Ordering::Relaxed);
+    }
+    Ok(piece.map(|p| AgExtent { ag, start: AgBlock(p.start), length: p.end - p.start }))
+}
+
+/// Looks at and behind `goal`.
+fn pick_near<T: Trees + Holds>(
+    source: &mut T,
+    ag: AgNumber,
+    goal: AgBlock,
+    best: &mut Best,
+) -> Result<bool> {
+    let held = source.core().ag(ag).held.lock_arc();
+    let mut tree = source.tree(ag, ByBlock);
+    let mut found = tree.seek(Find::AtMost, goal)?;
+    if found.is_none() {
+        found = tree.next()?;
+    }
+    for _ in 0..NEAR {
+        let Some(free) = found else { return Ok(false) };
+        if best.offer(&held, free.start.0.max(goal.0)..free.end().0) {
+            return Ok(true);
+        }
+        found = tree.next()?;
+    }
+    Ok(false)
+}
+
+/// Looks at the shortest extents that are long enough, then at ever shorter ones.
+fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best) -> Result<()> {
+    let held = source.core().ag(ag).held.lock_arc();
+    let mut tree = source.tree(ag, ByLength);
+    let mut found = tree.seek(Find::AtLeast, (best.want, AgBlock(0)))?;
+    for _ in 0..FIT {
+        let Some(free) = found else { break };
+        if best.offer(&held, free.start.0..free.end().0) {
+            return Ok(());
+        }
+        found = tree.next()?;
+    }
+    let mut found = tree.last()?;
+    while let Some(free) = found.filter(|free| free.length > best.length()) {
+        if best.offer(&held, free.start.0..free.end().0) {
+            return Ok(());
+        }
+        found = tree.prev()?;
+    }
+    Ok(())
+}
+
+fn corrupt(ag: AgNumber, field: &'static str, value: u64) -> Error {
+    let fault = Fault::Field { what: "free space btree", field, value };
+    fault.at(Place { ag: Some(ag), ..Place::default() }).into()
+}
+
+/// Takes `extent`, all of it free, out of the free-space btrees.
+pub(crate) fn take(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    let AgExtent { ag, start, .. } = extent;
+    let mut tree = tx.tree(ag, ByBlock);
+    let found = tree.seek(Find::AtMost, start)?.filter(|free| free.end() >= extent.end());
+    let free = found.ok_or_else(|| corrupt(ag, "block that is not free", start.0.into()))?;
+    let left = rest(free.start, start);
+    let right = rest(extent.end(), free.end());
+    match (left, right) {
+        (None, None) => drop(tree.remove()?),
+        (Some(one), None) | (None, Some(one)) => tree.replace(&one)?,
+        (Some(left), Some(right)) => {
+            tree.replace(&left)?;
+            tree.insert(&right)?;
+        }
+    }
+    let mut tree = tx.tree(ag, ByLength);
+    remove_length(&mut tree, ag, free)?;
+    [left, right].into_iter().flatten().try_for_each(|piece| tree.insert(&piece))?;
+    count(tx, ag, -i64::from(extent.length))
+}
+
+fn rest(from: AgBlock, to: AgBlock) -> Option<AllocRec> {
+    let length = to.0.checked_sub(from.0).filter(|&n| n > 0)?;
+    Some(AllocRec { start: from, length })
+}
+
+fn remove_length<B: TreeBlocks<Error = Error>>(
+    tree: &mut Tree<ByLength, B>,
+    ag: AgNumber,
+    free: AllocRec,
+) -> Result<()> {
+    match tree.seek(Find::Equal, (free.length, free.start))? {
+        Some(_) => tree.remove().map(|_| ()),
+        None => Err(corrupt(ag, "extent missing by length", free.start.0.into())),
+    }
+}
+
+/// Gives `extent` to the free-space btrees. Nobody may pick it until the transaction is durable.
+pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    let AgExtent { ag, start, length } = extent;
+    let mut tree = tx.tree(ag, ByBlock);
+    let left = tree.seek(Find::AtMost, start)?;
+    let right = tree.next()?;
+    let overlaps = left.is_some_and(|left| left.end() > start)
+        || right.is_some_and(|right| right.start < extent.end());
+    if overlaps {
+        return Err(corrupt(ag, "block freed twice", start.0.into()));
+    }
+    let left = left.filter(|left| left.end() == start);
+    let right = right.filter(|right| right.start == extent.end());
+    let mut whole = AllocRec { start, length };
+    if let Some(right) = right {
+        whole.length += right.length;
+        tree.seek(Find::Equal, right.start)?;
+        tree.remove()?;
+    }
+    if let Some(left) = left {
+        whole = AllocRec { start: left.start, length: left.length + whole.length };
+        tree.seek(Find::Equal, left.start)?;
+        tree.replace(&whole)?;
+    } else {
+        tree.insert(&whole)?;
+    }
+    let mut tree = tx.tree(ag, ByLength);
+    for old in [left, right].into_iter().flatten() {
+        remove_length(&mut tree, ag, old)?;
+    }
+    tree.insert(&whole)?;
+    count(tx, ag, length.into())?;
+    tx.note_freed(extent);
+    Ok(())
+}
+
+/// Brings the AGF's totals up to date after `change` blocks came or went.
+fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64) -> Result<()> {
+    let longest = tx.tree(ag, ByLength).last()?.map_or(0, |free| free.length);
+    edit_agf(tx, ag, |agf| {
+        let blocks = i64::from(agf.freeblks.get()) + change;
+        agf.freeblks.set(u32::try_from(blocks).unwrap_or(0));
+        agf.longest.set(longest);
+    })
+}
+
+/// Records a reverse mapping in `ag`, where the volume keeps them.
+pub(crate) fn own(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
+    match tx.core.features.has_rmapbt() {
+        true => rmap::map(&mut tx.tree(ag, Rmaps), mapping),
+        false => Ok(()),
+    }
+}
+
+/// Takes away (a part of) a reverse mapping that [`own`] recorded.
+pub(crate) fn disown(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
+    match tx.core.features.has_rmapbt() {
+        true => rmap::unmap(&mut tx.tree(ag, Rmaps), mapping),
+        false => Ok(()),
+    }
+}
+
+/// A block of metadata from the free space of a prepared AG; it counts as free no longer. `owner`
+/// says who gets it.
+pub(crate) fn allocate_block(
+    tx: &mut Tx<'_>,
+    ag: AgNumber,
+    near: Option<AgBlock>,
+    owner: impl FnOnce(AgBlock) -> RmapRec,
+) -> Result<AgBlock> {
+    let extent = pick(tx, ag, near, 1, 1)?.ok_or(Error::NoSpace { needed: 1, available: 0 })?;
+    take(tx, extent)?;
+    own(tx, ag, owner(extent.start))?;
+    tx.counters.free_blocks -= 1;
+    Ok(extent.start)
+}
+
+/// Gives back a block that [`allocate_block`] gave; `owner` is its reverse mapping.
+pub(crate) fn free_block(tx: &mut Tx<'_>, ag: AgNumber, owner: RmapRec) -> Result<()> {
+    disown(tx, ag, owner)?;
+    give(tx, AgExtent { ag, start: owner.start, length: owner.length })?;
+    tx.counters.free_blocks += i64::from(owner.length);
+    Ok(())
+}
+
+/// Locks an AG and makes sure that its free list can serve a change of its free space.
+pub(crate) fn prepare(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
+    tx.lock_ag(ag)?;
+    freelist::fix(tx, ag)
+}

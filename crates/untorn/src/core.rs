@@ -1,0 +1,109 @@
+//! What every room of an open volume shares: store, geometry, features, allocation groups, inode
+//! cache, counters.
+//!
+//! Never here: operations. This is the struct that they pass around.
+
+use crate::ag::Ag;
+use crate::error::Result;
+use crate::inode::InodeCache;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use untorn_format::features::Features;
+use untorn_format::limits::{InodeLayout, Limits};
+use untorn_format::superblock::Superblock;
+use untorn_format::{AgBlock, AgNumber, BlockKind, DiskAddr, FsBlock, Geometry};
+use untorn_store::{BlockRef, Store};
+
+/// Free blocks and inodes of the volume, as `statfs` would tell them.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Free blocks, free-list blocks included, reserved blocks not subtracted.
+    pub free_blocks: AtomicI64,
+    /// Allocated inodes, free ones included.
+    pub inodes: AtomicI64,
+    /// Free inodes.
+    pub free_inodes: AtomicI64,
+}
+
+impl Counters {
+    /// Adds what a committed transaction changed.
+    pub fn add(&self, change: &CounterChange) {
+        self.free_blocks.fetch_add(change.free_blocks, Ordering::Relaxed);
+        self.inodes.fetch_add(change.inodes, Ordering::Relaxed);
+        self.free_inodes.fetch_add(change.free_inodes, Ordering::Relaxed);
+    }
+}
+
+/// What one transaction changes in the counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CounterChange {
+    pub free_blocks: i64,
+    pub inodes: i64,
+    pub free_inodes: i64,
+}
+
+/// An open volume below its public face.
+pub(crate) struct Core {
+    pub store: Store,
+    pub geometry: Geometry,
+    pub features: Features,
+    pub limits: Limits,
+    pub layout: InodeLayout,
+    pub superblock: Superblock,
+    pub ags: Vec<Ag>,
+    pub inodes: InodeCache,
+    pub counters: Counters,
+    /// Numbers writes in progress.
+    pub writes: AtomicU64,
+    /// AG from which the next allocation without a preference starts.
+    pub next_ag: AtomicU64,
+}
+
+impl Core {
+    /// The AG `number`; numbers come from checked conversions.
+    pub fn ag(&self, number: AgNumber) -> &Ag {
+        &self.ags[number.0 as usize]
+    }
+
+    /// UUID that metadata blocks carry.
+    pub fn meta_uuid(&self) -> [u8; 16] {
+        self.superblock.meta_uuid
+    }
+
+    /// A metadata block of AG `ag`, owned by the AG.
+    pub fn ag_block(&self, ag: AgNumber, block: AgBlock, kind: BlockKind) -> BlockRef {
+        let length = self.geometry.block_size() as u32;
+        let addr = self.geometry.addr(ag, block);
+        BlockRef { addr, length, kind, owner: Some(u64::from(ag.0)) }
+    }
+
+    /// Header sector of AG `ag`: superblock, AGF, AGI or AGFL by `kind`.
+    pub fn header(&self, ag: AgNumber, kind: BlockKind) -> BlockRef {
+        let index = match kind {
+            BlockKind::Superblock => 0,
+            BlockKind::Agf => 1,
+            BlockKind::Agi => 2,
+            BlockKind::Agfl => 3,
+            other => panic!("{other:?} is not an AG header"),
+        };
+        let length = self.geometry.sector_size() as u32;
+        let addr = self.geometry.header_addr(ag, index);
+        BlockRef { addr, length, kind, owner: Some(u64::from(ag.0)) }
+    }
+
+    /// A metadata block of an inode's fork; `None` outside the volume.
+    pub fn file_block(&self, block: FsBlock, kind: BlockKind, owner: u64) -> Option<BlockRef> {
+        let addr: DiskAddr = self.geometry.addr_of(block)?;
+        let length = self.geometry.block_size() as u32;
+        Some(BlockRef { addr, length, kind, owner: Some(owner) })
+    }
+
+    /// Makes all freed blocks available: those of transactions that are not durable yet are not.
+    pub fn settle_busy(&self) -> Result<()> {
+        Ok(self.store.force_all()?)
+    }
+
+    /// Blocks that freed space waits for, over all AGs.
+    pub fn busy_blocks(&self) -> u64 {
+        self.ags.iter().map(|ag| u64::from(ag.held.lock().busy())).sum()
+    }
+}

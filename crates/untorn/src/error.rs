@@ -1,0 +1,108 @@
+//! What goes wrong, as the caller of the library sees it.
+
+use std::sync::Arc;
+use untorn_device::DeviceError;
+use untorn_format::{AgNumber, Corrupt, Ino};
+use untorn_store::StoreError;
+
+/// An error of the library: the machine's (`Device`), the volume's (`Corrupt`, `Unsupported`) or
+/// the caller's (the rest).
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The volume is damaged.
+    #[error("{0}; run a check (`untorn check`) before writing to this volume")]
+    Corrupt(#[from] Corrupt),
+    /// The volume or the request needs something that is not handled here.
+    #[error("{what} is not supported: {remedy}")]
+    Unsupported {
+        /// What it is.
+        what: String,
+        /// What to do instead.
+        remedy: String,
+    },
+    /// A write failed earlier: the volume takes no more writes until it is opened again.
+    #[error("the volume was stopped by an earlier failure ({0}); open it again to recover it")]
+    Stopped(Arc<StoreError>),
+    /// There is not enough free space. Nothing was changed.
+    #[error("no space left on the volume: {needed} blocks needed, {available} available")]
+    NoSpace {
+        /// Blocks that were asked for.
+        needed: u64,
+        /// Blocks that files may still take.
+        available: u64,
+    },
+    /// One atomic change is larger than what one journal transaction can carry. Nothing changed.
+    #[error("the change needs {need} bytes of journal in one transaction; the limit is {limit}")]
+    TooLarge {
+        /// Bytes of journal that it needs.
+        need: u64,
+        /// Bytes that one transaction can have.
+        limit: u64,
+    },
+    /// No such file or directory.
+    #[error("{0}: no such file or directory")]
+    NotFound(String),
+    /// The name is taken.
+    #[error("{0}: exists already")]
+    Exists(String),
+    /// A directory was needed.
+    #[error("{0}: not a directory")]
+    NotDirectory(String),
+    /// Something other than a directory was needed.
+    #[error("{0}: is a directory")]
+    IsDirectory(String),
+    /// A regular file was needed.
+    #[error("{0}: not a regular file")]
+    NotRegular(String),
+    /// The directory still has entries.
+    #[error("{0}: directory is not empty")]
+    NotEmpty(String),
+    /// Too many symbolic links on the way.
+    #[error("{0}: too many levels of symbolic links")]
+    SymlinkLoop(String),
+    /// A name, offset, length or option that cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The volume is open for reading only.
+    #[error("the volume is open for reading only: {0}")]
+    ReadOnly(String),
+    /// The operation needs an owner that it may not wait for: it starts again with it. Never
+    /// leaves the library.
+    #[doc(hidden)]
+    #[error("internal: operation must start again")]
+    Restart(Owner),
+    /// The transaction outgrew its journal reservation: it starts again with more. Never leaves
+    /// the library.
+    #[doc(hidden)]
+    #[error("internal: operation must start again with more journal")]
+    Outgrown(u64),
+}
+
+/// Who owns metadata blocks, in lock order.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// An inode: its forks' blocks, its directory and attribute blocks.
+    Inode(Ino),
+    /// An allocation group: headers, btrees, free list, unlinked chains.
+    Ag(AgNumber),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Device(error) => Self::Device(error),
+            StoreError::Corrupt(error) => Self::Corrupt(error),
+            StoreError::TooLarge { need, limit } => Self::TooLarge { need, limit },
+            StoreError::Outgrown { need } => Self::Outgrown(need),
+            StoreError::Stopped(first) => Self::Stopped(first),
+        }
+    }
+}
+
+/// Result of the library.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,109 @@
+//! Inodes in use, by number: one handle an inode.
+//!
+//! A handle stays while somebody holds it: an open file, a transaction, or a snapshot that is not
+//! written home. Beyond those the cache keeps up to a limit of idle ones.
+//!
+//! Lock: one, for map operations only; loading happens outside it.
+
+use super::{Inode, InodeHome};
+use crate::core::Core;
+use crate::error::{Error, Result};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use untorn_format::inode::{InodeCore, InodeIdentity};
+use untorn_format::{AgBlock, BlockKind, Fault, Ino, Place};
+use untorn_store::BlockRef;
+
+/// Idle handles kept before the cache is swept.
+const IDLE_LIMIT: usize = 16 * 1024;
+
+/// The inode cache of one volume.
+#[derive(Default)]
+pub(crate) struct InodeCache {
+    map: Mutex<HashMap<Ino, Arc<Inode>>>,
+}
+
+impl InodeCache {
+    /// The handle of an allocated inode, read and verified if it is not in memory.
+    pub fn load(&self, core: &Core, ino: Ino) -> Result<Arc<Inode>> {
+        if let Some(inode) = self.map.lock().get(&ino) {
+            return Ok(Arc::clone(inode));
+        }
+        let inode = Arc::new(read(core, ino)?);
+        let mut map = self.map.lock();
+        if map.len() >= IDLE_LIMIT {
+            map.retain(|_, inode| Arc::strong_count(inode) > 1);
+        }
+        Ok(Arc::clone(map.entry(ino).or_insert(inode)))
+    }
+
+    /// Adds the handle of an inode that was just allocated.
+    pub fn insert(&self, inode: &Arc<Inode>) {
+        self.map.lock().insert(inode.ino, Arc::clone(inode));
+    }
+
+    /// Forgets an inode that was freed, or whose allocation failed.
+    pub fn remove(&self, ino: Ino) {
+        self.map.lock().remove(&ino);
+    }
+
+    /// The handle, if the inode is in memory.
+    pub fn cached(&self, ino: Ino) -> Option<Arc<Inode>> {
+        self.map.lock().get(&ino).cloned()
+    }
+
+    /// Every handle in memory.
+    pub fn all(&self) -> Vec<Arc<Inode>> {
+        self.map.lock().values().cloned().collect()
+    }
+}
+
+impl Core {
+    /// Where inode `ino` lives; an error where the number lies outside the volume.
+    pub fn inode_home(&self, ino: Ino) -> Result<InodeHome> {
+        let outside = || {
+            let fault = Fault::Field { what: "inode number", field: "ino", value: ino.0 };
+            Error::from(fault.at(Place::inode(ino)))
+        };
+        let (ag, in_ag) = self.geometry.split_ino(ino).ok_or_else(outside)?;
+        let (block, index) = self.geometry.inode_block(in_ag);
+        let cluster = self.cluster_of(block);
+        let per_block = self.geometry.inodes_per_block();
+        let skip = (block.0 - cluster.0) * per_block + index;
+        let home = BlockRef {
+            addr: self.geometry.addr(ag, cluster),
+            length: self.layout.cluster_blocks << self.geometry.block_log,
+            kind: BlockKind::Inodes,
+            owner: None,
+        };
+        Ok(InodeHome { cluster: home, offset: (skip as usize) << self.geometry.inode_log })
+    }
+
+    /// First block of the cluster that holds inode block `block`.
+    pub fn cluster_of(&self, block: AgBlock) -> AgBlock {
+        let into_chunk = block.0 % self.layout.cluster_align;
+        AgBlock(block.0 - into_chunk % self.layout.cluster_blocks)
+    }
+
+    /// What an inode must agree with when it is read.
+    pub fn inode_identity(&self, ino: Ino) -> InodeIdentity<'_> {
+        InodeIdentity {
+            geometry: &self.geometry,
+            features: self.features,
+            uuid: self.meta_uuid(),
+            ino,
+            newest: self.store.cache().newest(),
+        }
+    }
+}
+
+fn read(core: &Core, ino: Ino) -> Result<Inode> {
+    let home = core.inode_home(ino)?;
+    let cluster = core.store.cache().read(&home.cluster)?;
+    let bytes = cluster.get(home.offset..home.offset + core.geometry.inode_size());
+    let bytes = bytes.unwrap_or_default();
+    InodeCore::decode(bytes, &core.inode_identity(ino))
+        .map_err(|fault| fault.at(Place::inode(ino)))?;
+    Ok(Inode::new(ino, home, bytes.into()))
+}

@@ -1,0 +1,163 @@
+//! The CoW fork of an inode: blocks that will replace blocks of the data fork. In memory only.
+//!
+//! Pieces are never taken for more than they are:
+//! - `Delalloc` is a reservation without blocks: it cannot be handed to direct I/O.
+//! - `Idle` has blocks that nobody is writing. What they hold on disk is not this file's data.
+//! - `InFlight` means: one write is in progress on exactly these blocks. It is set for exactly the
+//!   blocks that a write was given, trimmed to its range, and ends with that write.
+//!
+//! Invariant: pieces do not overlap; they are not merged, a claim is its piece's own.
+
+use crate::ag::Claim;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use untorn_format::{FileBlock, FsBlock};
+
+/// Names one write in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct WriteId(pub u64);
+
+/// What lies behind a piece of the CoW fork.
+#[derive(Debug)]
+pub(crate) enum CowState {
+    /// Space is reserved, blocks are not chosen.
+    Delalloc,
+    /// Blocks are claimed, nobody writes them.
+    Idle(Claim),
+    /// Blocks are claimed and `write` is writing them.
+    InFlight {
+        /// The blocks.
+        claim: Claim,
+        /// Who writes.
+        write: WriteId,
+    },
+}
+
+/// A piece of the CoW fork: `length` blocks of the file.
+#[derive(Debug)]
+pub(crate) struct CowPiece {
+    /// Length in blocks.
+    pub length: u64,
+    /// What lies behind it.
+    pub state: CowState,
+}
+
+impl CowPiece {
+    /// Cuts the piece after `count` blocks; what follows is returned.
+    fn split(&mut self, count: u64) -> CowPiece {
+        assert!(0 < count && count < self.length, "a split leaves blocks on both sides");
+        let length = self.length - count;
+        let state = match &mut self.state {
+            CowState::Delalloc => CowState::Delalloc,
+            CowState::Idle(claim) => CowState::Idle(claim.split(count)),
+            CowState::InFlight { claim, write } => {
+                CowState::InFlight { claim: claim.split(count), write: *write }
+            }
+        };
+        self.length = count;
+        CowPiece { length, state }
+    }
+}
+
+/// What stands at a block of the CoW fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CowSpan {
+    /// Nothing up to here.
+    Hole { end: u64 },
+    /// A reservation up to here.
+    Delalloc { end: u64 },
+    /// Idle blocks up to here; the first is `start`.
+    Idle { end: u64, start: FsBlock },
+    /// Blocks of a write in progress up to here; the first is `start`.
+    InFlight { end: u64, start: FsBlock, write: WriteId },
+}
+
+/// The pieces of one inode's CoW fork by first file block.
+#[derive(Debug, Default)]
+pub(crate) struct CowFork {
+    pieces: BTreeMap<u64, CowPiece>,
+}
+
+impl CowFork {
+    /// What stands at `block`; holes end at `limit` at the latest.
+    pub fn at(&self, block: FileBlock, limit: u64) -> CowSpan {
+        let before = self.pieces.range(..=block.0).next_back();
+        if let Some((&first, piece)) = before.filter(|(first, p)| *first + p.length > block.0) {
+            let (end, skip) = (first + piece.length, block.0 - first);
+            return match &piece.state {
+                CowState::Delalloc => CowSpan::Delalloc { end },
+                CowState::Idle(claim) => CowSpan::Idle { end, start: claim.block(skip) },
+                CowState::InFlight { claim, write } => {
+                    CowSpan::InFlight { end, start: claim.block(skip), write: *write }
+                }
+            };
+        }
+        let next = self.pieces.range(block.0..).next().map_or(limit, |(&first, _)| first);
+        CowSpan::Hole { end: next.min(limit) }
+    }
+
+    /// Where the nearest piece before `block` ends (zero without one).
+    pub fn end_before(&self, block: FileBlock) -> u64 {
+        self.pieces.range(..block.0).next_back().map_or(0, |(&first, p)| first + p.length)
+    }
+
+    /// Adds a piece where there is none.
+    pub fn insert(&mut self, first: FileBlock, piece: CowPiece) {
+        let end = first.0 + piece.length;
+        assert_eq!(self.at(first, end), CowSpan::Hole { end }, "CoW pieces never overlap");
+        self.pieces.insert(first.0, piece);
+    }
+
+    /// Makes piece borders at `block`.
+    fn cut(&mut self, block: u64) {
+        let before = self.pieces.range_mut(..block).next_back();
+        if let Some((&first, piece)) = before.filter(|(first, p)| *first + p.length > block) {
+            let rest = piece.split(block - first);
+            self.pieces.insert(block, rest);
+        }
+    }
+
+    /// Takes exactly `range` out of the fork, piece by piece.
+    pub fn remove(&mut self, range: Range<u64>) -> Vec<(FileBlock, CowPiece)> {
+        self.cut(range.start);
+        self.cut(range.end);
+        let mut rest = self.pieces.split_off(&range.start);
+        let mut after = rest.split_off(&range.end);
+        self.pieces.append(&mut after);
+        rest.into_iter().map(|(first, piece)| (FileBlock(first), piece)).collect()
+    }
+
+    /// Marks exactly `range`, all of it idle, as being written by `write`.
+    pub fn begin_write(&mut self, range: Range<u64>, write: WriteId) {
+        for (first, piece) in self.remove(range) {
+            let CowState::Idle(claim) = piece.state else {
+                panic!("only idle blocks can be taken for a write");
+            };
+            let state = CowState::InFlight { claim, write };
+            self.pieces.insert(first.0, CowPiece { length: piece.length, state });
+        }
+    }
+
+    /// Whether `range` holds nothing but blocks in flight for `write`.
+    pub fn is_in_flight(&self, range: Range<u64>, write: WriteId) -> bool {
+        let mut at = range.start;
+        while at < range.end {
+            match self.at(FileBlock(at), range.end) {
+                CowSpan::InFlight { end, write: w, .. } if w == write => at = end,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Drops every idle piece; their blocks are free again.
+    pub fn drop_idle(&mut self) {
+        self.pieces.retain(|_, piece| !matches!(piece.state, CowState::Idle(_)));
+    }
+
+    /// Blocks that idle pieces hold.
+    pub fn idle_blocks(&self) -> u64 {
+        let idle = self.pieces.values().filter(|p| matches!(p.state, CowState::Idle(_)));
+        idle.map(|p| p.length).sum()
+    }
+}

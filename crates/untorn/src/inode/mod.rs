@@ -1,0 +1,101 @@
+//! Inodes in memory: one handle each, the published image, the owner lock, the CoW fork.
+//!
+//! An inode's state is the bytes that it has on disk (`inode size` of them): core and both forks.
+//! There is no other copy of anything in them. A transaction stages a private copy and publishes it
+//! at commit; the journal carries it as an inode item; writeback puts it into its cluster.
+//!
+//! Locks: `owner` protects the image and all blocks of the forks (shared to read, exclusive inside a
+//! transaction). `cow` protects the CoW fork and is taken inside `owner`. `ranges` serialises data
+//! I/O on byte ranges and comes before both.
+//!
+//! Never here: extent maps, data I/O, directories.
+
+mod cache;
+mod cow;
+mod ranges;
+mod snapshot;
+
+pub(crate) use cache::InodeCache;
+pub(crate) use cow::{CowFork, CowPiece, CowSpan, CowState, WriteId};
+pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};
+pub(crate) use snapshot::InodeSnapshot;
+
+use crate::error::Result;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use untorn_format::inode::{DinodeDisk, InodeCore};
+use untorn_format::{Ino, Place};
+use untorn_store::{BlockRef, Image, Sequence};
+
+/// Where an inode lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InodeHome {
+    /// The cluster buffer.
+    pub cluster: BlockRef,
+    /// Byte offset of the inode in it.
+    pub offset: usize,
+}
+
+/// An inode that is in use.
+pub(crate) struct Inode {
+    pub ino: Ino,
+    pub home: InodeHome,
+    /// Owner lock of the inode's bytes and of its forks' blocks.
+    pub owner: Arc<RwLock<()>>,
+    pub cow: Mutex<CowFork>,
+    pub ranges: RangeLock,
+    image: RwLock<Image>,
+    /// Checkpoint of the last commit that changed it.
+    sequence: AtomicU64,
+    /// Its unlinked-list pointer changed since it was loaded: the journal carries the pointer too.
+    logs_unlinked: AtomicBool,
+}
+
+impl Inode {
+    /// The handle of an inode whose bytes are `image`.
+    pub fn new(ino: Ino, home: InodeHome, image: Image) -> Self {
+        Self {
+            ino,
+            home,
+            owner: Arc::default(),
+            cow: Mutex::default(),
+            ranges: RangeLock::default(),
+            image: RwLock::new(image),
+            sequence: AtomicU64::new(0),
+            logs_unlinked: AtomicBool::new(false),
+        }
+    }
+
+    /// The published bytes.
+    pub fn image(&self) -> Image {
+        Arc::clone(&self.image.read())
+    }
+
+    /// The published core.
+    pub fn core(&self) -> Result<InodeCore> {
+        core_of(self.ino, &self.image())
+    }
+
+    /// Publishes `image`, committed under `sequence`.
+    pub fn publish(&self, image: &Image, sequence: Sequence) {
+        *self.image.write() = Arc::clone(image);
+        self.sequence.store(sequence.0, Ordering::Release);
+    }
+
+    /// The checkpoint that makes everything committed to this inode durable.
+    pub fn sequence(&self) -> Sequence {
+        Sequence(self.sequence.load(Ordering::Acquire))
+    }
+
+    /// Says that the unlinked-list pointer changed.
+    pub fn note_unlinked(&self) {
+        self.logs_unlinked.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The core in an inode's bytes. They were verified when they were read.
+pub(crate) fn core_of(ino: Ino, image: &[u8]) -> Result<InodeCore> {
+    let core = DinodeDisk::of(image).and_then(InodeCore::from_disk);
+    Ok(core.map_err(|fault| fault.at(Place::inode(ino)))?)
+}

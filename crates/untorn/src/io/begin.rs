@@ -1,0 +1,243 @@
+//! The begin step of an atomic write: which blocks will it write?
+//!
+//! For each part of the range the CoW fork says what is there. Nothing: blocks are claimed.
+//! A delayed allocation: its reservation becomes claimed blocks and the lookup starts again. Idle
+//! blocks: exactly the part inside the range is marked as being written. Then the fork is looked at
+//! again: it must say what was asked of it.
+//!
+//! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
+
+use super::Request;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::inode::{CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
+use crate::map::{MappingState, find, published};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tracing::debug;
+use untorn_format::records::Fork;
+use untorn_format::{AgExtent, FileBlock, FsBlock};
+
+/// Blocks around a rewritten block that are claimed with it where the file has no hint of its own.
+const DEFAULT_COW_HINT: u64 = 32;
+
+/// A run of blocks that a write has been given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// First block of the file.
+    pub first: FileBlock,
+    /// First block of the volume.
+    pub start: FsBlock,
+    /// Length in blocks.
+    pub length: u64,
+}
+
+impl Piece {
+    /// The blocks in their AG.
+    pub fn extent(&self, core: &Core) -> Result<AgExtent> {
+        core.ag_extent(self.start, self.length as u32)
+    }
+}
+
+/// A write that has its blocks. Dropping it gives them back and leaves the file as it was.
+pub(super) struct Begun<'a> {
+    core: &'a Arc<Core>,
+    inode: &'a Arc<Inode>,
+    request: Request,
+    id: WriteId,
+    /// The blocks, in file order.
+    pub pieces: Vec<Piece>,
+    ranges: Vec<Range<u64>>,
+}
+
+impl<'a> Begun<'a> {
+    /// Finds blocks for all of `ranges` (in blocks of the file, in order) for `request`.
+    pub fn new(
+        core: &'a Arc<Core>,
+        inode: &'a Arc<Inode>,
+        request: Request,
+        ranges: Vec<Range<u64>>,
+    ) -> Result<Self> {
+        let Request { offset, length } = request;
+        let id = WriteId(core.writes.fetch_add(1, Ordering::Relaxed));
+        debug!(name: "atomic_write_begin", ino = inode.ino.0, offset, length);
+        let mut begun = Self { core, inode, request, id, pieces: Vec::new(), ranges };
+        for range in begun.ranges.clone() {
+            let mut at = range.start;
+            while at < range.end {
+                at = begun.step(at, range.end)?;
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Deals with what the CoW fork has at `at`; where to go on. `end` is the end of the request.
+    fn step(&mut self, at: u64, end: u64) -> Result<u64> {
+        let span = self.inode.cow.lock().at(FileBlock(at), end);
+        match span {
+            CowSpan::Hole { end: hole_end } => {
+                self.fill_hole(at..hole_end.min(end))?;
+                Ok(at)
+            }
+            CowSpan::Delalloc { end: reserved_end } => {
+                self.allocate_reserved(at..reserved_end.min(end))?;
+                Ok(at)
+            }
+            CowSpan::Idle { end: idle_end, start } => {
+                let piece_end = idle_end.min(end);
+                self.mark(at..piece_end, start);
+                Ok(piece_end)
+            }
+            CowSpan::InFlight { write, .. } => {
+                panic!("{write:?} and {:?} hold the same block: range locks failed", self.id)
+            }
+        }
+    }
+
+    /// Marks exactly `range`, idle until now, as being written.
+    fn mark(&mut self, range: Range<u64>, start: FsBlock) {
+        let mut cow = self.inode.cow.lock();
+        cow.begin_write(range.clone(), self.id);
+        check_atomic_cow_conversion(&cow, &range, start, self.id);
+        drop(cow);
+        let piece = Piece { first: FileBlock(range.start), start, length: range.end - range.start };
+        let Request { offset, length } = self.request;
+        debug!(name: "mapping_found", ino = self.inode.ino.0, offset, length, block = start.0);
+        self.pieces.push(piece);
+    }
+
+    /// Claims blocks for a hole of the CoW fork; more around it where that keeps the file together.
+    fn fill_hole(&mut self, hole: Range<u64>) -> Result<()> {
+        let goal = self.goal(hole.start)?;
+        let hole_length = hole.end - hole.start;
+        let window = self.window(&hole)?;
+        if window != hole
+            && let Some(claim) = self.core.claim_run(goal, window.end - window.start)?
+        {
+            let length = window.end - window.start;
+            let piece = CowPiece { length, state: CowState::Idle(claim) };
+            self.inode.cow.lock().insert(FileBlock(window.start), piece);
+            return Ok(());
+        }
+        let claims = self.claim(goal, hole_length)?;
+        let mut cow = self.inode.cow.lock();
+        let mut at = hole.start;
+        for claim in claims {
+            let length = u64::from(claim.extent().length);
+            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Idle(claim) });
+            at += length;
+        }
+        assert_eq!(at, hole.end, "claims cover what was asked");
+        Ok(())
+    }
+
+    /// Claims `count` blocks; idle blocks of other files are given up before space runs out.
+    fn claim(&self, goal: Option<FsBlock>, count: u64) -> Result<Vec<crate::ag::Claim>> {
+        let first = self.core.claim(goal, count);
+        if !matches!(first, Err(Error::NoSpace { .. })) {
+            return first;
+        }
+        self.core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
+        self.core.claim(goal, count)
+    }
+
+    /// Turns (a part of) a reservation into claimed blocks.
+    fn allocate_reserved(&mut self, range: Range<u64>) -> Result<()> {
+        let goal = self.goal(range.start)?;
+        let claims = self.claim(goal, range.end - range.start)?;
+        let mut cow = self.inode.cow.lock();
+        let reserved = cow.remove(range.clone());
+        assert!(reserved.iter().all(|(_, piece)| matches!(piece.state, CowState::Delalloc)));
+        let mut at = range.start;
+        for claim in claims {
+            let length = u64::from(claim.extent().length);
+            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Idle(claim) });
+            at += length;
+        }
+        Ok(())
+    }
+
+    /// The hole and its surroundings up to the hint's borders: not past the end of the file, not
+    /// into neighbouring pieces, and not at all where there is nothing to replace.
+    fn window(&self, hole: &Range<u64>) -> Result<Range<u64>> {
+        let inode = self.inode.core()?;
+        let hint = match inode.cow_extent_size {
+            0 => DEFAULT_COW_HINT,
+            blocks => u64::from(blocks),
+        };
+        let file_end = self.core.geometry.blocks_for(inode.size);
+        if hint <= 1 || hole.end > file_end || inode.extents == 0 {
+            return Ok(hole.clone());
+        }
+        let cow = self.inode.cow.lock();
+        let start = (hole.start / hint * hint).max(cow.end_before(FileBlock(hole.start)));
+        let end = hole.end.next_multiple_of(hint).min(file_end).max(hole.end);
+        let end = match cow.at(FileBlock(hole.start), end) {
+            CowSpan::Hole { end } => end,
+            _ => hole.end,
+        };
+        Ok(start..end)
+    }
+
+    /// Where new blocks for `block` would lie best: behind the last ones, or beside the old ones.
+    fn goal(&self, block: u64) -> Result<Option<FsBlock>> {
+        if let Some(last) = self.pieces.last() {
+            return Ok(Some(FsBlock(last.start.0 + last.length)));
+        }
+        let _owner = self.inode.owner.read();
+        let image = self.inode.image();
+        let mut extents = published(self.core, self.inode.ino, &image, Fork::Data)?;
+        let mapping = find(&mut extents, FileBlock(block), FileBlock(block + 1))?;
+        if let MappingState::Written(start) | MappingState::Unwritten(start) = mapping.state {
+            return Ok(Some(start));
+        }
+        if let Some(before) = extents.before(FileBlock(block))? {
+            return Ok(Some(FsBlock(before.start.0 + u64::from(before.length))));
+        }
+        let geometry = &self.core.geometry;
+        Ok(geometry.split_ino(self.inode.ino).map(|(ag, ino)| {
+            let (block, _) = geometry.inode_block(ino);
+            geometry.fs_block(ag, block)
+        }))
+    }
+
+    /// The write's blocks are the file's now: ends their claims.
+    pub fn finish(mut self) {
+        for piece in self.take() {
+            if let CowState::InFlight { claim, .. } = piece.state {
+                claim.settle();
+            }
+        }
+        self.pieces.clear();
+        let Request { offset, length } = self.request;
+        debug!(name: "atomic_write_commit", ino = self.inode.ino.0, offset, length);
+    }
+
+    /// Takes the write's pieces out of the CoW fork.
+    fn take(&mut self) -> Vec<CowPiece> {
+        let mut cow = self.inode.cow.lock();
+        let taken = std::mem::take(&mut self.pieces);
+        let range = |piece: &Piece| piece.first.0..piece.first.0 + piece.length;
+        taken.iter().flat_map(|piece| cow.remove(range(piece))).map(|(_, piece)| piece).collect()
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.pieces.is_empty() {
+            drop(self.take());
+            let Request { offset, length } = self.request;
+            debug!(name: "atomic_write_abort", ino = self.inode.ino.0, offset, length);
+        }
+    }
+}
+
+/// The fork must really hold what was just asked of it: these blocks, all of them, in flight for
+/// this write.
+fn check_atomic_cow_conversion(cow: &CowFork, range: &Range<u64>, start: FsBlock, id: WriteId) {
+    let found = cow.at(FileBlock(range.start), range.end);
+    let exact = CowSpan::InFlight { end: range.end, start, write: id };
+    assert_eq!(found, exact, "the CoW fork does not hold what was marked");
+    assert!(cow.is_in_flight(range.clone(), id));
+}

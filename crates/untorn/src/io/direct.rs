@@ -1,0 +1,174 @@
+//! Plain writes: in place where blocks are written and the file's alone; out of place elsewhere.
+//!
+//! A plain write may be torn by a power cut. What goes out of place (holes, unwritten and shared
+//! blocks, past the end of the file) takes the path of atomic writes, run by run.
+
+use super::atomic::{lock_for_write, touch, write_locked};
+use super::blocks::{byte_of, read_block};
+use super::{Request, Sync, demand_regular, fsync};
+use crate::core::Core;
+use crate::error::Result;
+use crate::inode::{Inode, core_of};
+use crate::map::{Mapping, MappingState, find, published};
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_device::WriteRequest;
+use untorn_format::records::Fork;
+use untorn_format::{AgBlock, FileBlock, FsBlock};
+
+/// Writes `bytes` at byte `offset`. Not atomic: a power cut may leave a part of it.
+pub(crate) fn write_plain(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+    sync: Sync,
+) -> Result<()> {
+    demand_regular(inode)?;
+    let request = Request::new(core, offset, bytes.len())?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let _range = lock_for_write(core, inode, &request)?;
+    let mut at = offset;
+    let mut in_place = false;
+    while at < request.end() {
+        let run = next_run(core, inode, at, &request)?;
+        let to = (run.end << core.geometry.block_log).min(request.end());
+        let part = &bytes[(at - offset) as usize..(to - offset) as usize];
+        match run.target {
+            Some(start) => {
+                overwrite(core, inode, at, part, start)?;
+                in_place = true;
+            }
+            None => {
+                let part_request = Request { offset: at, length: to - at };
+                write_locked(core, inode, part_request, part, Sync::Visible)?;
+            }
+        }
+        at = to;
+    }
+    if in_place {
+        core.store.note_data_write();
+        stamp(core, inode)?;
+    }
+    match sync {
+        Sync::Visible => Ok(()),
+        Sync::Durable => fsync(core, inode),
+    }
+}
+
+/// A run of blocks that is written in one way.
+struct Run {
+    /// File block after the last.
+    end: u64,
+    /// First block of the volume to overwrite in place; nothing where that may not be.
+    target: Option<FsBlock>,
+}
+
+/// How to write from byte `at` on.
+fn next_run(core: &Arc<Core>, inode: &Inode, at: u64, request: &Request) -> Result<Run> {
+    let (first, _) = core.geometry.file_block(at);
+    let limit = FileBlock(request.blocks(core).end);
+    let inside = FileBlock(core.geometry.blocks_for(inode.core()?.size)).min(limit);
+    if first >= inside || request.end() > inode.core()?.size {
+        return out_of_place(core, inode, first, limit, inside);
+    }
+    let mapping = look(core, inode, first, inside)?;
+    match mapping.state {
+        MappingState::Written(start) => unshared_run(core, inode, &mapping, start),
+        _ => Ok(Run { end: mapping.end().0, target: None }),
+    }
+}
+
+/// Everything that extends the file goes out of place with the last blocks before it.
+fn out_of_place(
+    core: &Arc<Core>,
+    inode: &Inode,
+    first: FileBlock,
+    limit: FileBlock,
+    inside: FileBlock,
+) -> Result<Run> {
+    // Whole blocks inside the file may still be overwritten where they lie.
+    let whole = FileBlock(core.geometry.file_block(inode.core()?.size).0.0).min(inside);
+    if first >= whole {
+        return Ok(Run { end: limit.0, target: None });
+    }
+    let mapping = look(core, inode, first, whole)?;
+    match mapping.state {
+        MappingState::Written(start) => unshared_run(core, inode, &mapping, start),
+        _ => Ok(Run { end: mapping.end().0, target: None }),
+    }
+}
+
+fn look(core: &Core, inode: &Inode, first: FileBlock, limit: FileBlock) -> Result<Mapping> {
+    let _owner = inode.owner.read();
+    let image = inode.image();
+    find(&mut published(core, inode.ino, &image, Fork::Data)?, first, limit)
+}
+
+/// The first part of a written mapping that is shared all through or not at all.
+fn unshared_run(
+    core: &Arc<Core>,
+    inode: &Inode,
+    mapping: &Mapping,
+    start: FsBlock,
+) -> Result<Run> {
+    if !inode.core()?.is_reflink() {
+        return Ok(Run { end: mapping.end().0, target: Some(start) });
+    }
+    let extent = core.ag_extent(start, mapping.length as u32)?;
+    let shared = core.shared_parts(extent)?;
+    let into = |block: AgBlock| mapping.first.0 + u64::from(block.0 - extent.start.0);
+    Ok(match shared.first() {
+        None => Run { end: mapping.end().0, target: Some(start) },
+        Some(part) if part.start > extent.start => {
+            Run { end: into(part.start), target: Some(start) }
+        }
+        Some(part) => Run { end: into(part.end()), target: None },
+    })
+}
+
+/// Writes `bytes` over the blocks from `start` on, which hold the file's bytes around `at`.
+fn overwrite(
+    core: &Core,
+    inode: &Inode,
+    at: u64,
+    bytes: &[u8],
+    start: FsBlock,
+) -> Result<()> {
+    let size = core.geometry.block_size();
+    let (block, skip) = core.geometry.file_block(at);
+    let device = byte_of(core, start)?;
+    let head = if skip == 0 { 0..0 } else { 0..bytes.len().min(size - skip) };
+    let tail = head.end + (bytes.len() - head.end) / size * size..bytes.len();
+    let mut merged = Vec::with_capacity(2);
+    let mut merge = |part: &Range<usize>, skip: usize| -> Result<()> {
+        if !part.is_empty() {
+            let into = (at + part.start as u64) >> core.geometry.block_log;
+            let mut whole = read_block(core, inode, into)?;
+            whole[skip..skip + part.len()].copy_from_slice(&bytes[part.clone()]);
+            merged.push((device + ((into - block.0) << core.geometry.block_log), whole));
+        }
+        Ok(())
+    };
+    merge(&head, skip)?;
+    merge(&tail, 0)?;
+    let middle = &bytes[head.end..tail.start];
+    let middle_at = device + (skip + head.end) as u64;
+    let mut requests: Vec<_> =
+        merged.iter().map(|(offset, bytes)| WriteRequest { offset: *offset, bytes }).collect();
+    if !middle.is_empty() {
+        requests.push(WriteRequest { offset: middle_at, bytes: middle });
+    }
+    Ok(core.store.device().write_batch(&requests)?)
+}
+
+/// Times after a write that changed no mapping.
+fn stamp(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    core.transact(2048, std::slice::from_ref(inode), |tx| {
+        let size = core_of(inode.ino, tx.inode_bytes(inode.ino))?.size;
+        touch(tx, inode, size)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Data of regular files: reads, direct writes in place, atomic writes out of place.
+//!
+//! Every path locks its byte range (whole blocks) first, then asks the map, then moves data, then
+//! commits. Data is on the device before the transaction that maps it commits.
+//!
+//! Never here: directories, names, the shape of metadata.
+
+mod atomic;
+mod begin;
+mod blocks;
+mod direct;
+mod read;
+mod truncate;
+
+pub(crate) use atomic::write_atomic;
+pub(crate) use direct::write_plain;
+pub(crate) use read::read_at;
+pub(crate) use truncate::discard_contents;
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::inode::Inode;
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_format::inode::FileKind;
+use untorn_store::Sequence;
+
+/// When a write returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Once every reader of the volume sees it. It survives the process, not a power cut.
+    #[default]
+    Visible,
+    /// Once it, and all that it depends on, is on stable storage.
+    Durable,
+}
+
+/// What a write needs to know: checked, never changed afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// First byte.
+    pub offset: u64,
+    /// Bytes; never zero.
+    pub length: u64,
+}
+
+impl Request {
+    /// Checks a write against what a file can be.
+    pub fn new(core: &Core, offset: u64, length: usize) -> Result<Self> {
+        let limit = largest_file(core);
+        let end = offset.checked_add(length as u64).filter(|&end| end <= limit);
+        match end {
+            Some(_) => Ok(Self { offset, length: length as u64 }),
+            None => Err(Error::Invalid(format!(
+                "a write of {length} bytes at byte {offset} reaches past the largest file size, \
+                 {limit} bytes; nothing was written"
+            ))),
+        }
+    }
+
+    /// The byte after the last.
+    pub fn end(&self) -> u64 {
+        self.offset + self.length
+    }
+
+    /// The blocks that it touches.
+    pub fn blocks(&self, core: &Core) -> Range<u64> {
+        let (first, _) = core.geometry.file_block(self.offset);
+        first.0..core.geometry.blocks_for(self.end())
+    }
+}
+
+/// Largest size of a file in bytes: what 54 bits of blocks and a signed 64-bit size can say.
+pub(crate) fn largest_file(core: &Core) -> u64 {
+    let blocks = 1u128 << 54;
+    u64::try_from(blocks << core.geometry.block_log).unwrap_or(u64::MAX).min(i64::MAX as u64)
+}
+
+/// Refuses all but regular files.
+pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
+    match inode.core()?.kind() {
+        Some(FileKind::Regular) => Ok(()),
+        _ => Err(Error::NotRegular(format!("inode {}", inode.ino))),
+    }
+}
+
+/// Makes everything done to `inode` so far durable: data, size, mappings.
+pub(crate) fn fsync(core: &Arc<Core>, inode: &Inode) -> Result<()> {
+    core.store.force(inode.sequence())?;
+    Ok(core.store.flush_data()?)
+}
+
+/// Waits for durability where it was asked for.
+pub(crate) fn settle(core: &Core, sequence: Sequence, sync: Sync) -> Result<()> {
+    match sync {
+        Sync::Visible => Ok(()),
+        Sync::Durable => Ok(core.store.force(sequence)?),
+    }
+}

@@ -1,0 +1,58 @@
+//! Letting go of a file's blocks.
+
+use crate::ag::{Users, release};
+use crate::core::Core;
+use crate::error::Result;
+use crate::inode::{Inode, core_of};
+use crate::map;
+use std::sync::Arc;
+use untorn_format::FileBlock;
+use untorn_format::records::{Extent, Fork};
+
+/// Extents that one transaction lets go of.
+const BATCH: usize = 16;
+
+/// Frees all blocks of both forks of an inode that nobody can reach any more, from the end, in
+/// transactions of bounded size. A crash between them leaves a shorter file on its unlinked list.
+pub(crate) fn discard_contents(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    for fork in [Fork::Data, Fork::Attr] {
+        while discard_some(core, inode, fork)? {}
+    }
+    Ok(())
+}
+
+/// Frees up to a batch of extents of a fork; whether there may be more.
+fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork) -> Result<bool> {
+    use untorn_format::inode::ForkFormat;
+    let (more, _) = core.transact(64 * 1024, std::slice::from_ref(inode), |tx| {
+        let before = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
+        let mapped = matches!(before.fork_format(fork), ForkFormat::Extents | ForkFormat::Btree);
+        if !mapped || (fork == Fork::Attr && !before.has_attr_fork()) {
+            return Ok(false);
+        }
+        let users = match fork {
+            Fork::Data if before.is_reflink() => Users::Several,
+            _ => Users::One,
+        };
+        let mut freed = 0;
+        while freed < BATCH {
+            let Some(last) = map::last_extent(tx, inode.ino, fork)? else { return Ok(false) };
+            discard_extent(tx, inode, fork, last, users)?;
+            freed += 1;
+        }
+        Ok(true)
+    })?;
+    Ok(more)
+}
+
+fn discard_extent(
+    tx: &mut crate::tx::Tx<'_>,
+    inode: &Inode,
+    fork: Fork,
+    extent: Extent,
+    users: Users,
+) -> Result<()> {
+    let run = tx.core.ag_extent(extent.start, extent.length)?;
+    map::unmap(tx, inode.ino, fork, extent.file..FileBlock(extent.file_end().0))?;
+    release(tx, run, users)
+}

@@ -1,0 +1,293 @@
+//! Changing extent maps inside a transaction.
+//!
+//! Every change is a few records out and a few records in. What the inode and the AGs count, and
+//! the reverse mappings, change with them; the fork changes its form when its list grows too long
+//! or its tree becomes short enough.
+
+use super::fork::{Extents, read_list, staged};
+use super::tree::ForkTree;
+use super::list;
+use crate::ag::{disown, own, prepare};
+use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
+use crate::error::{Error, Result};
+use crate::inode::core_of;
+use crate::tx::Tx;
+use std::ops::Range;
+use untorn_format::inode::{self, ForkFormat, InodeCore, max_extents};
+use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
+use untorn_format::{FileBlock, FsBlock, Ino, Place};
+
+/// Maps `extent` into a hole of the fork. The blocks were taken already.
+pub(crate) fn map(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent) -> Result<()> {
+    join(tx, ino, fork, &[], extent)?;
+    reverse(tx, ino, fork, extent, Reverse::Map)?;
+    count_blocks(tx, ino, i64::from(extent.length))
+}
+
+/// Unmaps all that is mapped in `range`; the pieces, in order. Their blocks are nobody's now.
+pub(crate) fn unmap(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    range: Range<FileBlock>,
+) -> Result<Vec<Extent>> {
+    let mut pieces = Vec::new();
+    let mut at = range.start;
+    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end) {
+        let cut = cut(extent, &range);
+        let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
+        change(tx, ino, fork, &[extent], &rest)?;
+        reverse(tx, ino, fork, cut.middle, Reverse::Unmap)?;
+        count_blocks(tx, ino, -i64::from(cut.middle.length))?;
+        at = cut.middle.file_end();
+        pieces.push(cut.middle);
+    }
+    Ok(pieces)
+}
+
+/// Gives all that is mapped in `range` the state `to`.
+pub(crate) fn convert(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    range: Range<FileBlock>,
+    to: ExtentState,
+) -> Result<()> {
+    let fork = Fork::Data;
+    let mut at = range.start;
+    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end) {
+        let cut = cut(extent, &range);
+        at = cut.middle.file_end();
+        if extent.state == to {
+            continue;
+        }
+        let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
+        change(tx, ino, fork, &[extent], &rest)?;
+        reverse(tx, ino, fork, cut.middle, Reverse::Unmap)?;
+        let converted = Extent { state: to, ..cut.middle };
+        join(tx, ino, fork, &[], converted)?;
+        reverse(tx, ino, fork, converted, Reverse::Map)?;
+    }
+    Ok(())
+}
+
+/// The part of `extent` inside `range`, which it overlaps.
+pub(crate) fn trim(extent: Extent, range: &Range<FileBlock>) -> Extent {
+    cut(extent, range).middle
+}
+
+/// An extent in three parts: before, inside and behind a range.
+struct Cut {
+    left: Option<Extent>,
+    middle: Extent,
+    right: Option<Extent>,
+}
+
+fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
+    let from = extent.file.max(range.start);
+    let to = extent.file_end().min(range.end);
+    let part = |from: FileBlock, to: FileBlock| {
+        let skip = from.0 - extent.file.0;
+        let length = to.0.saturating_sub(from.0) as u32;
+        Extent { file: from, start: FsBlock(extent.start.0 + skip), length, state: extent.state }
+    };
+    let some = |extent: Extent| (extent.length > 0).then_some(extent);
+    Cut {
+        left: some(part(extent.file, from)),
+        middle: part(from, to),
+        right: some(part(to, extent.file_end())),
+    }
+}
+
+/// Puts `extent` in, one with the neighbours that it continues.
+fn join(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    out: &[Extent],
+    extent: Extent,
+) -> Result<()> {
+    let mut extents = staged(tx, ino, fork)?;
+    let left = extents.before(extent.file)?;
+    let right = extents.at_or_after(extent.file)?;
+    drop(extents);
+    let overlaps = left.is_some_and(|left| left.file_end() > extent.file)
+        || right.is_some_and(|right| right.file < extent.file_end());
+    assert!(!overlaps, "mapped over a mapping: {extent:?} between {left:?} and {right:?}");
+    let mut whole = extent;
+    let mut out = out.to_vec();
+    for neighbour in [left, right].into_iter().flatten() {
+        if let Some(joined) = joined(neighbour, whole) {
+            out.push(neighbour);
+            whole = joined;
+        }
+    }
+    change(tx, ino, fork, &out, &[whole])
+}
+
+/// Two extents as one, where one goes on as the other and the length allows it.
+fn joined(a: Extent, b: Extent) -> Option<Extent> {
+    let (first, second) = if a.file < b.file { (a, b) } else { (b, a) };
+    let length = first.length.checked_add(second.length)?;
+    let one = first.continues_as(second) && length <= Extent::MAX_LENGTH;
+    one.then_some(Extent { length, ..first })
+}
+
+/// Takes the records `out` out of the fork and puts `records` in.
+fn change(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    out: &[Extent],
+    records: &[Extent],
+) -> Result<()> {
+    let mut core = core_of(ino, &tx.inode(ino))?;
+    let count = core.fork_extents(fork) + records.len() as u64 - out.len() as u64;
+    if count > max_extents(fork, core.flags2) {
+        let what = format!("a fork of inode {ino} with {count} extents");
+        let remedy = "copy the file, or upgrade the volume to nrext64".to_owned();
+        return Err(Error::Unsupported { what, remedy });
+    }
+    match core.fork_format(fork) {
+        ForkFormat::Btree => {
+            change_tree(tx, ino, fork, out, records)?;
+            core = core_of(ino, &tx.inode(ino))?;
+            set_extents(&mut core, fork, count);
+            core.encode(tx.inode_mut(ino));
+            shrink_to_list(tx, ino, fork, &core)
+        }
+        _ => change_list(tx, ino, fork, &mut core, out, records),
+    }
+}
+
+fn set_extents(core: &mut InodeCore, fork: Fork, count: u64) {
+    match fork {
+        Fork::Data => core.extents = count,
+        Fork::Attr => core.attr_extents = count as u32,
+    }
+}
+
+fn set_format(core: &mut InodeCore, fork: Fork, format: ForkFormat) {
+    match fork {
+        Fork::Data => core.format = format,
+        Fork::Attr => core.attr_format = format,
+    }
+}
+
+fn fork_mut<'a>(tx: &'a mut Tx<'_>, ino: Ino, fork: Fork) -> Result<&'a mut [u8]> {
+    let bytes = tx.inode_mut(ino);
+    let bytes = match fork {
+        Fork::Data => inode::data_fork_mut(bytes),
+        Fork::Attr => inode::attr_fork_mut(bytes),
+    };
+    Ok(bytes.map_err(|fault| fault.at(Place::inode(ino)))?)
+}
+
+fn change_list(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    core: &mut InodeCore,
+    out: &[Extent],
+    records: &[Extent],
+) -> Result<()> {
+    let mut list = read_list(ino, core, &tx.inode(ino), fork)?;
+    list.retain(|extent| !out.contains(extent));
+    list.extend(records);
+    list.sort_unstable_by_key(|extent| extent.file);
+    set_extents(core, fork, list.len() as u64);
+    let room = list::capacity(fork_mut(tx, ino, fork)?.len());
+    if list.len() <= room {
+        core.encode(tx.inode_mut(ino));
+        list::encode(&list, fork_mut(tx, ino, fork)?);
+        return Ok(());
+    }
+    set_format(core, fork, ForkFormat::Btree);
+    core.encode(tx.inode_mut(ino));
+    let size = tx.core.geometry.block_size();
+    let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
+    tree.build(size, Fill::Loose, list.len() as u64, list)
+}
+
+fn change_tree(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    out: &[Extent],
+    records: &[Extent],
+) -> Result<()> {
+    let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
+    let mut records = records.to_vec();
+    for old in out {
+        let found = tree.seek(Find::Equal, old.file)?;
+        assert_eq!(found.as_ref(), Some(old), "the record was just read");
+        match records.iter().position(|new| new.file == old.file) {
+            Some(index) => tree.replace(&records.swap_remove(index))?,
+            None => drop(tree.remove()?),
+        }
+    }
+    records.iter().try_for_each(|record| tree.insert(record))
+}
+
+/// Moves the records of a tree that has become short back into the inode.
+fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Result<()> {
+    let room = list::capacity(fork_mut(tx, ino, fork)?.len());
+    if core.fork_extents(fork) > room as u64 {
+        return Ok(());
+    }
+    let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
+    let mut list = Vec::with_capacity(room);
+    let mut next = tree.first()?;
+    while let Some(extent) = next {
+        list.push(extent);
+        next = tree.next()?;
+    }
+    let mut blocks = Vec::new();
+    tree.visit_blocks(|block, _| blocks.push(block))?;
+    blocks.into_iter().try_for_each(|block| tree.blocks().free(block))?;
+    let mut core = core_of(ino, &tx.inode(ino))?;
+    set_format(&mut core, fork, ForkFormat::Extents);
+    core.encode(tx.inode_mut(ino));
+    list::encode(&list, fork_mut(tx, ino, fork)?);
+    Ok(())
+}
+
+fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
+    let mut core = core_of(ino, &tx.inode(ino))?;
+    core.blocks = core.blocks.saturating_add_signed(change);
+    core.encode(tx.inode_mut(ino));
+    Ok(())
+}
+
+/// What happens to a reverse mapping.
+#[derive(Clone, Copy)]
+enum Reverse {
+    Map,
+    Unmap,
+}
+
+fn reverse(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    extent: Extent,
+    what: Reverse,
+) -> Result<()> {
+    if !tx.core.features.has_rmapbt() {
+        return Ok(());
+    }
+    let run = tx.core.ag_extent(extent.start, extent.length)?;
+    prepare(tx, run.ag)?;
+    let mapping = RmapRec {
+        start: run.start,
+        length: run.length,
+        owner: RmapOwner::Inode(ino),
+        offset: extent.file,
+        fork,
+        role: RmapRole::Mapped,
+        state: extent.state,
+    };
+    match what {
+        Reverse::Map => own(tx, run.ag, mapping),
+        Reverse::Unmap => disown(tx, run.ag, mapping),
+    }
+}

@@ -1,0 +1,286 @@
+//! One operation as one transaction: staged blocks and inodes, locked owners, space taken and freed.
+//!
+//! A transaction locks owners in one order: inodes by number, then AGs by number. It may wait for an
+//! owner only when it holds none that come later; otherwise it tries, and where that fails the
+//! operation starts again with the owner added to its set (`Error::Restart`, see [`Core::transact`]).
+//! Nothing was published, so starting again is always possible.
+//!
+//! Dropping a transaction gives everything back. `commit` publishes buffers, inodes, counters and
+//! held blocks before the first lock is released.
+
+use crate::ag::{Hold, prepare, take};
+use crate::core::{Core, CounterChange};
+use crate::error::{Error, Owner, Result};
+use crate::inode::{Inode, InodeSnapshot};
+use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use untorn_format::{AgExtent, AgNumber, Ino};
+use untorn_store::{BlockRef, Image, Sequence, Transaction};
+
+type InodeGuard = ArcRwLockWriteGuard<RawRwLock, ()>;
+
+/// An inode as a transaction sees it.
+struct StagedInode {
+    inode: Arc<Inode>,
+    image: Image,
+    changed: Changed,
+}
+
+/// What a transaction changed of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changed {
+    /// Nothing yet.
+    No,
+    /// Something.
+    Yes,
+}
+
+/// A set of changes by one operation.
+pub(crate) struct Tx<'c> {
+    pub core: &'c Arc<Core>,
+    inner: Option<Transaction<'c>>,
+    ags: BTreeMap<AgNumber, MutexGuard<'c, ()>>,
+    inodes: BTreeMap<Ino, StagedInode>,
+    inode_guards: BTreeMap<Ino, InodeGuard>,
+    /// Blocks freed here: busy until durable.
+    freed: Vec<AgExtent>,
+    /// Claims that the btrees no longer call free.
+    taken: Vec<AgExtent>,
+    pub counters: CounterChange,
+}
+
+impl Core {
+    /// Runs `body` as one transaction that journals about `bytes` bytes, with the owners of `first`
+    /// locked. `body` may run several times; it must depend on nothing but its transaction.
+    pub fn transact<R>(
+        self: &Arc<Self>,
+        bytes: u64,
+        first: &[Arc<Inode>],
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<R>,
+    ) -> Result<(R, Sequence)> {
+        let mut bytes = bytes;
+        let mut late = BTreeSet::new();
+        let mut forced = false;
+        loop {
+            let mut tx = Tx::begin(self, bytes)?;
+            let outcome = tx.lock(first, &late).and_then(|()| body(&mut tx));
+            let outcome = outcome.and_then(|result| Ok((result, tx.commit()?)));
+            match outcome {
+                Err(Error::Restart(owner)) => {
+                    late.insert(owner);
+                }
+                Err(Error::Outgrown(need)) => bytes = need + need / 4,
+                Err(Error::NoSpace { .. }) if !forced && self.busy_blocks() > 0 => {
+                    self.settle_busy()?;
+                    forced = true;
+                }
+                Err(error) => return Err(error),
+                Ok(done) => {
+                    self.store.relieve()?;
+                    return Ok(done);
+                }
+            }
+        }
+    }
+}
+
+impl<'c> Tx<'c> {
+    fn begin(core: &'c Arc<Core>, bytes: u64) -> Result<Self> {
+        let bytes = bytes.min(core.store.largest_transaction());
+        Ok(Self {
+            core,
+            inner: Some(core.store.begin(bytes)?),
+            ags: BTreeMap::new(),
+            inodes: BTreeMap::new(),
+            inode_guards: BTreeMap::new(),
+            freed: Vec::new(),
+            taken: Vec::new(),
+            counters: CounterChange::default(),
+        })
+    }
+
+    fn lock(&mut self, first: &[Arc<Inode>], late: &BTreeSet<Owner>) -> Result<()> {
+        let mut inodes: BTreeMap<Ino, Arc<Inode>> =
+            first.iter().map(|inode| (inode.ino, Arc::clone(inode))).collect();
+        for owner in late {
+            if let Owner::Inode(ino) = owner {
+                inodes.entry(*ino).or_insert(self.core.inodes.load(self.core, *ino)?);
+            }
+        }
+        inodes.values().try_for_each(|inode| self.lock_inode(inode))?;
+        late.iter().try_for_each(|owner| match owner {
+            Owner::Ag(ag) => self.lock_ag(*ag),
+            Owner::Inode(_) => Ok(()),
+        })
+    }
+
+    /// Locks an AG, or asks to start again with it.
+    pub fn lock_ag(&mut self, ag: AgNumber) -> Result<()> {
+        if self.ags.contains_key(&ag) {
+            return Ok(());
+        }
+        let owner = &self.core.ag(ag).owner;
+        let in_order = self.ags.last_key_value().is_none_or(|(&last, _)| last < ag);
+        let guard = if in_order { Some(owner.lock()) } else { owner.try_lock() };
+        self.ags.insert(ag, guard.ok_or(Error::Restart(Owner::Ag(ag)))?);
+        Ok(())
+    }
+
+    /// Locks an inode, or asks to start again with it.
+    pub fn lock_inode(&mut self, inode: &Arc<Inode>) -> Result<()> {
+        let ino = inode.ino;
+        if self.inode_guards.contains_key(&ino) {
+            return Ok(());
+        }
+        let last = self.inode_guards.last_key_value().map(|(&last, _)| last);
+        let in_order = self.ags.is_empty() && last.is_none_or(|last| last < ino);
+        let guard = match in_order {
+            true => Some(inode.owner.write_arc()),
+            false => inode.owner.try_write_arc(),
+        };
+        self.inode_guards.insert(ino, guard.ok_or(Error::Restart(Owner::Inode(ino)))?);
+        let staged = StagedInode {
+            inode: Arc::clone(inode),
+            image: inode.image(),
+            changed: Changed::No,
+        };
+        self.inodes.insert(ino, staged);
+        Ok(())
+    }
+
+    /// Takes a new inode into the transaction: `inode` is not in the cache yet, nobody else has it.
+    pub fn adopt_inode(&mut self, inode: &Arc<Inode>) -> Result<()> {
+        let guard = inode.owner.try_write_arc();
+        let guard = guard.ok_or(Error::Restart(Owner::Inode(inode.ino)))?;
+        self.inode_guards.insert(inode.ino, guard);
+        let (inode, image, changed) = (Arc::clone(inode), inode.image(), Changed::Yes);
+        self.inodes.insert(inode.ino, StagedInode { inode, image, changed });
+        Ok(())
+    }
+
+    fn staged(&mut self, ino: Ino) -> &mut StagedInode {
+        match self.inodes.get_mut(&ino) {
+            Some(staged) => staged,
+            None => panic!("inode {ino} is not locked by this transaction"),
+        }
+    }
+
+    /// The inode's bytes as this transaction sees them; it must be locked.
+    pub fn inode(&self, ino: Ino) -> Image {
+        match self.inodes.get(&ino) {
+            Some(staged) => Arc::clone(&staged.image),
+            None => panic!("inode {ino} is not locked by this transaction"),
+        }
+    }
+
+    /// The inode's bytes, borrowed.
+    pub fn inode_bytes(&self, ino: Ino) -> &[u8] {
+        match self.inodes.get(&ino) {
+            Some(staged) => &staged.image,
+            None => panic!("inode {ino} is not locked by this transaction"),
+        }
+    }
+
+    /// The inode's bytes, to edit; it must be locked.
+    pub fn inode_mut(&mut self, ino: Ino) -> &mut [u8] {
+        let staged = self.staged(ino);
+        staged.changed = Changed::Yes;
+        Arc::make_mut(&mut staged.image)
+    }
+
+    /// The shared handle of a locked inode.
+    pub fn handle(&mut self, ino: Ino) -> Arc<Inode> {
+        Arc::clone(&self.staged(ino).inode)
+    }
+
+    fn buffers(&self) -> &Transaction<'c> {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("a transaction ends with its commit"),
+        }
+    }
+
+    /// The transaction below, to stage, create, cancel and log.
+    pub fn buffers_mut(&mut self) -> &mut Transaction<'c> {
+        match &mut self.inner {
+            Some(inner) => inner,
+            None => unreachable!("a transaction ends with its commit"),
+        }
+    }
+
+    /// A metadata buffer as this transaction sees it.
+    pub fn read(&self, block: &BlockRef) -> Result<Image> {
+        Ok(self.buffers().read(block)?)
+    }
+
+    /// A private copy of a metadata buffer, to edit.
+    pub fn stage(&mut self, block: &BlockRef) -> Result<&mut [u8]> {
+        Ok(self.buffers_mut().stage(block)?)
+    }
+
+    /// Takes claimed blocks out of the free-space btrees; they count as free no longer. The claim
+    /// itself is settled once this is committed.
+    pub fn take_claimed(&mut self, extent: AgExtent) -> Result<()> {
+        prepare(self, extent.ag)?;
+        take(self, extent)?;
+        self.counters.free_blocks -= i64::from(extent.length);
+        self.taken.push(extent);
+        Ok(())
+    }
+
+    /// AGs that this transaction has locked.
+    pub fn held_ags(&self) -> Vec<AgNumber> {
+        self.ags.keys().copied().collect()
+    }
+
+    /// Notes freed blocks: nobody may pick them until this transaction is durable.
+    pub fn note_freed(&mut self, extent: AgExtent) {
+        let range = extent.start.0..extent.end().0;
+        self.core.ag(extent.ag).held.lock().insert(range, Hold::Busy);
+        self.freed.push(extent);
+    }
+
+    /// Publishes everything.
+    fn commit(&mut self) -> Result<Sequence> {
+        let Some(mut inner) = self.inner.take() else {
+            unreachable!("a transaction ends with its commit");
+        };
+        let changed = |s: &&StagedInode| s.changed == Changed::Yes;
+        let snapshots: Vec<_> = self
+            .inodes
+            .values()
+            .filter(changed)
+            .map(|s| Arc::new(InodeSnapshot::new(&s.inode, &s.image, &self.core.features)))
+            .collect();
+        snapshots.iter().for_each(|s| inner.log(Arc::clone(s) as _));
+        if !self.freed.is_empty() {
+            let (core, freed) = (Arc::clone(self.core), self.freed.clone());
+            inner.on_durable(Box::new(move || release(&core, &freed)));
+        }
+        let sequence = inner.commit()?;
+        self.freed.clear();
+        for staged in self.inodes.values().filter(changed) {
+            staged.inode.publish(&staged.image, sequence);
+        }
+        for extent in self.taken.drain(..) {
+            let range = extent.start.0..extent.end().0;
+            self.core.ag(extent.ag).held.lock().remove(range, Hold::Claimed);
+        }
+        self.core.counters.add(&self.counters);
+        Ok(sequence)
+    }
+}
+
+fn release(core: &Core, freed: &[AgExtent]) {
+    for extent in freed {
+        let range = extent.start.0..extent.end().0;
+        core.ag(extent.ag).held.lock().remove(range, Hold::Busy);
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        release(self.core, &self.freed);
+    }
+}
