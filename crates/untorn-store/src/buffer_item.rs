@@ -28,7 +28,8 @@ pub fn unlinked_pointer<'a>(cluster: &BlockRef, offset: usize, inode: &'a [u8]) 
 
 fn runs<'a>(mut format: BufferFormat, image: &'a [u8], chunks: &Chunks) -> Logged<'a> {
     let runs: Vec<_> = chunks.runs(image.len()).collect();
-    runs.iter().for_each(|run| (run.start..run.end).step_by(CHUNK).for_each(|at| format.mark(at / CHUNK)));
+    runs.iter()
+        .for_each(|run| (run.start..run.end).step_by(CHUNK).for_each(|at| format.mark(at / CHUNK)));
     let regions = runs.into_iter().filter_map(|run| image.get(run).map(Cow::Borrowed));
     std::iter::once(Cow::Owned(format.encode())).chain(regions).collect()
 }

@@ -76,8 +76,7 @@ impl<'s> Transaction<'s> {
     pub fn stage(&mut self, block: &BlockRef) -> Result<&mut [u8]> {
         if !self.staged.contains_key(&block.addr) {
             let base = self.store.cache().read(block)?;
-            let staged =
-                Staged { block: *block, image: Some(Arc::clone(&base)), base: Some(base) };
+            let staged = Staged { block: *block, image: Some(Arc::clone(&base)), base: Some(base) };
             self.staged.insert(block.addr, staged);
         }
         let image = self.staged.get_mut(&block.addr).and_then(|s| s.image.as_mut());

@@ -140,11 +140,8 @@ impl<'c> Tx<'c> {
             false => inode.owner.try_write_arc(),
         };
         self.inode_guards.insert(ino, guard.ok_or(Error::Restart(Owner::Inode(ino)))?);
-        let staged = StagedInode {
-            inode: Arc::clone(inode),
-            image: inode.image(),
-            changed: Changed::No,
-        };
+        let staged =
+            StagedInode { inode: Arc::clone(inode), image: inode.image(), changed: Changed::No };
         self.inodes.insert(ino, staged);
         Ok(())
     }

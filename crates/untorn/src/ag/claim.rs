@@ -87,11 +87,7 @@ impl Core {
     }
 
     /// Claims one run of exactly `count` blocks at or behind `goal` in its AG, if there is one.
-    pub fn claim_run(
-        self: &Arc<Self>,
-        goal: Option<FsBlock>,
-        count: u64,
-    ) -> Result<Option<Claim>> {
+    pub fn claim_run(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Option<Claim>> {
         let Some((ag, block)) = goal.and_then(|goal| self.geometry.split(goal)) else {
             return Ok(None);
         };
@@ -165,9 +161,7 @@ impl Core {
 
     /// Free blocks that data may claim, over all AGs.
     pub fn free_for_data(&self) -> Result<u64> {
-        (0..self.geometry.ag_count)
-            .map(|ag| Ok(u64::from(self.room_for_data(AgNumber(ag))?)))
-            .sum()
+        (0..self.geometry.ag_count).map(|ag| Ok(u64::from(self.room_for_data(AgNumber(ag))?))).sum()
     }
 }
 

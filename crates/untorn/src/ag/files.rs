@@ -19,7 +19,11 @@ pub(crate) fn shared_run<T: Trees + super::space::Holds>(
     }
     let range = extent.start..extent.end();
     let found = refcount::find_shared(&mut source.tree(extent.ag, Refcounts), range)?;
-    Ok(found.map(|run| AgExtent { ag: extent.ag, start: run.start, length: run.end.0 - run.start.0 }))
+    Ok(found.map(|run| AgExtent {
+        ag: extent.ag,
+        start: run.start,
+        length: run.end.0 - run.start.0,
+    }))
 }
 
 /// Whether blocks may have users besides the one that lets go of them.

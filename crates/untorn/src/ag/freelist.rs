@@ -9,19 +9,15 @@ use super::trees::edit_agf;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
-use untorn_format::ag::{AgflRing, AgfDisk, agfl_slot_offset, agfl_slots};
-use untorn_format::records::{RmapOwner, RmapRec};
+use untorn_format::ag::{AgfDisk, AgflRing, agfl_slot_offset, agfl_slots};
 use untorn_format::limits::FreeListLevels;
+use untorn_format::records::{RmapOwner, RmapRec};
 use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
 
 /// Blocks more than needed that the list may keep before some are given back.
 const SLOP: u32 = 8;
 
-fn with_ring<R>(
-    tx: &mut Tx<'_>,
-    ag: AgNumber,
-    edit: impl FnOnce(&mut AgflRing) -> R,
-) -> Result<R> {
+fn with_ring<R>(tx: &mut Tx<'_>, ag: AgNumber, edit: impl FnOnce(&mut AgflRing) -> R) -> Result<R> {
     let slots = agfl_slots(tx.core.geometry.sector_size());
     let place = Place { ag: Some(ag), ..Place::default() };
     edit_agf(tx, ag, |agf| {

@@ -244,9 +244,7 @@ impl TreeBlocks for AgTree<'_, '_> {
         self.count(-1)?;
         let block = AgBlock(ptr as u32);
         match self.owner() {
-            Some(owner) => {
-                space::free_block(self.tx, self.ag, RmapRec::special(block, 1, owner))
-            }
+            Some(owner) => space::free_block(self.tx, self.ag, RmapRec::special(block, 1, owner)),
             None => freelist::push(self.tx, self.ag, block),
         }
     }

@@ -108,12 +108,7 @@ fn look(core: &Core, inode: &Inode, first: FileBlock, limit: FileBlock) -> Resul
 }
 
 /// The first part of a written mapping that is shared all through or not at all.
-fn unshared_run(
-    core: &Arc<Core>,
-    inode: &Inode,
-    mapping: &Mapping,
-    start: FsBlock,
-) -> Result<Run> {
+fn unshared_run(core: &Arc<Core>, inode: &Inode, mapping: &Mapping, start: FsBlock) -> Result<Run> {
     if !inode.core()?.is_reflink() {
         return Ok(Run { end: mapping.end().0, target: Some(start) });
     }
@@ -130,13 +125,7 @@ fn unshared_run(
 }
 
 /// Writes `bytes` over the blocks from `start` on, which hold the file's bytes around `at`.
-fn overwrite(
-    core: &Core,
-    inode: &Inode,
-    at: u64,
-    bytes: &[u8],
-    start: FsBlock,
-) -> Result<()> {
+fn overwrite(core: &Core, inode: &Inode, at: u64, bytes: &[u8], start: FsBlock) -> Result<()> {
     let size = core.geometry.block_size();
     let (block, skip) = core.geometry.file_block(at);
     let device = byte_of(core, start)?;

@@ -5,8 +5,8 @@
 //! or its tree becomes short enough.
 
 use super::fork::{Extents, read_list, staged};
-use super::tree::ForkTree;
 use super::list;
+use super::tree::ForkTree;
 use crate::ag::{disown, own, prepare};
 use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
@@ -33,7 +33,8 @@ pub(crate) fn unmap(
 ) -> Result<Vec<Extent>> {
     let mut pieces = Vec::new();
     let mut at = range.start;
-    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end) {
+    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end)
+    {
         let cut = cut(extent, &range);
         let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
         change(tx, ino, fork, &[extent], &rest)?;
@@ -54,7 +55,8 @@ pub(crate) fn convert(
 ) -> Result<()> {
     let fork = Fork::Data;
     let mut at = range.start;
-    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end) {
+    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end)
+    {
         let cut = cut(extent, &range);
         at = cut.middle.file_end();
         if extent.state == to {
@@ -99,13 +101,7 @@ fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
 }
 
 /// Puts `extent` in, one with the neighbours that it continues.
-fn join(
-    tx: &mut Tx<'_>,
-    ino: Ino,
-    fork: Fork,
-    out: &[Extent],
-    extent: Extent,
-) -> Result<()> {
+fn join(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], extent: Extent) -> Result<()> {
     let mut extents = staged(tx, ino, fork)?;
     let left = extents.before(extent.file)?;
     let right = extents.at_or_after(extent.file)?;
@@ -133,13 +129,7 @@ fn joined(a: Extent, b: Extent) -> Option<Extent> {
 }
 
 /// Takes the records `out` out of the fork and puts `records` in.
-fn change(
-    tx: &mut Tx<'_>,
-    ino: Ino,
-    fork: Fork,
-    out: &[Extent],
-    records: &[Extent],
-) -> Result<()> {
+fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Extent]) -> Result<()> {
     let mut core = core_of(ino, &tx.inode(ino))?;
     let count = core.fork_extents(fork) + records.len() as u64 - out.len() as u64;
     if count > max_extents(fork, core.flags2) {
@@ -265,13 +255,7 @@ enum Reverse {
     Unmap,
 }
 
-fn reverse(
-    tx: &mut Tx<'_>,
-    ino: Ino,
-    fork: Fork,
-    extent: Extent,
-    what: Reverse,
-) -> Result<()> {
+fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse) -> Result<()> {
     if !tx.core.features.has_rmapbt() {
         return Ok(());
     }
