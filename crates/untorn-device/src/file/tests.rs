@@ -185,8 +185,16 @@ fn requests() -> impl Strategy<Value = Vec<(u64, u64, usize)>> {
     proptest::collection::vec(prop_oneof![alone, run], 1..6).prop_map(|lists| lists.concat())
 }
 
+/// `PROPTEST_CASES` makes a soak of it.
+fn cases() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(48),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases())]
     #[test]
     fn single_requests_and_batches_at_any_memory_alignment_follow_the_vector_model(
         writes in requests(), reads in requests(), batch in any::<bool>(), direct in any::<bool>()
