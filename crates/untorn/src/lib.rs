@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod ag;
+pub mod attr;
 pub mod btree;
 mod clock;
 mod core;
+pub mod da;
+pub mod dir;
 mod error;
 mod inode;
 mod io;

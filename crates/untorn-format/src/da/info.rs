@@ -51,11 +51,15 @@ impl BlockInfo {
     }
 }
 
+/// The header of an index block. Faults: cut short.
+pub fn info(bytes: &[u8]) -> Result<&BlockInfo, Fault> {
+    view("index block", bytes, 0)
+}
+
 /// The kind that the magic number of an index block names: a root is a node or a leaf, and only
 /// its own bytes tell which.
 pub fn kind_of(bytes: &[u8]) -> Option<BlockKind> {
-    let info: &BlockInfo = view("index block", bytes, 0).ok()?;
-    match info.magic.get() {
+    match info(bytes).ok()?.magic.get() {
         super::node::MAGIC => Some(BlockKind::DaNode),
         dir::LEAF1_MAGIC => Some(BlockKind::DirLeaf1),
         dir::LEAFN_MAGIC => Some(BlockKind::DirLeafN),

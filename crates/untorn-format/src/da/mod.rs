@@ -23,7 +23,7 @@ pub(crate) mod stamp;
 mod tests;
 
 pub use hash::{hash_name, hash_name_ascii_ci};
-pub use info::{BlockInfo, INFO_SIZE, kind_of};
+pub use info::{BlockInfo, INFO_SIZE, info, kind_of};
 pub(crate) use node::check_order;
 pub use node::{MAX_LEVEL, Node, NodeEntry, NodeHeader, verify_node};
 pub use part::Part;
