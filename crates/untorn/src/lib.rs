@@ -13,7 +13,10 @@ mod error;
 mod inode;
 mod io;
 mod map;
+mod recover;
 mod tx;
+mod volume;
 
 pub use error::{Error, Result};
 pub use io::Sync;
+pub use volume::{Access, File, OpenOptions, Recovery, Space, Volume, probe};

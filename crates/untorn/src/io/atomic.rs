@@ -39,6 +39,23 @@ pub(crate) fn write_atomic(
     write_locked(core, inode, request, bytes, sync)
 }
 
+/// Writes `bytes` behind the end of the file, whole or not at all; where that was.
+pub(crate) fn append_atomic(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    bytes: &[u8],
+    sync: Sync,
+) -> Result<u64> {
+    demand_regular(inode)?;
+    let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
+    let offset = inode.core()?.size;
+    let request = Request::new(core, offset, bytes.len())?;
+    if !bytes.is_empty() {
+        write_locked(core, inode, request, bytes, sync)?;
+    }
+    Ok(offset)
+}
+
 /// Locks the blocks of a write; one that extends the file also minds everything from the old end on.
 pub(super) fn lock_for_write<'i>(
     core: &Core,

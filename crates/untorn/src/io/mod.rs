@@ -12,7 +12,7 @@ mod direct;
 mod read;
 mod truncate;
 
-pub(crate) use atomic::write_atomic;
+pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use direct::write_plain;
 pub(crate) use read::read_at;
 pub(crate) use truncate::discard_contents;

@@ -1,0 +1,65 @@
+//! Regular files of an open volume.
+
+use super::Volume;
+use crate::error::Result;
+use crate::inode::Inode;
+use crate::io::{self, Sync};
+use std::sync::Arc;
+use untorn_format::Ino;
+
+/// An open regular file. Its methods may be called from many threads.
+pub struct File {
+    volume: Volume,
+    inode: Arc<Inode>,
+}
+
+impl File {
+    pub(super) fn new(volume: Volume, inode: Arc<Inode>) -> Self {
+        Self { volume, inode }
+    }
+
+    /// Its inode number.
+    pub fn ino(&self) -> Ino {
+        self.inode.ino
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> Result<u64> {
+        Ok(self.inode.core()?.size)
+    }
+
+    /// Fills `bytes` from byte `offset`; how many bytes there were before the end of the file.
+    /// Every atomic write is seen whole or not at all.
+    pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
+        io::read_at(&self.volume.core, &self.inode, offset, bytes)
+    }
+
+    /// Writes `bytes` at byte `offset`, whole or not at all, whatever offset and length: after a
+    /// power cut, a crash or an error at any time, all of them are new or all are old, and the
+    /// file's size with them.
+    ///
+    /// *Untorn*, not *durable*: with [`Sync::Visible`] the write may be undone, whole, by a power
+    /// cut before the next [`File::sync`]. Two writes that were not synced may survive in either
+    /// order.
+    pub fn write_atomic(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
+        self.volume.demand_write("write")?;
+        io::write_atomic(&self.volume.core, &self.inode, offset, bytes, sync)
+    }
+
+    /// Appends `bytes`, whole or not at all; where they begin.
+    pub fn append_atomic(&self, bytes: &[u8], sync: Sync) -> Result<u64> {
+        self.volume.demand_write("append")?;
+        io::append_atomic(&self.volume.core, &self.inode, bytes, sync)
+    }
+
+    /// Writes `bytes` at byte `offset` in place where that can be. A power cut may tear the write.
+    pub fn write_at(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
+        self.volume.demand_write("write")?;
+        io::write_plain(&self.volume.core, &self.inode, offset, bytes, sync)
+    }
+
+    /// Makes everything done to the file so far durable: bytes, size and mappings.
+    pub fn sync(&self) -> Result<()> {
+        io::fsync(&self.volume.core, &self.inode)
+    }
+}

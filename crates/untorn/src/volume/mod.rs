@@ -1,0 +1,136 @@
+//! Open volumes: the library's public face.
+//!
+//! Opening probes the superblock, recovers the journal, finishes what a crash left, and counts what
+//! is free. Closing leaves a journal that needs no replay.
+
+mod file;
+mod open;
+mod probe;
+
+pub use file::File;
+pub use open::{Access, OpenOptions};
+pub use probe::probe;
+
+use crate::core::Core;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use untorn_format::{Ino, Superblock};
+
+/// What opening a volume found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The journal ended in an unmount record: nothing had to be done.
+    pub was_clean: bool,
+    /// Transactions replayed.
+    pub transactions: u64,
+    /// Items of theirs.
+    pub items: u64,
+    /// Intents that a crash had left unfinished, finished now.
+    pub intents: u64,
+    /// Inodes freed that were deleted while open.
+    pub unlinked: u64,
+    /// Blocks given back that a copy-on-write had set aside.
+    pub staging_blocks: u64,
+}
+
+/// Space and inodes of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Block size in bytes.
+    pub block_size: u32,
+    /// Blocks of the data section, the log not counted.
+    pub blocks: u64,
+    /// Free blocks.
+    pub free: u64,
+    /// Free blocks that files may take now.
+    pub available: u64,
+    /// Allocated inodes.
+    pub inodes: u64,
+    /// Free ones among them.
+    pub free_inodes: u64,
+}
+
+/// An open XFS volume. Cheap to clone; all clones are one volume.
+#[derive(Clone)]
+pub struct Volume {
+    core: Arc<Core>,
+    access: Access,
+    recovery: Recovery,
+}
+
+impl Volume {
+    /// What opening found and did.
+    pub fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// The superblock as it was when the volume was opened.
+    pub fn superblock(&self) -> &Superblock {
+        &self.core.superblock
+    }
+
+    /// The root directory's inode number.
+    pub fn root(&self) -> Ino {
+        self.core.superblock.root_ino
+    }
+
+    /// Space and inodes, used and free.
+    pub fn space(&self) -> Result<Space> {
+        let counters = &self.core.counters;
+        let count = |value: &std::sync::atomic::AtomicI64| {
+            u64::try_from(value.load(Ordering::Relaxed)).unwrap_or(0)
+        };
+        Ok(Space {
+            block_size: self.core.geometry.block_size() as u32,
+            blocks: self.core.geometry.data_blocks - self.log_blocks(),
+            free: count(&counters.free_blocks),
+            available: self.core.free_for_data()?,
+            inodes: count(&counters.inodes),
+            free_inodes: count(&counters.free_inodes),
+        })
+    }
+
+    fn log_blocks(&self) -> u64 {
+        match self.core.geometry.log_start.0 {
+            0 => 0,
+            _ => u64::from(self.core.geometry.log_blocks),
+        }
+    }
+
+    /// The regular file `ino`.
+    pub fn file(&self, ino: Ino) -> Result<File> {
+        let inode = self.core.inodes.load(&self.core, ino)?;
+        crate::io::demand_regular(&inode)?;
+        Ok(File::new(self.clone(), inode))
+    }
+
+    /// Makes everything done so far durable.
+    pub fn sync(&self) -> Result<()> {
+        self.core.store.force_all()?;
+        Ok(self.core.store.flush_data()?)
+    }
+
+    /// Refuses where the volume was opened for reading.
+    pub(crate) fn demand_write(&self, what: &str) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Error::ReadOnly(what.to_owned())),
+        }
+    }
+
+    /// Ends all writing and leaves a journal that needs no replay. Files that are still open can
+    /// be read but not written.
+    pub fn close(self) -> Result<()> {
+        match self.access {
+            Access::ReadOnly => Ok(()),
+            Access::ReadWrite => open::unmount(&self.core),
+        }
+    }
+
+    /// Stops writing at once, as a power cut would: nothing more reaches the device.
+    pub fn abandon(self) {
+        let reason = "the volume was abandoned".to_owned();
+        self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
+    }
+}

@@ -1,0 +1,147 @@
+//! Opening and closing.
+
+use super::{Recovery, Volume, probe};
+use crate::ag::Ag;
+use crate::core::{Core, Counters};
+use crate::error::{Error, Result};
+use crate::inode::InodeCache;
+use crate::recover;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use untorn_device::{BlockDevice, OverlayDevice};
+use untorn_format::features;
+use untorn_format::superblock::SuperblockDisk;
+use untorn_format::{AgNumber, BlockKind, Place, Superblock};
+use untorn_store::replay::{self, RecoverError, Replayed};
+use untorn_store::{Store, StoreOptions};
+
+/// What a volume is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Reading and writing; the journal is recovered on the device.
+    #[default]
+    ReadWrite,
+    /// Reading: nothing on the device is touched; the journal is recovered in memory.
+    ReadOnly,
+}
+
+/// How to open a volume.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    /// For what.
+    pub access: Access,
+    /// Limits of the metadata store.
+    pub store: StoreOptions,
+}
+
+impl Volume {
+    /// Opens the volume that begins at byte 0 of `device`. A journal that a crash left is
+    /// recovered; the volume is then as its last durable transaction left it.
+    pub fn open(device: Arc<dyn BlockDevice>, options: OpenOptions) -> Result<Self> {
+        let superblock = probe(&*device)?;
+        let (device, wanted): (Arc<dyn BlockDevice>, _) = match options.access {
+            Access::ReadWrite if device.geometry().read_only => {
+                return Err(Error::ReadOnly("its device cannot be written".to_owned()));
+            }
+            Access::ReadWrite => (device, features::Access::Write),
+            Access::ReadOnly => (Arc::new(OverlayDevice::new(device)), features::Access::Read),
+        };
+        admit(&superblock, wanted)?;
+        let replayed = replay::recover(Arc::clone(&device), &superblock).map_err(unrecovered)?;
+        // A replay may have changed the superblock.
+        let superblock = probe(&*device)?;
+        let mut recovery = Recovery {
+            was_clean: replayed.was_clean,
+            transactions: replayed.transactions,
+            items: replayed.items,
+            ..Recovery::default()
+        };
+        let intents = replayed.intents.clone();
+        let core = Arc::new(build(device, superblock, replayed, options)?);
+        let finished = recover::finish(&core, intents)?;
+        recovery.intents = finished.intents;
+        recovery.unlinked = finished.unlinked;
+        recovery.staging_blocks = finished.staging_blocks;
+        recover::count(&core)?;
+        Ok(Self { core, access: options.access, recovery })
+    }
+}
+
+fn admit(superblock: &Superblock, access: features::Access) -> Result<()> {
+    superblock.check(access).map_err(|unsupported| Error::Unsupported {
+        what: unsupported.to_string(),
+        remedy: "mount the volume on Linux instead".to_owned(),
+    })?;
+    if superblock.geometry.log_start.0 == 0 {
+        return Err(Error::Unsupported {
+            what: "an external log".to_owned(),
+            remedy: "mount the volume on Linux with logdev= instead".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn unrecovered(error: RecoverError) -> Error {
+    match error {
+        RecoverError::Device(error) => Error::Device(error),
+        RecoverError::Corrupt(corrupt) => Error::Corrupt(corrupt),
+        RecoverError::Unsupported { what, remedy } => {
+            Error::Unsupported { what, remedy: remedy.to_owned() }
+        }
+    }
+}
+
+fn build(
+    device: Arc<dyn BlockDevice>,
+    superblock: Superblock,
+    replayed: Replayed,
+    options: OpenOptions,
+) -> Result<Core> {
+    let oldest = replayed.intents.iter().map(|pending| pending.lsn).min();
+    let tail = oldest.unwrap_or_else(|| replayed.journal.head());
+    let geometry = superblock.geometry.clone();
+    let head = replayed.journal.head();
+    let store = Store::new(
+        device,
+        geometry.clone(),
+        superblock.meta_uuid,
+        replayed.journal,
+        tail,
+        options.store,
+    );
+    store.cache().set_newest(head);
+    let limits = superblock.limits();
+    Ok(Core {
+        store,
+        ags: (0..geometry.ag_count).map(|_| Ag::default()).collect(),
+        geometry,
+        features: superblock.features,
+        layout: limits.inode_layout(),
+        limits,
+        superblock,
+        inodes: InodeCache::default(),
+        counters: Counters::default(),
+        writes: AtomicU64::new(0),
+        next_ag: AtomicU64::new(0),
+    })
+}
+
+/// Writes the counters to the superblock and closes the journal.
+pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
+    core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
+    let header = core.header(AgNumber(0), BlockKind::Superblock);
+    core.transact(4096, &[], |tx| {
+        tx.lock_ag(AgNumber(0))?;
+        let bytes = tx.stage(&header)?;
+        let raw =
+            SuperblockDisk::of_mut(bytes).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        let count = |value: &std::sync::atomic::AtomicI64| {
+            u64::try_from(value.load(Ordering::Relaxed)).unwrap_or(0)
+        };
+        raw.icount.set(count(&core.counters.inodes));
+        raw.ifree.set(count(&core.counters.free_inodes));
+        raw.fdblocks.set(count(&core.counters.free_blocks));
+        Ok(())
+    })?;
+    Ok(core.store.close()?)
+}
