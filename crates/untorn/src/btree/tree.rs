@@ -138,6 +138,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     }
 
     /// Moves to the next record; from nowhere, to the first. Stays where it is if there is none.
+    #[expect(clippy::should_implement_trait, reason = "a position moves both ways")]
     pub fn next(&mut self) -> Result<Option<K::Record>, B::Error> {
         match self.mark {
             Mark::On => self.walk(Direction::Forward),

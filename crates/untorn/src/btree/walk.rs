@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use untorn_format::Fault;
 use untorn_format::btree::MAX_LEVELS;
 
-/// Records in ascending order; see [`Tree::from`]. Ends after an error.
+/// Records in ascending order; see [`Tree::records_from`]. Ends after an error.
 pub struct Records<'t, K: TreeKind, B> {
     tree: &'t mut Tree<K, B>,
     from: Option<K::Rank>,
@@ -63,7 +63,7 @@ enum Turn<T> {
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// The records from the first of `rank` or a higher one, in ascending order. The position moves
     /// along.
-    pub fn from(&mut self, rank: K::Rank) -> Records<'_, K, B> {
+    pub fn records_from(&mut self, rank: K::Rank) -> Records<'_, K, B> {
         Records { tree: self, from: Some(rank), ended: false }
     }
 
@@ -74,7 +74,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         &mut self,
         low: K::Rank,
         high: K::Rank,
-        mut visit: impl FnMut(K::Record) -> ControlFlow<T>,
+        visit: impl FnMut(K::Record) -> ControlFlow<T>,
     ) -> Result<Option<T>, B::Error> {
         assert!(K::KIND.has_high_keys());
         let kind = self.kind;
@@ -89,7 +89,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
                 _ => Turn::Enter,
             })
         };
-        self.through(choose, |record| visit(record))
+        self.through(choose, visit)
     }
 
     /// Shows `visit` each block of the tree and its level, parents before children, children from

@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     next: u64,
     /// Blocks that may still be allocated.
     pub(crate) left: u64,
+    /// Whether the volume may be damaged, so that a block may be freed twice.
+    pub(crate) tolerant: bool,
 }
 
 fn geometry() -> Geometry {
@@ -53,8 +55,15 @@ impl Memory {
     /// An empty tree whose root is a block of `size` bytes.
     pub(crate) fn block(kind: BtreeKind, size: usize) -> Self {
         let root = RootBytes::Block { ptr: 0, levels: 1 };
-        let mut memory =
-            Self { kind, size, blocks: BTreeMap::new(), root, next: 10, left: u64::MAX };
+        let mut memory = Self {
+            kind,
+            size,
+            blocks: BTreeMap::new(),
+            root,
+            next: 10,
+            left: u64::MAX,
+            tolerant: false,
+        };
         let ptr = memory.allocate(None, 0).unwrap();
         memory.set_root(ptr, 1).unwrap();
         memory
@@ -64,7 +73,15 @@ impl Memory {
     pub(crate) fn fork(size: usize, fork: usize) -> Self {
         let root = RootBytes::Fork(vec![0; fork]);
         let kind = BtreeKind::Bmbt;
-        Self { kind, size, blocks: BTreeMap::new(), root, next: 10, left: u64::MAX }
+        Self {
+            kind,
+            size,
+            blocks: BTreeMap::new(),
+            root,
+            next: 10,
+            left: u64::MAX,
+            tolerant: false,
+        }
     }
 
     /// Levels, the fork's counted.
@@ -119,7 +136,8 @@ impl TreeBlocks for Memory {
         Ok(ptr)
     }
     fn free(&mut self, ptr: u64) -> Result<(), TestError> {
-        assert!(self.blocks.remove(&ptr).is_some(), "block {ptr} is freed once");
+        let removed = self.blocks.remove(&ptr).is_some();
+        assert!(removed || self.tolerant, "block {ptr} is freed once");
         self.left = self.left.saturating_add(1);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! The tree under its judges: twins in ordinary maps, a verifier of every invariant, hostile bytes.
 
+mod hostile;
 mod memory;
 mod model;
 mod samples;
+mod shape;
 mod verifier;

@@ -69,7 +69,7 @@ impl Sample for Rmaps {
         RmapRec {
             start: AgBlock(at / 4 * 8),
             length: 1 + variant.wrapping_mul(2_654_435_761)
-                % if variant % 7 == 0 { 900 } else { 16 },
+                % if variant.is_multiple_of(7) { 900 } else { 16 },
             owner: RmapOwner::Inode(Ino(100 + u64::from(at % 4))),
             offset: FileBlock(u64::from(variant % 5)),
             fork: Fork::Data,
@@ -101,7 +101,11 @@ impl Sample for Extents {
             file: FileBlock(u64::from(at) * 8),
             start: FsBlock(u64::from(variant) * 8 + 1),
             length: 1 + variant % 8,
-            state: if variant % 2 == 0 { ExtentState::Written } else { ExtentState::Unwritten },
+            state: if variant.is_multiple_of(2) {
+                ExtentState::Written
+            } else {
+                ExtentState::Unwritten
+            },
         }
     }
     const FORK: Option<usize> = Some(4 + 16 * 5);
