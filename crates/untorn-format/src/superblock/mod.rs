@@ -138,9 +138,18 @@ impl Superblock {
         let legal = size.is_power_of_two() && (512..=32768).contains(&size);
         if legal { Ok(size.into()) } else { Err(verify::field("sb_sectsize", size.into())) }
     }
-    /// Reads a superblock and checks it in full: checksum (version 5) and every bound. `bytes` must
-    /// be its whole sector (see [`Superblock::sector_size`]); [`Fault::Short`] says how much.
+    /// Reads the superblock of AG 0 and checks it in full: checksum (version 5) and every bound.
+    /// `bytes` must be its whole sector (see [`Superblock::sector_size`]); [`Fault::Short`] says
+    /// how much.
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        let sb = Self::decode_copy(bytes)?;
+        let root = sb.root_ino;
+        let exists = sb.geometry.split_ino(root).is_some();
+        if exists { Ok(sb) } else { Err(verify::field("sb_rootino", root.0)) }
+    }
+    /// Reads the copy of the superblock that another AG holds. As [`Superblock::decode`], but a
+    /// copy need not know the root directory: `root_ino` may be [`NULL_INO`].
+    pub fn decode_copy(bytes: &[u8]) -> Result<Self, Fault> {
         let size = Self::sector_size(bytes)?;
         let short = Fault::Short { what: WHAT, have: bytes.len(), need: size };
         let sector = bytes.get(..size).ok_or(short)?;
@@ -371,7 +380,10 @@ impl Counters {
 /// Checks a whole superblock sector against `identity`: everything that [`Superblock::decode`]
 /// checks, and UUID and LSN.
 pub(crate) fn verify_block(bytes: &[u8], identity: &Identity<'_>) -> Result<(), Fault> {
-    let found = Superblock::decode(bytes)?;
+    let found = match identity.addr {
+        DiskAddr(0) => Superblock::decode(bytes)?,
+        _ => Superblock::decode_copy(bytes)?,
+    };
     if found.meta_uuid != identity.uuid {
         return Err(Fault::Uuid { what: WHAT });
     }

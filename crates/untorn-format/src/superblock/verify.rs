@@ -50,7 +50,8 @@ pub(super) fn verify(raw: &SuperblockDisk) -> Result<(), Fault> {
     alignments(raw)?;
     let geometry = geometry(raw);
     let root = raw.rootino.get();
-    demand(geometry.split_ino(Ino(root)).is_some(), "sb_rootino", root)?;
+    let exists = root == NULL_INO || geometry.split_ino(Ino(root)).is_some();
+    demand(exists, "sb_rootino", root)?;
     demand(raw.imax_pct <= 100, "sb_imax_pct", raw.imax_pct)?;
     demand(raw.shared_vn == 0, "sb_shared_vn", raw.shared_vn)
 }
