@@ -198,7 +198,8 @@ fn fork_extents(image: &Image, core: &InodeCore, bytes: &[u8], fork: Fork) -> Ve
     match core.fork_format(fork) {
         ForkFormat::Extents => {
             let count = core.fork_extents(fork) as usize;
-            extents.extend(room.chunks(Extent::SIZE).take(count).map(|b| Extent::decode(b).unwrap()));
+            extents
+                .extend(room.chunks(Extent::SIZE).take(count).map(|b| Extent::decode(b).unwrap()));
         }
         _ => {
             let root = Root::decode(room).unwrap();

@@ -104,7 +104,8 @@ fn a_default_volume_decodes_as_xfsprogs_and_linux_read_it_kernel() {
 
 #[test]
 fn a_volume_of_small_blocks_with_rmapbt_decodes_kernel() {
-    let options = MkfsOptions { block_size: 1024, rmapbt: true, nrext64: true, ..Default::default() };
+    let options =
+        MkfsOptions { block_size: 1024, rmapbt: true, nrext64: true, ..Default::default() };
     compare(320 * MIB, &options);
 }
 

@@ -114,8 +114,9 @@ fn free_list(image: &Image, agf: &Agf, database: &Database) -> Vec<AgBlock> {
     let blocks = agf.free_list.blocks(&bytes, agf.length).unwrap();
     let text = database.text(&[&format!("agfl {}", agf.ag), "print bno"]);
     let words = text.split(" = ").nth(1).unwrap().split_whitespace();
-    let slots: Vec<u64> =
-        words.map(|word| crate::database::number(word.split(':').nth(1).unwrap()).unwrap()).collect();
+    let slots: Vec<u64> = words
+        .map(|word| crate::database::number(word.split(':').nth(1).unwrap()).unwrap())
+        .collect();
     for (slot, block) in agf.free_list.in_use().zip(&blocks) {
         assert_eq!(slots[slot as usize], u64::from(block.0));
     }
@@ -213,7 +214,8 @@ fn tree(
     ascending(kind, &walked);
     let leaves = &walked.leaves[..walked.leaves.len().min(LEAVES_COMPARED)];
     let fsb = |block: u64| image.geometry().fs_block(ag, AgBlock(block as u32));
-    let commands: Vec<_> = leaves.iter().map(|(block, _)| leaf_commands(kind, fsb(*block))).collect();
+    let commands: Vec<_> =
+        leaves.iter().map(|(block, _)| leaf_commands(kind, fsb(*block))).collect();
     for ((block, records), text) in leaves.iter().zip(database.texts(&commands)) {
         let expected = rows(&text, "recs");
         let found: Vec<_> = records.iter().map(|bytes| printed(image, kind, bytes)).collect();
@@ -250,7 +252,9 @@ fn printed(image: &Image, kind: BtreeKind, bytes: &[u8]) -> Vec<u64> {
             let rec = chunk(image, bytes);
             let (start, free) = (u64::from(rec.start.0), rec.free);
             match image.superblock.features.has_sparse_inodes() {
-                true => vec![start, rec.holes.into(), rec.count.into(), rec.free_count.into(), free],
+                true => {
+                    vec![start, rec.holes.into(), rec.count.into(), rec.free_count.into(), free]
+                }
                 false => vec![start, rec.free_count.into(), free],
             }
         }
