@@ -1,3 +1,5 @@
+//! The harness itself: what Linux accepts, keeps, loses and finds wrong.
+
 use std::path::Path;
 
 use super::*;

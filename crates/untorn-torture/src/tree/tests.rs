@@ -1,3 +1,5 @@
+//! Comparing trees and contents.
+
 use super::*;
 
 fn file(bytes: &[u8]) -> Entry {

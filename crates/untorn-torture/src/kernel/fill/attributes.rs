@@ -55,7 +55,8 @@ fn many(site: &mut Site, folder: &Path, name: &str, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Values around the size at which they leave the leaf (three quarters of a block), and the largest.
+/// Values around the size at which they leave the leaf (three quarters of a block), and the
+/// largest.
 fn remote(site: &mut Site, folder: &Path) -> Result<()> {
     let path = file(folder, "remote")?;
     let around = site.block as usize * 3 / 4;
@@ -97,8 +98,8 @@ fn removed(site: &mut Site, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names of one hash; few enough for one leaf, because xfs_repair takes equal hashes in two leaves of
-/// an attribute tree for damage (those of a directory it knows).
+/// Names of one hash; few enough for one leaf, because xfs_repair takes equal hashes in two leaves
+/// of an attribute tree for damage (those of a directory it knows).
 fn colliding(folder: &Path) -> Result<()> {
     let path = file(folder, "colliding")?;
     for number in 0..12 {

@@ -9,7 +9,8 @@ use anyhow::Result;
 
 use super::{Shrunk, Site};
 
-/// Short, block, leaf and node directories; shrunk ones; odd, long and colliding names; a deep tree.
+/// Short, block, leaf and node directories; shrunk ones; odd, long and colliding names; a deep
+/// tree.
 pub(super) fn every_form(site: &mut Site) -> Result<()> {
     let folder = site.folder("directories")?;
     let block = directory_block(&folder.join("five-long"))?;
@@ -97,8 +98,9 @@ fn odd_names(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// 200 names with one hash. The directory hash shifts each byte by seven bits (xfs_da_hashname), so
-/// that the lowest bit of a byte and the highest of the next one meet: flipping both changes nothing.
+/// 200 names with one hash. The directory hash shifts each byte by seven bits (xfs_da_hashname),
+/// so that the lowest bit of a byte and the highest of the next one meet: flipping both changes
+/// nothing.
 fn colliding_names(folder: &Path) -> Result<()> {
     fs::create_dir(folder)?;
     for number in 0..200u32 {

@@ -76,7 +76,8 @@ fn alternate_blocks(site: &mut Site, path: &Path, count: u64) -> Result<()> {
     Ok(file.sync_all()?)
 }
 
-/// A file that was whole and lost every other block: its extents are neighbours of single free blocks.
+/// A file that was whole and lost every other block: its extents are neighbours of single free
+/// blocks.
 fn punched(site: &mut Site, path: &Path, holes: u64) -> Result<()> {
     let file = File::create(path)?;
     file.write_all_at(&site.dice.bytes((2 * holes * site.block) as usize), 0)?;
