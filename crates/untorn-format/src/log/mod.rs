@@ -9,6 +9,7 @@
 //!
 //! Never here: where the log is, which records are alive, what replaying an item does.
 
+mod age;
 mod broot;
 mod buffer;
 mod bytes;
@@ -23,6 +24,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use age::block_age;
 pub use broot::{broot_to_disk, broot_to_log};
 pub use buffer::{BufferFormat, BufferItem, BufferUse, CHUNK, QuotaKind};
 pub use bytes::region_length;
@@ -36,7 +38,7 @@ pub use intent::{
 pub use item::{Item, ItemError, ItemKind, item_start};
 pub use operation::{
     OPERATION_HEADER, Operation, OperationKind, RegionPart, TRANSACTION_HEADER, TransactionHeader,
-    unmount_operation,
+    is_unmount, unmount_operation,
 };
 pub use quota::{QUOTA_RECORD, QuotaItem, QuotaOff};
 pub use record::{

@@ -183,3 +183,10 @@ pub fn unmount_operation() -> Vec<u8> {
     bytes.extend(Writer::default().u16(UNMOUNT_MAGIC).zeroes(6).done());
     bytes
 }
+
+/// Whether the first body block of a record, as the log holds it, begins with the operation of an
+/// unmount record. The stamp in its first word hides only the transaction id.
+pub fn is_unmount(block: &[u8]) -> bool {
+    const FLAGS: usize = std::mem::offset_of!(WireOperation, flags);
+    block.get(FLAGS).is_some_and(|flags| flags & UNMOUNT != 0)
+}

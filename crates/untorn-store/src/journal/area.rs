@@ -7,8 +7,11 @@
 
 use std::sync::Arc;
 use untorn_device::{AlignedBuffer, BlockDevice, DeviceError};
-use untorn_format::log::{LOG_BLOCK, next_cycle};
+use untorn_format::log::{LARGEST_RECORD, LOG_BLOCK, next_cycle};
 use untorn_format::{Lsn, Superblock};
+
+/// Lengths of a log in blocks: one of the longest records, to 2 GiB and a little.
+const SIZES: std::ops::RangeInclusive<u32> = LARGEST_RECORD / LOG_BLOCK as u32..=1 << 23;
 
 /// Where the log lives and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +39,14 @@ impl LogArea {
         let addr = geometry.addr_of(geometry.log_start)?;
         Self::at(sb, geometry.byte_of(addr))
     }
-    /// The log of `sb` where it begins at byte `start` of its device; `None` where it is longer
-    /// than any log may be.
+    /// The log of `sb` where it begins at byte `start` of its device; `None` where it is shorter or
+    /// longer than any log may be.
     pub fn at(sb: &Superblock, start: u64) -> Option<Self> {
         let geometry = sb.geometry();
         let blocks = u64::from(geometry.log_blocks) * geometry.sectors_per_block();
         let sector_size = 1 << sb.log.sector_log;
         let unit = sb.log.stripe_unit.max(LOG_BLOCK as u32).max(sector_size);
-        let blocks = u32::try_from(blocks).ok().filter(|&blocks| blocks <= i32::MAX as u32)?;
+        let blocks = u32::try_from(blocks).ok().filter(|blocks| SIZES.contains(blocks))?;
         Some(Self { start, blocks, sector_size, unit, uuid: sb.uuid })
     }
     /// The position `count` blocks, at most one whole ring, behind `from`.

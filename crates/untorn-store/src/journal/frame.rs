@@ -13,6 +13,8 @@ use untorn_format::log::{
 
 /// Regions are multiples of this, and so is what goes into a record of a region that is split.
 const GRAIN: usize = 4;
+/// Smallest `h_size` that Linux writes.
+const SMALLEST_RECORD: u32 = 16 * 1024;
 /// Size of the largest record where no stripe unit asks for more: what Linux writes by default.
 const USUAL_RECORD: u32 = 32 * 1024;
 
@@ -26,12 +28,11 @@ pub(crate) struct RecordShape {
 }
 
 impl RecordShape {
-    /// The shape of records in `area`. All records between tail and head must have the `h_size` of
-    /// the one at the tail, or less: `at_most` is that, where the log is not empty.
-    pub(crate) fn of(area: &LogArea, at_most: Option<u32>) -> Self {
+    /// The shape of records in `area`: of `size`, where the log says one that can be used.
+    pub(crate) fn of(area: &LogArea, size: Option<u32>) -> Self {
         let wanted = area.unit.next_power_of_two().clamp(USUAL_RECORD, LARGEST_RECORD);
-        let size = at_most.map_or(wanted, |limit| wanted.min(limit));
-        Self { size, unit: area.unit }
+        let usable = size.filter(|size| *size >= SMALLEST_RECORD.max(area.unit));
+        Self { size: usable.unwrap_or(wanted), unit: area.unit }
     }
     fn headers(self) -> usize {
         header_blocks(self.size) as usize * LOG_BLOCK

@@ -89,9 +89,23 @@ pub struct Resume {
     pub tail: Lsn,
     /// `h_size` of the last record in bytes.
     pub last_size: u32,
-    /// `h_size` of the record at the tail, where records that are still needed begin there: records
-    /// written behind them may not be larger.
-    pub record_limit: Option<u32>,
+    /// `h_size` of the record at the tail, where records that are still needed begin there: Linux
+    /// takes the size of the first record that it replays for that of all.
+    pub same_size: Option<u32>,
+}
+
+impl Resume {
+    /// The beginning of a log that nothing was written to.
+    pub fn at_start(area: &LogArea) -> Self {
+        let start = Lsn::new(1, 0);
+        Self {
+            head: start,
+            previous: u32::MAX,
+            tail: start,
+            last_size: RecordShape::of(area, None).size,
+            same_size: None,
+        }
+    }
 }
 
 /// The head of the log and the buffer through which records are written.
@@ -115,7 +129,7 @@ impl Journal {
         let writer = Writer::new(Ring::new(device, area), &resume);
         Self {
             area,
-            shape: RecordShape::of(&area, resume.record_limit),
+            shape: RecordShape::of(&area, resume.same_size),
             head: AtomicU64::new(resume.head.0),
             writer: Mutex::new(WriterState { writer, stopped: None }),
         }
@@ -130,18 +144,7 @@ impl Journal {
             let count = step.min(area.blocks - block) as usize;
             ring.write(block, &zeroes[..count * LOG_BLOCK])?;
         }
-        let start = Lsn::new(1, 0);
-        let journal = Self::new(
-            device,
-            area,
-            Resume {
-                head: start,
-                previous: u32::MAX,
-                tail: start,
-                last_size: RecordShape::of(&area, None).size,
-                record_limit: None,
-            },
-        );
+        let journal = Self::new(device, area, Resume::at_start(&area));
         journal.write_unmount()?;
         Ok(journal)
     }

@@ -48,7 +48,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(ring: Ring, resume: &Resume) -> Self {
-        let shape = RecordShape::of(ring.area(), resume.record_limit);
+        let shape = RecordShape::of(ring.area(), resume.same_size);
         Self {
             buffer: ring.buffer(BUFFER.max(shape.longest())),
             ring,
