@@ -210,7 +210,6 @@ impl<'v> HeldBlocks<'v> {
         };
         kind::seal(kind, &mut held.bytes, lsn);
         let identity = self.sb.identity(addr, None);
-        kind::verify(kind, &held.bytes, &identity)
-            .map_err(|fault| fault.at(Place::at(addr)).into())
+        kind::verify(kind, &held.bytes, &identity).map_err(|fault| fault.at(Place::at(addr)).into())
     }
 }

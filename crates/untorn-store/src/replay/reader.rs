@@ -5,11 +5,11 @@
 use super::error::{RecoverError, broken, place};
 use crate::journal::{LogArea, Ring};
 use untorn_device::AlignedBuffer;
-use untorn_format::{Fault, Lsn};
 use untorn_format::log::{
     LARGEST_RECORD, LOG_BLOCK, RecordHeader, RecordSum, check_record, cycle_of, is_header,
     unstamp_record,
 };
+use untorn_format::{Fault, Lsn};
 
 /// Blocks that are read at once.
 const STRIDE: u32 = 2048;
@@ -108,11 +108,7 @@ impl<'r> Blocks<'r> {
         Ok(None)
     }
     /// The first record header at or behind block `at`, before `reach` blocks are passed.
-    pub(crate) fn header_from(
-        &mut self,
-        at: u32,
-        reach: u32,
-    ) -> Result<Option<u32>, RecoverError> {
+    pub(crate) fn header_from(&mut self, at: u32, reach: u32) -> Result<Option<u32>, RecoverError> {
         let area = *self.area();
         for ahead in 0..reach {
             let block = area.advance(Lsn::new(1, at), ahead).block();
@@ -125,8 +121,8 @@ impl<'r> Blocks<'r> {
     /// The header at block `at`, checked against the volume.
     pub(crate) fn header(&mut self, at: u32) -> Result<RecordHeader, RecoverError> {
         let area = *self.area();
-        let header = RecordHeader::decode(self.at(at, 1)?)
-            .map_err(|fault| fault.at(place(&area, at)))?;
+        let header =
+            RecordHeader::decode(self.at(at, 1)?).map_err(|fault| fault.at(place(&area, at)))?;
         let ours = header.uuid == area.uuid || header.uuid == [0; 16];
         match ours {
             true => Ok(header),

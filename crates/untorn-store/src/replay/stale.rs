@@ -15,11 +15,7 @@ use untorn_format::log::{LARGEST_RECORD, LOG_BLOCK, RecordHeader, cycle_of, prev
 
 /// Clears the blocks ahead of the head, if any of them is not what it should be. Volatile until
 /// flushed.
-pub(crate) fn clear(
-    ring: &Ring,
-    blocks: &mut Blocks<'_>,
-    ends: &Ends,
-) -> Result<(), RecoverError> {
+pub(crate) fn clear(ring: &Ring, blocks: &mut Blocks<'_>, ends: &Ends) -> Result<(), RecoverError> {
     // In a clean log the unmount record is what must stay.
     let Some(&(last, ref header)) = ends.last.as_ref() else { return Ok(()) };
     let tail = if ends.clean { last } else { header.tail.block() };

@@ -9,9 +9,8 @@ const NAME: &str = "inode creation item";
 
 impl Replay<'_> {
     pub(super) fn create(&mut self, item: &InodeCreate, lsn: Lsn) -> Result<(), RecoverError> {
-        self.check(item).map_err(|fault| {
-            fault.at(Place { ag: Some(item.ag), ..Place::default() })
-        })?;
+        self.check(item)
+            .map_err(|fault| fault.at(Place { ag: Some(item.ag), ..Place::default() }))?;
         let cluster = self.sb.limits().inode_layout().cluster_blocks;
         let clusters: Vec<_> = (0..item.length / cluster)
             .map(|index| AgBlock(item.start.0 + index * cluster))
@@ -48,7 +47,8 @@ impl Replay<'_> {
     fn check(&self, item: &InodeCreate) -> Result<(), Fault> {
         let geometry = self.sb.geometry();
         let layout = self.sb.limits().inode_layout();
-        let field = |field, value: u32| Err(Fault::Field { what: NAME, field, value: value.into() });
+        let field =
+            |field, value: u32| Err(Fault::Field { what: NAME, field, value: value.into() });
         let blocks = geometry.blocks_of(item.ag);
         if blocks == 0 {
             return field("icl_ag", item.ag.0);
