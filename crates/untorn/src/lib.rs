@@ -13,6 +13,7 @@ mod error;
 mod inode;
 mod io;
 mod map;
+pub mod mkfs;
 mod recover;
 mod tx;
 mod volume;

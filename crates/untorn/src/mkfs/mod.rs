@@ -1,0 +1,57 @@
+//! Makes volumes: writes a complete, empty, valid XFS v5 volume onto a device.
+//!
+//! Sizes and places are those of mkfs.xfs for a plain file, so that xfs_repair finds everything
+//! where it looks for it; but volumes may be as small as Linux mounts. The parts, each a step:
+//!
+//! ```text
+//! options -> plan (groups, heights -> reservation -> journal, layout) -> image, inodes -> write
+//! ```
+//! Never here: a mounted volume. Nothing is read but the signatures of what is overwritten.
+
+mod error;
+mod fixed;
+mod groups;
+mod heights;
+mod image;
+mod inodes;
+mod journal;
+mod layout;
+mod options;
+mod plan;
+mod reservation;
+mod signatures;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use error::{MkfsError, Result};
+pub use options::{Contents, Discard, FeatureSet, Groups, Log, Options, Overwrite, RootHints};
+
+use untorn_device::BlockDevice;
+use untorn_format::Superblock;
+
+/// A volume that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Its superblock.
+    pub superblock: Superblock,
+}
+
+/// Makes a volume on `device` as `options` say and flushes it. Where it refuses, nothing was
+/// written.
+///
+/// ```
+/// use untorn::mkfs::{self, Contents, Options};
+/// use untorn_device::MemoryDevice;
+///
+/// let device = MemoryDevice::new(64 << 20);
+/// let options = Options { contents: Contents::Zeroed, ..Options::default() };
+/// let made = mkfs::make(&device, &options)?;
+/// assert_eq!(made.superblock.geometry.ag_count, 4);
+/// # Ok::<(), mkfs::MkfsError>(())
+/// ```
+pub fn make(device: &dyn BlockDevice, options: &Options) -> Result<Made> {
+    let plan = plan::Plan::new(options, &device.geometry())?;
+    write::write(device, options, &plan)?;
+    Ok(Made { superblock: plan.superblock })
+}

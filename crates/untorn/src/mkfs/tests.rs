@@ -1,0 +1,1 @@
+//! Volumes made here, read back through the format layer.

@@ -1,0 +1,127 @@
+//! Writes a planned volume.
+//!
+//! In this order, with a flush after each step: what is known of old is wiped; everything but the
+//! first superblock; the first superblock. A crash leaves the old volume, nothing that is
+//! recognised, or the new one whole.
+
+use untorn_device::{BlockDevice, WriteRequest};
+use untorn_format::log::{LOG_BLOCK, RecordHeader, seal_record, unmount_operation};
+use untorn_format::{AgNumber, Lsn, Superblock};
+
+use super::error::{MkfsError, Result};
+use super::image::{self, Image};
+use super::options::{Contents, Discard, Options, Overwrite};
+use super::plan::Plan;
+use super::{inodes, signatures};
+
+/// Bytes wiped at the start and at the end of the device, where others keep their signatures.
+const WIPED: u64 = 128 << 10;
+/// Bytes of zeroes written with one request.
+const ZEROES: u64 = 1 << 20;
+/// Groups written in one batch.
+const BATCH: u32 = 64;
+/// Size of the largest record that the log says its writer could write.
+const RECORD_SIZE: u32 = 32 << 10;
+
+/// Writes the volume.
+pub(super) fn write(device: &dyn BlockDevice, options: &Options, plan: &Plan) -> Result<()> {
+    let fresh = options.contents == Contents::Zeroed;
+    let old = if fresh { Vec::new() } else { old_superblocks(device, options.overwrite)? };
+    let geometry = &plan.layout.geometry;
+    if options.discard == Discard::Whole {
+        device.discard(0, geometry.data_blocks << geometry.block_log)?;
+    }
+    let zeroes = vec![0; if fresh { 0 } else { ZEROES as usize }];
+    if !fresh {
+        let size = device.geometry().size;
+        let mut wiped = vec![(0, WIPED.min(size)), (size.saturating_sub(WIPED), WIPED.min(size))];
+        wiped.extend(old);
+        zero(device, &wiped, &zeroes)?;
+        device.flush()?;
+        let log = geometry.addr_of(geometry.log_start).map(|addr| geometry.byte_of(addr));
+        let bytes = u64::from(geometry.log_blocks) << geometry.block_log;
+        zero(device, &log.map(|start| (start, bytes)).into_iter().collect::<Vec<_>>(), &zeroes)?;
+    }
+    body(device, plan)?;
+    device.flush()?;
+    device.write_at(0, &image::superblock(&plan.superblock))?;
+    Ok(device.flush()?)
+}
+
+/// Everything but the first superblock and the zeroes of the log.
+fn body(device: &dyn BlockDevice, plan: &Plan) -> Result<()> {
+    let mut first: Vec<Image> = log_record(&plan.superblock).into_iter().collect();
+    let root = plan.layout.root_block();
+    first.push(inodes::image(plan, root));
+    let count = plan.layout.geometry.ag_count;
+    for start in (0..count).step_by(BATCH as usize) {
+        let groups = (start..count.min(start.saturating_add(BATCH))).map(AgNumber);
+        let mut images: Vec<_> =
+            groups.map(|ag| image::head(plan, &plan.layout.group(ag))).collect();
+        images.append(&mut first);
+        if let Some(head) = images.first_mut().filter(|image| image.offset == 0) {
+            let sector = plan.layout.geometry.sector_size();
+            head.bytes.drain(..sector);
+            head.offset = sector as u64;
+        }
+        let requests: Vec<_> = images
+            .iter()
+            .map(|image| WriteRequest { offset: image.offset, bytes: &image.bytes })
+            .collect();
+        device.write_batch(&requests)?;
+    }
+    Ok(())
+}
+
+/// The one record of a new log: it says that the volume was unmounted.
+fn log_record(superblock: &Superblock) -> Option<Image> {
+    let geometry = &superblock.geometry;
+    let lsn = Lsn::new(1, 0);
+    let padded = match superblock.log.stripe_unit {
+        1 => 1u32 << superblock.log.sector_log,
+        unit => unit,
+    };
+    let size = RECORD_SIZE.max(padded);
+    let header =
+        RecordHeader { operations: 1, ..RecordHeader::new(superblock.uuid, lsn, lsn, size) };
+    let body = header.header_blocks() as usize * LOG_BLOCK;
+    let length = (padded as usize).saturating_sub(body).max(LOG_BLOCK);
+    let header = RecordHeader { length: length as u32, ..header };
+    let mut bytes = vec![0; body + length];
+    let operation = unmount_operation();
+    bytes[body..body + operation.len()].copy_from_slice(&operation);
+    seal_record(&header, &mut bytes, None);
+    let addr = geometry.addr_of(geometry.log_start)?;
+    Some(Image { offset: geometry.byte_of(addr), bytes })
+}
+
+/// Writes zeroes over ranges of (byte offset, bytes).
+fn zero(device: &dyn BlockDevice, ranges: &[(u64, u64)], zeroes: &[u8]) -> Result<()> {
+    let pieces = ranges.iter().flat_map(|&(start, length)| {
+        (start..start + length).step_by(ZEROES as usize).map(move |offset| {
+            let length = (start + length - offset).min(ZEROES);
+            WriteRequest { offset, bytes: &zeroes[..length as usize] }
+        })
+    });
+    let requests: Vec<_> = pieces.collect();
+    Ok(device.write_batch(&requests)?)
+}
+
+/// Refuses a device that holds something; finds the copies of an old superblock, which would
+/// confuse a repair, as ranges of (byte offset, bytes).
+fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec<(u64, u64)>> {
+    let size = device.geometry().size;
+    let mut start = vec![0; signatures::REACH.min(size as usize)];
+    device.read_at(0, &mut start)?;
+    if let (Overwrite::Refuse, Some(what)) = (overwrite, signatures::find(&start)) {
+        return Err(MkfsError::Occupied { what });
+    }
+    let Ok(old) = Superblock::decode(&start) else { return Ok(Vec::new()) };
+    let sector = device.geometry().sector_size.max(1 << old.geometry.sector_log);
+    let copies = (1..old.geometry.ag_count).map(|ag| {
+        let addr = old.geometry.addr(AgNumber(ag), untorn_format::AgBlock(0));
+        (old.geometry.byte_of(addr), u64::from(sector))
+    });
+    let inside = copies.take_while(|(start, length)| start.saturating_add(*length) <= size);
+    Ok(inside.filter(|(start, _)| start.is_multiple_of(sector.into())).collect())
+}
