@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn four_groups_are_made_below_4_tib_and_the_largest_possible_above() {
         assert_eq!(default(1 << 30), (4, 65536));
-        assert_eq!(default((4 << 40) - 4096), (4, 1 << 28 >> 0));
-        assert_eq!(default(10 << 40), (11, (1 << 28) - 1));
+        assert_eq!(default((4 << 40) - 4096), (4, (1 << 28) - 1));
+        assert_eq!(default(10 << 40), (10, (1 << 28) - 1));
     }
 }

@@ -5,6 +5,7 @@
 //! that sum for every transaction that can be the largest. For this one purpose Linux still counts
 //! as it did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make.
 
+use untorn_format::btree::BtreeKind;
 use untorn_format::{Features, Geometry};
 
 use super::heights::Heights;
@@ -94,7 +95,7 @@ struct Costs {
     dir_blocks: u64,
     heights: Heights,
     features: Features,
-    /// Extents that a block of the bmbt takes before it splits again.
+    /// Extents that a leaf of the bmbt holds.
     contiguous: u64,
 }
 
@@ -105,7 +106,6 @@ impl Costs {
             heights.rmap = EARLY_RMAP_HEIGHT;
         }
         let (block, inode) = (geometry.block_size() as u64, geometry.inode_size() as u64);
-        let records = (block - ROOT_HEADER) / 16;
         Self {
             block,
             sector: geometry.sector_size() as u64,
@@ -116,17 +116,21 @@ impl Costs {
             dir_blocks: 1 << geometry.dir_block_log,
             heights,
             features,
-            contiguous: records - records / 2,
+            contiguous: BtreeKind::Bmbt.max_records(geometry.block_size(), 0) as u64,
         }
     }
     /// The transaction that takes most log. Those that another exceeds on every volume (create and
     /// mkdir by symlink, link by rename, write by quota, growing by truncation) are left out.
     fn largest(&self) -> Reservation {
-        let early = if self.features.has_reflink() { EARLY_ROLLS } else { 2 };
+        // The end of an atomic write counts like a truncation, and is no early transaction.
+        let (write, truncate) = match (self.features.has_reflink(), self.features.has_rmapbt()) {
+            (true, _) => (EARLY_ROLLS, EARLY_ROLLS),
+            (false, true) => (2, 4),
+            (false, false) => (2, 2),
+        };
         let all = [
-            (self.truncate(), early),
-            (self.quota_block(), early),
-            (self.set_attr(), 3),
+            (self.truncate(), truncate),
+            (self.quota_block(), write),
             (self.rename(), 2),
             (self.link(), 2),
             (self.remove(), 2),
@@ -139,8 +143,15 @@ impl Costs {
         ];
         let all = all.map(|(bytes, rolls)| Reservation { bytes, rolls });
         let none = Reservation { bytes: 0, rolls: 1 };
-        all.into_iter()
-            .fold(none, |most, next| if next.total() > most.total() { next } else { most })
+        let most = all.into_iter().fold(none, |most, next| match next.total() > most.total() {
+            true => next,
+            false => most,
+        });
+        // Linux compares a single roll of this one with all rolls of the others.
+        match self.set_attr() {
+            bytes if bytes > most.total() => Reservation { bytes, rolls: 3 },
+            _ => most,
+        }
     }
 
     fn buffers(&self, count: u64, size: u64) -> u64 {
