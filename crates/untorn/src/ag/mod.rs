@@ -13,6 +13,8 @@ mod held;
 mod refcount;
 mod rmap;
 mod space;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 pub(crate) use claim::Claim;
