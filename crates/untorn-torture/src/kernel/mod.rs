@@ -17,6 +17,7 @@ mod exchange;
 mod fill;
 mod judge;
 mod life;
+pub mod measure;
 mod mount;
 mod scratch;
 mod storm;
