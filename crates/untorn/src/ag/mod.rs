@@ -13,8 +13,6 @@ mod held;
 mod refcount;
 mod rmap;
 mod space;
-#[cfg(test)]
-mod tests;
 mod trees;
 
 pub(crate) use claim::Claim;

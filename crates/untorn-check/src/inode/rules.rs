@@ -1,0 +1,81 @@
+//! Rules for the core of an inode in use, past what the format layer checks of any inode.
+
+use super::Node;
+use crate::code::Code;
+use crate::scan::{Scan, Step};
+use untorn_format::inode::{DinodeDisk, FileKind, ForkFormat, InodeFlags, InodeFlags2};
+
+/// Nanoseconds of a second.
+const NANOS: u32 = 1_000_000_000;
+
+/// Checks the core of an inode in use.
+pub(super) fn check(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    hints(scan, node)?;
+    flags(scan, node)?;
+    times(scan, node)?;
+    size(scan, node)
+}
+
+fn field(scan: &mut Scan<'_>, node: &Node<'_>, holds: bool, (name, value): (&str, u64)) -> Step {
+    scan.demand(holds, Code::BadField, node.place(), format_args!("inode: {name} is {value:#x}"))
+}
+
+/// Extent size hints are there exactly where a flag says so, on files that can have them.
+fn hints(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    let core = &node.core;
+    let kind = core.kind();
+    let own = core.flags.has(InodeFlags::EXTSIZE);
+    let inherited = core.flags.has(InodeFlags::EXTSZINHERIT);
+    let legal = (!own || kind == Some(FileKind::Regular))
+        && (!inherited || kind == Some(FileKind::Directory))
+        && (own || inherited) == (core.extent_size != 0);
+    field(scan, node, legal, ("di_extsize", core.extent_size.into()))?;
+    let cow = core.flags2.has(InodeFlags2::COWEXTSIZE);
+    let can = matches!(kind, Some(FileKind::Regular | FileKind::Directory));
+    let legal =
+        (!cow || can && scan.sb.features.has_reflink()) && cow == (core.cow_extent_size != 0);
+    field(scan, node, legal, ("di_cowextsize", core.cow_extent_size.into()))
+}
+
+fn flags(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    let core = &node.core;
+    // Volumes with a realtime section are not checked at all.
+    let realtime = core.flags.has(InodeFlags::REALTIME);
+    field(scan, node, !realtime, ("di_flags", core.flags.0.into()))?;
+    let metadata = core.flags2.has(InodeFlags2::METADATA);
+    field(scan, node, !metadata, ("di_flags2", core.flags2.0))
+}
+
+/// Times of the legacy form have less than a second of nanoseconds.
+fn times(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    if node.core.flags2.has(InodeFlags2::BIGTIME) {
+        return Ok(());
+    }
+    let Ok(raw) = DinodeDisk::of(node.bytes) else { return Ok(()) };
+    let times = [
+        ("di_atime", raw.atime),
+        ("di_mtime", raw.mtime),
+        ("di_ctime", raw.ctime),
+        ("di_crtime", raw.crtime),
+    ];
+    times.into_iter().try_for_each(|(name, time)| {
+        let nanos = (time.get() & 0xffff_ffff) as u32;
+        field(scan, node, nanos < NANOS, (name, time.get()))
+    })
+}
+
+/// Special files have no contents; the contents of symlinks and directories have bounds.
+fn size(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    let core = &node.core;
+    let legal = match core.kind() {
+        Some(kind) if kind.is_special() => core.size == 0,
+        Some(FileKind::Symlink) => core.size < 1024,
+        Some(FileKind::Directory) => core.size <= 32 << 30,
+        _ => true,
+    };
+    field(scan, node, legal, ("di_size", core.size))?;
+    // A fork that holds contents beyond them: short forms fill exactly the size that is said.
+    let inline = core.format == ForkFormat::Local;
+    let legal = !inline || core.extents == 0;
+    field(scan, node, legal, ("di_nextents", core.extents))
+}

@@ -1,4 +1,0 @@
-//! Reverse mappings and reference counts against twins that know every block on its own.
-
-mod refcount;
-mod rmap;
