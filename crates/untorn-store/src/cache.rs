@@ -211,7 +211,7 @@ impl Cache {
 impl Entry {
     fn hit(&self, block: &BlockRef) -> Result<Image> {
         self.recent.store(true, Ordering::Relaxed);
-        if self.kind == block.kind && self.image.len() == block.length as usize {
+        if alike(self.kind, block.kind) && self.image.len() == block.length as usize {
             return Ok(Arc::clone(&self.image));
         }
         // One block reached as two different things: two structures claim it.
@@ -219,6 +219,14 @@ impl Entry {
         let fault = Fault::Field { what: block.kind.name(), field: "block in use as", value };
         Err(fault.at(Place::at(block.addr)).into())
     }
+}
+
+/// Whether a buffer read as one kind may be asked for as the other. The root of a hashed index is a
+/// node or a leaf; only its bytes tell.
+fn alike(a: BlockKind, b: BlockKind) -> bool {
+    use BlockKind::{AttrLeaf, DaNode, DirLeaf1, DirLeafN};
+    let index = |kind| matches!(kind, AttrLeaf | DaNode | DirLeaf1 | DirLeafN);
+    a == b || (index(a) && index(b) && (a == DaNode || b == DaNode))
 }
 
 impl Shard {

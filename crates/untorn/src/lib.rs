@@ -14,10 +14,14 @@ mod inode;
 mod io;
 mod map;
 pub mod mkfs;
+mod namespace;
 mod recover;
 mod tx;
 mod volume;
 
 pub use error::{Error, Result};
 pub use io::Sync;
-pub use volume::{Access, File, OpenOptions, Recovery, Space, Volume, probe};
+pub use volume::{
+    Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery, Space,
+    Volume, probe,
+};

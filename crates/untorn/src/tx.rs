@@ -43,6 +43,8 @@ pub(crate) struct Tx<'c> {
     ags: BTreeMap<AgNumber, MutexGuard<'c, ()>>,
     inodes: BTreeMap<Ino, StagedInode>,
     inode_guards: BTreeMap<Ino, InodeGuard>,
+    /// Inodes made here: in the cache from the commit on.
+    adopted: Vec<Arc<Inode>>,
     /// Blocks freed here: busy until durable.
     freed: Vec<AgExtent>,
     /// Claims that the btrees no longer call free.
@@ -94,6 +96,7 @@ impl<'c> Tx<'c> {
             ags: BTreeMap::new(),
             inodes: BTreeMap::new(),
             inode_guards: BTreeMap::new(),
+            adopted: Vec::new(),
             freed: Vec::new(),
             taken: Vec::new(),
             counters: CounterChange::default(),
@@ -151,6 +154,7 @@ impl<'c> Tx<'c> {
         let guard = inode.owner.try_write_arc();
         let guard = guard.ok_or(Error::Restart(Owner::Inode(inode.ino)))?;
         self.inode_guards.insert(inode.ino, guard);
+        self.adopted.push(Arc::clone(inode));
         let (inode, image, changed) = (Arc::clone(inode), inode.image(), Changed::Yes);
         self.inodes.insert(inode.ino, StagedInode { inode, image, changed });
         Ok(())
@@ -257,6 +261,7 @@ impl<'c> Tx<'c> {
         }
         let sequence = inner.commit()?;
         self.freed.clear();
+        self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));
         for staged in self.inodes.values().filter(changed) {
             staged.inode.publish(&staged.image, sequence);
         }

@@ -10,15 +10,18 @@ mod claim;
 mod files;
 mod freelist;
 mod held;
+mod inodes;
 mod refcount;
 mod rmap;
 mod space;
 mod trees;
+pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{Users, prepare_all, release};
+pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use held::{Held, Hold};
-pub(crate) use space::{allocate_block, disown, free_block, own, prepare, take};
+pub(crate) use space::{allocate_block, disown, free_block, own, pick, prepare, take};
 pub(crate) use trees::{Published, Trees, edit_agf, edit_agi};
 
 use parking_lot::Mutex;

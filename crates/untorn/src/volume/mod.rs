@@ -4,10 +4,12 @@
 //! is free. Closing leaves a journal that needs no replay.
 
 mod file;
+mod names;
 mod open;
 mod probe;
 
 pub use file::File;
+pub use names::{DirEntry, ExtentKind, FileExtent, Metadata, NewFile};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
 

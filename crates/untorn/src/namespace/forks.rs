@@ -1,0 +1,379 @@
+//! The forks of directories and symlinks as the rooms below ask for them.
+
+use crate::ag::{Users, prepare, release};
+use crate::core::Core;
+use crate::da::ForkBlocks;
+use crate::dir::{Cookie, DirFork, Directory, Found, Listed, Refusal};
+use crate::error::{Error, Result};
+use crate::inode::{Inode, core_of};
+use crate::map::{self, MappingState, find, published};
+use crate::tx::Tx;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use untorn_format::da::{Birth, DaBlock};
+use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
+use untorn_format::records::{Extent, ExtentState, Fork};
+use untorn_format::{
+    AgExtent, AgNumber, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place,
+    kind, symlink,
+};
+use untorn_store::{BlockRef, Image};
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Unsupported {
+            what: refusal.to_string(),
+            remedy: "spread the files over more directories".to_owned(),
+        }
+    }
+}
+
+/// The published blocks of one fork. The caller holds the inode's owner lock.
+pub(crate) struct ForkReader<'c> {
+    core: &'c Core,
+    ino: Ino,
+    image: Image,
+    fork: Fork,
+}
+
+impl<'c> ForkReader<'c> {
+    /// The fork of the inode with the published bytes `image`.
+    pub fn new(core: &'c Core, ino: Ino, image: &Image, fork: Fork) -> Self {
+        Self { core, ino, image: Arc::clone(image), fork }
+    }
+
+    /// Blocks of the filesystem in one block of the fork.
+    fn span(&self) -> u64 {
+        match self.fork {
+            Fork::Data => 1 << self.core.geometry.dir_block_log,
+            Fork::Attr => 1,
+        }
+    }
+
+    /// The runs of the volume that hold the fork's block at `at`; `None` in a hole.
+    fn runs(&self, at: DaBlock) -> Result<Option<Vec<AgExtent>>> {
+        let mut extents = published(self.core, self.ino, &self.image, self.fork)?;
+        let (mut block, end) = (at.file_block(), FileBlock(at.file_block().0 + self.span()));
+        let mut runs = Vec::new();
+        while block < end {
+            let mapping = find(&mut extents, block, end)?;
+            let MappingState::Written(start) = mapping.state else { return Ok(None) };
+            runs.push(self.core.ag_extent(start, mapping.length as u32)?);
+            block = mapping.end();
+        }
+        Ok(Some(runs))
+    }
+
+    fn read_runs(&self, runs: &[AgExtent], kind: BlockKind) -> Result<Image> {
+        let geometry = &self.core.geometry;
+        let addr = |run: &AgExtent| geometry.addr(run.ag, run.start);
+        let bytes = |run: &AgExtent| (run.length as usize) << geometry.block_log;
+        let length = runs.iter().map(bytes).sum::<usize>();
+        let first = runs.first().map_or(DiskAddr(0), addr);
+        if let [_] = runs {
+            let owner = Some(self.ino.0);
+            let block = BlockRef { addr: first, length: length as u32, kind, owner };
+            return Ok(self.core.store.cache().read(&block)?);
+        }
+        // A directory block in pieces, as only Linux lays them out: read past the cache.
+        let mut whole = vec![0; length];
+        let mut rest = &mut whole[..];
+        for run in runs {
+            let (part, behind) = rest.split_at_mut(bytes(run));
+            self.core.store.device().read_at(geometry.byte_of(addr(run)), part)?;
+            rest = behind;
+        }
+        let identity = kind::Identity {
+            geometry,
+            uuid: self.core.meta_uuid(),
+            addr: first,
+            owner: Some(self.ino.0),
+            newest: self.core.store.cache().newest(),
+        };
+        kind::verify(kind, &whole, &identity).map_err(|fault| fault.at(Place::at(first)))?;
+        Ok(whole.into())
+    }
+}
+
+impl ForkBlocks for ForkReader<'_> {
+    type Error = Error;
+
+    fn geometry(&self) -> &Geometry {
+        &self.core.geometry
+    }
+
+    fn read(&mut self, at: DaBlock, kind: BlockKind) -> Result<Option<Arc<[u8]>>> {
+        match self.runs(at)? {
+            Some(runs) => Ok(Some(self.read_runs(&runs, kind)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn next_mapped(&mut self, from: DaBlock) -> Result<Option<DaBlock>> {
+        let mut extents = published(self.core, self.ino, &self.image, self.fork)?;
+        let next = extents.at_or_after(from.file_block())?;
+        Ok(next.and_then(|extent| DaBlock::of(extent.file.max(from.file_block()))))
+    }
+
+    fn corrupt(&self, at: Option<DaBlock>, fault: Fault) -> Error {
+        let offset = at.map(|at| u64::from(at.0) << self.core.geometry.block_log);
+        fault.at(Place { ino: Some(self.ino), offset, ..Place::default() }).into()
+    }
+}
+
+/// Runs `look` on a directory whose owner lock is held shared meanwhile.
+fn with_directory<R>(
+    core: &Core,
+    inode: &Inode,
+    look: impl FnOnce(&mut Directory<'_, ForkReader<'_>>) -> Result<R>,
+) -> Result<R> {
+    let _owner = inode.owner.read();
+    let image = inode.image();
+    look_into(core, inode.ino, &image, look)
+}
+
+fn look_into<R>(
+    core: &Core,
+    ino: Ino,
+    image: &Image,
+    look: impl FnOnce(&mut Directory<'_, ForkReader<'_>>) -> Result<R>,
+) -> Result<R> {
+    let inode = core_of(ino, image)?;
+    if inode.kind() != Some(FileKind::Directory) {
+        return Err(Error::NotDirectory(format!("inode {ino}")));
+    }
+    let blocks = ForkReader::new(core, ino, image, Fork::Data);
+    let inline = inline(ino, &inode, image)?;
+    look(&mut Directory { ino, size: inode.size, inline, blocks })
+}
+
+/// The contents of an inline data fork.
+fn inline<'a>(ino: Ino, inode: &InodeCore, image: &'a [u8]) -> Result<Option<&'a [u8]>> {
+    if inode.format != ForkFormat::Local {
+        return Ok(None);
+    }
+    let fork = inode::data_fork(image).map_err(|fault| fault.at(Place::inode(ino)))?;
+    let length = usize::try_from(inode.size).unwrap_or(usize::MAX);
+    let short = Fault::Short { what: "inline fork", have: fork.len(), need: length };
+    let bytes = fork.get(..length).ok_or_else(|| short.at(Place::inode(ino)))?;
+    Ok(Some(bytes))
+}
+
+/// What `name` names in a directory.
+pub(super) fn lookup(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<Found>> {
+    with_directory(core, inode, |directory| directory.lookup(name))
+}
+
+/// What `name` names in a directory that the transaction has locked and not changed.
+pub(super) fn lookup_locked(tx: &Tx<'_>, ino: Ino, name: &[u8]) -> Result<Option<Found>> {
+    look_into(tx.core, ino, &tx.inode(ino), |directory| directory.lookup(name))
+}
+
+/// Shows the entries of a directory from `from` on.
+pub(crate) fn list(
+    core: &Core,
+    inode: &Inode,
+    from: Cookie,
+    visit: impl FnMut(Listed<'_>) -> ControlFlow<()>,
+) -> Result<()> {
+    with_directory(core, inode, |directory| directory.list(from, visit))
+}
+
+/// The target of a symbolic link.
+pub(crate) fn read_link(core: &Core, inode: &Inode) -> Result<Vec<u8>> {
+    let _owner = inode.owner.read();
+    let image = inode.image();
+    let dinode = core_of(inode.ino, &image)?;
+    if dinode.kind() != Some(FileKind::Symlink) {
+        return Err(Error::Invalid(format!("inode {} is not a symbolic link", inode.ino)));
+    }
+    if let Some(bytes) = inline(inode.ino, &dinode, &image)? {
+        return Ok(bytes.to_vec());
+    }
+    read_remote_link(core, inode.ino, &dinode, &image)
+}
+
+fn read_remote_link(
+    core: &Core,
+    ino: Ino,
+    dinode: &InodeCore,
+    image: &Image,
+) -> Result<Vec<u8>> {
+    let place = Place::inode(ino);
+    let size = usize::try_from(dinode.size).unwrap_or(usize::MAX);
+    if size > symlink::MAX_TARGET {
+        let fault = Fault::Field { what: "symlink", field: "di_size", value: dinode.size };
+        return Err(fault.at(place).into());
+    }
+    let mut extents = published(core, ino, image, Fork::Data)?;
+    let mut target = Vec::with_capacity(size);
+    let mut at = FileBlock(0);
+    while target.len() < size {
+        let mapping = find(&mut extents, at, FileBlock(at.0 + symlink::MAX_TARGET as u64))?;
+        let MappingState::Written(start) = mapping.state else {
+            let (have, need) = (target.len(), size);
+            return Err(Fault::Short { what: "symlink target", have, need }.at(place).into());
+        };
+        let block = remote_block(core, ino, start, mapping.length)?;
+        let image = core.store.cache().read(&block)?;
+        let part = symlink::parse(&image).map_err(|fault| fault.at(Place::at(block.addr)))?;
+        if part.offset as usize != target.len() || part.bytes.is_empty() {
+            let fault = Fault::Field {
+                what: "symlink block",
+                field: "sl_offset",
+                value: part.offset as u64,
+            };
+            return Err(fault.at(Place::at(block.addr)).into());
+        }
+        target.extend_from_slice(part.bytes);
+        at = mapping.end();
+    }
+    target.truncate(size);
+    Ok(target)
+}
+
+fn remote_block(core: &Core, ino: Ino, start: FsBlock, length: u64) -> Result<BlockRef> {
+    let run = core.ag_extent(start, length as u32)?;
+    Ok(BlockRef {
+        addr: core.geometry.addr(run.ag, run.start),
+        length: run.length << core.geometry.block_log,
+        kind: BlockKind::Symlink,
+        owner: Some(ino.0),
+    })
+}
+
+/// The data fork of a directory inside a transaction that has locked it.
+pub(super) struct DirTx<'a, 'c> {
+    pub tx: &'a mut Tx<'c>,
+    pub ino: Ino,
+}
+
+impl DirTx<'_, '_> {
+    fn core(&self) -> Result<InodeCore> {
+        core_of(self.ino, self.tx.inode_bytes(self.ino))
+    }
+
+    fn set(&mut self, change: impl FnOnce(&mut InodeCore)) -> Result<()> {
+        let mut core = self.core()?;
+        change(&mut core);
+        core.encode(self.tx.inode_mut(self.ino));
+        Ok(())
+    }
+
+    /// The directory's only block.
+    fn only(&mut self) -> Result<(Extent, BlockRef)> {
+        let blocks = 1u32 << self.tx.core.geometry.dir_block_log;
+        let found = map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(0))?;
+        let extent = found.filter(|e| e.file == FileBlock(0) && e.length == blocks);
+        let extent = extent.ok_or(Error::from(Refusal::BeyondOneBlock))?;
+        let core = self.tx.core;
+        let run = core.ag_extent(extent.start, extent.length)?;
+        let block = BlockRef {
+            addr: core.geometry.addr(run.ag, run.start),
+            length: core.geometry.dir_block_size() as u32,
+            kind: BlockKind::DirBlock,
+            owner: Some(self.ino.0),
+        };
+        Ok((extent, block))
+    }
+
+    /// A run for one directory block, taken from free space.
+    fn take_run(&mut self) -> Result<AgExtent> {
+        let blocks = 1u32 << self.tx.core.geometry.dir_block_log;
+        let count = self.tx.core.geometry.ag_count;
+        let home = self.tx.core.geometry.split_ino(self.ino).map_or(AgNumber(0), |(ag, _)| ag);
+        for ag in (0..count).map(|i| AgNumber((home.0 + i) % count)) {
+            prepare(self.tx, ag)?;
+            if let Some(run) = crate::ag::pick(self.tx, ag, None, blocks, blocks)? {
+                crate::ag::take(self.tx, run)?;
+                self.tx.counters.free_blocks -= i64::from(run.length);
+                return Ok(run);
+            }
+        }
+        Err(Error::NoSpace { needed: blocks.into(), available: 0 })
+    }
+}
+
+impl DirFork for DirTx<'_, '_> {
+    type Error = Error;
+
+    fn geometry(&self) -> &Geometry {
+        &self.tx.core.geometry
+    }
+
+    fn is_one_block(&mut self) -> Result<bool> {
+        let blocks = 1u64 << self.tx.core.geometry.dir_block_log;
+        let size = self.tx.core.geometry.dir_block_size() as u64;
+        let core = self.core()?;
+        let behind = match core.format {
+            ForkFormat::Extents | ForkFormat::Btree => {
+                map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(blocks))?
+            }
+            _ => return Ok(false),
+        };
+        Ok(core.size == size && behind.is_none())
+    }
+
+    fn room(&self) -> usize {
+        inode::data_fork(self.tx.inode_bytes(self.ino)).map_or(0, <[u8]>::len)
+    }
+
+    fn inline(&self) -> Option<&[u8]> {
+        let core = self.core().ok()?;
+        inline(self.ino, &core, self.tx.inode_bytes(self.ino)).ok().flatten()
+    }
+
+    fn set_inline(&mut self, bytes: &[u8]) -> Result<()> {
+        self.set(|core| {
+            core.format = ForkFormat::Local;
+            core.size = bytes.len() as u64;
+        })?;
+        let place = Place::inode(self.ino);
+        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
+        let fork = fork.map_err(|fault| fault.at(place))?;
+        fork.fill(0);
+        fork[..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Arc<[u8]>> {
+        let (_, block) = self.only()?;
+        self.tx.read(&block)
+    }
+
+    fn stage(&mut self) -> Result<&mut [u8]> {
+        let (_, block) = self.only()?;
+        self.tx.stage(&block)
+    }
+
+    fn grow(&mut self) -> Result<(Birth, &mut [u8])> {
+        let run = self.take_run()?;
+        let size = self.tx.core.geometry.dir_block_size();
+        self.set(|core| {
+            core.format = ForkFormat::Extents;
+            (core.extents, core.size) = (0, size as u64);
+        })?;
+        let place = Place::inode(self.ino);
+        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
+        fork.map_err(|fault| fault.at(place))?.fill(0);
+        let start = self.tx.core.geometry.fs_block(run.ag, run.start);
+        let (file, length, state) = (FileBlock(0), run.length, ExtentState::Written);
+        map::map(self.tx, self.ino, Fork::Data, Extent { file, start, length, state })?;
+        let (_, block) = self.only()?;
+        let uuid = self.tx.core.meta_uuid();
+        let birth = Birth { uuid, addr: block.addr, owner: self.ino };
+        Ok((birth, self.tx.buffers_mut().create(&block)))
+    }
+
+    fn shrink(&mut self) -> Result<()> {
+        let (extent, block) = self.only()?;
+        self.tx.buffers_mut().cancel(&block);
+        map::unmap(self.tx, self.ino, Fork::Data, extent.file..extent.file_end())?;
+        let run = self.tx.core.ag_extent(extent.start, extent.length)?;
+        release(self.tx, run, Users::One)
+    }
+
+    fn corrupt(&self, fault: Fault) -> Error {
+        fault.at(Place::inode(self.ino)).into()
+    }
+}

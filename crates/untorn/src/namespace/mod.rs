@@ -1,0 +1,15 @@
+//! Names: paths, directories, making and removing what they name.
+//!
+//! Never here: file data, the shape of directory blocks, allocation.
+
+mod create;
+mod forks;
+mod paths;
+mod remove;
+mod unlinked;
+
+pub(crate) use create::{NewInode, create};
+pub(crate) use forks::{list, read_link};
+pub(crate) use paths::{Follow, parent_of, resolve};
+pub(crate) use remove::remove;
+pub(crate) use unlinked::{inactivate, unlink_from_chain};
