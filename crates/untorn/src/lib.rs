@@ -22,6 +22,6 @@ mod volume;
 pub use error::{Error, Result};
 pub use io::Sync;
 pub use volume::{
-    Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery, Space,
-    Volume, probe,
+    Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery,
+    Space, Volume, probe,
 };

@@ -1,6 +1,6 @@
 //! First slice: make, open, create, write, close, open, read.
 use std::sync::Arc;
-use untorn::{mkfs, NewFile, OpenOptions, Sync, Volume};
+use untorn::{NewFile, OpenOptions, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 #[test]

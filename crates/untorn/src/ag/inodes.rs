@@ -15,9 +15,7 @@ use std::sync::Arc;
 use untorn_format::ag::AgiDisk;
 use untorn_format::log::InodeCreate;
 use untorn_format::records::{ChunkForm, INODES_PER_CHUNK, InobtRec, RmapOwner, RmapRec};
-use untorn_format::{
-    AgBlock, AgExtent, AgIno, AgNumber, BlockKind, Fault, Ino, Lsn, Place, inode,
-};
+use untorn_format::{AgBlock, AgExtent, AgIno, AgNumber, BlockKind, Fault, Ino, Lsn, Place, inode};
 use untorn_store::{BlockRef, Item, ItemKey, Logged};
 
 const CLASS: u8 = 2;
@@ -54,9 +52,11 @@ pub(crate) fn allocate(tx: &mut Tx<'_>, ag: AgNumber) -> Result<Ino> {
 
 /// Makes an inode free. Its bytes must say so too.
 pub(crate) fn free(tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
-    let outside = || Error::from(
-        Fault::Field { what: "inode number", field: "ino", value: ino.0 }.at(Place::inode(ino)),
-    );
+    let outside = || {
+        Error::from(
+            Fault::Field { what: "inode number", field: "ino", value: ino.0 }.at(Place::inode(ino)),
+        )
+    };
     let (ag, in_ag) = tx.core.geometry.split_ino(ino).ok_or_else(outside)?;
     prepare(tx, ag)?;
     let kind = btree::Chunks(form(tx.core));
@@ -175,12 +175,7 @@ fn insert(tx: &mut Tx<'_>, ag: AgNumber, chunk: InobtRec) -> Result<()> {
 }
 
 /// `count` free blocks that begin at a multiple of `align`.
-fn pick_aligned(
-    tx: &mut Tx<'_>,
-    ag: AgNumber,
-    count: u32,
-    align: u32,
-) -> Result<Option<AgBlock>> {
+fn pick_aligned(tx: &mut Tx<'_>, ag: AgNumber, count: u32, align: u32) -> Result<Option<AgBlock>> {
     let held = tx.core.ag(ag).held.lock_arc();
     let mut tree = tx.tree(ag, ByLength);
     let mut found = tree.seek(Find::AtLeast, (count, AgBlock(0)))?;

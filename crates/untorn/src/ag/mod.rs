@@ -19,8 +19,8 @@ pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{Users, prepare_all, release};
-pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use held::{Held, Hold};
+pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use space::{allocate_block, disown, free_block, own, pick, prepare, take};
 pub(crate) use trees::{Published, Trees, edit_agf, edit_agi};
 

@@ -14,8 +14,8 @@ use untorn_format::da::{Birth, DaBlock};
 use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{
-    AgExtent, AgNumber, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place,
-    kind, symlink,
+    AgExtent, AgNumber, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place, kind,
+    symlink,
 };
 use untorn_store::{BlockRef, Image};
 
@@ -193,12 +193,7 @@ pub(crate) fn read_link(core: &Core, inode: &Inode) -> Result<Vec<u8>> {
     read_remote_link(core, inode.ino, &dinode, &image)
 }
 
-fn read_remote_link(
-    core: &Core,
-    ino: Ino,
-    dinode: &InodeCore,
-    image: &Image,
-) -> Result<Vec<u8>> {
+fn read_remote_link(core: &Core, ino: Ino, dinode: &InodeCore, image: &Image) -> Result<Vec<u8>> {
     let place = Place::inode(ino);
     let size = usize::try_from(dinode.size).unwrap_or(usize::MAX);
     if size > symlink::MAX_TARGET {

@@ -50,12 +50,7 @@ pub(crate) fn unlink_from_chain(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<(
 }
 
 /// The inode that stands before `wanted` on a chain.
-fn before(
-    tx: &mut Tx<'_>,
-    ag: AgNumber,
-    wanted: AgIno,
-    first: Option<AgIno>,
-) -> Result<Ino> {
+fn before(tx: &mut Tx<'_>, ag: AgNumber, wanted: AgIno, first: Option<AgIno>) -> Result<Ino> {
     let broken = |value: u32| {
         let fault = Fault::Field { what: "unlinked chain", field: "next", value: value.into() };
         Error::from(fault.at(Place { ag: Some(ag), ..Place::default() }))

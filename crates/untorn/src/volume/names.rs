@@ -222,7 +222,8 @@ fn metadata(inode: &Inode) -> Result<Metadata> {
     let is_device = matches!(kind, FileKind::BlockDevice | FileKind::CharDevice);
     let image = inode.image();
     let number = data_fork(&image).ok().and_then(|fork| fork.first_chunk().copied());
-    let device = number.filter(|_| is_device).map(|bytes| device_numbers(u32::from_be_bytes(bytes)));
+    let device =
+        number.filter(|_| is_device).map(|bytes| device_numbers(u32::from_be_bytes(bytes)));
     Ok(Metadata { inode: core, kind, device })
 }
 
