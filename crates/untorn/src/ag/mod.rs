@@ -14,6 +14,8 @@ mod inodes;
 mod refcount;
 mod rmap;
 mod space;
+#[cfg(test)]
+mod tests;
 mod trees;
 pub(crate) mod unlinked;
 

@@ -93,6 +93,11 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         self.blocks
     }
 
+    /// The error for a fault that shows in what the tree's records say.
+    pub fn corrupt(&self, fault: Fault) -> B::Error {
+        self.blocks.corrupt(None, fault)
+    }
+
     /// Moves to the record that `find` wants of `rank`. Where there is none the position is the gap
     /// where a record of `rank` would stand: [`Tree::next`] and [`Tree::prev`] go on from there.
     pub fn seek(&mut self, find: Find, rank: K::Rank) -> Result<Option<K::Record>, B::Error> {

@@ -6,3 +6,7 @@ mod model;
 mod samples;
 mod shape;
 mod verifier;
+
+pub(crate) use memory::{Memory, TestError};
+pub(crate) use model::cases;
+pub(crate) use verifier::check;

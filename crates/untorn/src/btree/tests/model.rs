@@ -259,7 +259,7 @@ impl Rmaps {
 }
 
 /// `UNTORN_CASES` multiplies how much is tried.
-pub(super) fn cases(base: u32) -> u32 {
+pub(crate) fn cases(base: u32) -> u32 {
     let factor = std::env::var("UNTORN_CASES").ok().and_then(|word| word.parse().ok());
     base * factor.unwrap_or(1)
 }
