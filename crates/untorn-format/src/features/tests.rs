@@ -70,5 +70,8 @@ fn features_that_are_not_supported_are_refused_by_name() {
 #[test]
 fn refusals_say_what_to_do() {
     let text = incompat(1 << 8).check(Access::Read).unwrap_err().to_string();
-    assert_eq!(text, "the volume has the feature metadir (Linux 6.13 and later), which is not supported");
+    assert_eq!(
+        text,
+        "the volume has the feature metadir (Linux 6.13 and later), which is not supported"
+    );
 }

@@ -135,9 +135,10 @@ fn impossible_cores_are_faults() {
         ("bb_level", InodeCore { format: btree, ..base.clone() }),
         ("di_extsize", InodeCore { extent_size: 1, ..base.clone() }),
         ("di_extsize", InodeCore { flags: InodeFlags::EXTSIZE, ..base.clone() }),
-        ("di_extsize", InodeCore {
-            flags: InodeFlags::EXTSIZE, extent_size: 12801, ..base.clone()
-        }),
+        (
+            "di_extsize",
+            InodeCore { flags: InodeFlags::EXTSIZE, extent_size: 12801, ..base.clone() },
+        ),
         ("di_cowextsize", InodeCore { cow_extent_size: 1, ..base.clone() }),
         ("di_flags2", InodeCore { flags2: InodeFlags2::METADATA, ..base.clone() }),
         ("di_flags2", InodeCore { flags2: InodeFlags2::REFLINK, size: 5, format: local, ..dir }),
@@ -181,12 +182,8 @@ fn forks_lie_where_the_offset_says() {
 
 #[test]
 fn a_file_of_extents_and_one_of_a_btree_decode() {
-    let extent = Extent {
-        file: FileBlock(0),
-        start: FsBlock(100),
-        length: 3,
-        state: ExtentState::Written,
-    };
+    let extent =
+        Extent { file: FileBlock(0), start: FsBlock(100), length: 3, state: ExtentState::Written };
     let listed = InodeCore { extents: 1, blocks: 3, size: 12288, ..file() };
     let bytes = whole(&listed, |bytes| bytes[176..192].copy_from_slice(&extent.encode()));
     InodeCore::decode(&bytes, &identity(&geometry())).unwrap();

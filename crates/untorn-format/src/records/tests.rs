@@ -207,12 +207,7 @@ fn owners_that_mean_nothing_are_faults() {
 
 #[test]
 fn counts_that_disagree_with_the_domain_are_faults() {
-    let staged = RefcountRec {
-        domain: RefcountDomain::Cow,
-        start: AgBlock(7),
-        length: 2,
-        refs: 1,
-    };
+    let staged = RefcountRec { domain: RefcountDomain::Cow, start: AgBlock(7), length: 2, refs: 1 };
     assert_eq!(staged.key(), 1 << 31 | 7);
     let mut bytes = staged.encode();
     bytes[0] = 0;
