@@ -66,6 +66,23 @@ fn an_image_on_an_unmounted_loop_device_is_read_but_not_written_kernel() {
 }
 
 #[test]
+fn a_loop_device_on_its_way_out_is_waited_for_kernel() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let path = volume(&scratch).unwrap();
+    let attached = LoopDevice::attach(&path, &MountOptions::default()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            drop(attached);
+        });
+        FileDevice::open(&path, Access::ReadWrite).unwrap();
+    });
+}
+
+#[test]
 fn a_block_node_is_used_in_its_own_sectors_and_held_alone_kernel() {
     if !kernel::demand() {
         return;

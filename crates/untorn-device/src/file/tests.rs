@@ -113,6 +113,16 @@ fn readers_share_a_file_and_a_writer_has_it_alone() {
     FileDevice::open(&path, Access::ReadWrite).unwrap();
 }
 
+#[test]
+fn a_device_that_is_gone_holds_nothing_even_if_its_descriptor_was_inherited() {
+    let (_directory, path) = scratch();
+    let device = FileDevice::create(&path, SIZE).unwrap();
+    let inherited = device.file.try_clone().unwrap();
+    drop(device);
+    FileDevice::open(&path, Access::ReadWrite).unwrap();
+    drop(inherited);
+}
+
 const HOLD: &str = "UNTORN_TEST_HOLD";
 
 /// Not a test of its own: the other process of the next one.

@@ -22,7 +22,7 @@ use rustix::io::{Errno, preadv, pwritev};
 use crate::{AlignedBuffer, ReadRequest, WriteRequest};
 
 /// Bytes bounced at a time, and kept per thread, at most.
-const BOUNCE_MAX: usize = 1 << 20;
+const BOUNCE_MAX: usize = 1 << 19;
 /// Bytes that a thread's first bounce buffer has.
 const BOUNCE_MIN: usize = 1 << 16;
 /// Alignment of bounce buffers: what any host file system is content with.

@@ -76,6 +76,11 @@ proptest! {
         for (device, model) in &devices {
             prop_assert!(whole(device) == *model);
         }
+        for (device, _) in &devices {
+            device.discard(0, SIZE).unwrap();
+            // The last page is not whole, so it is changed and not given back.
+            prop_assert!(device.allocated_bytes() <= 4096);
+        }
     }
 
     #[test]

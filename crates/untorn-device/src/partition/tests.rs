@@ -61,7 +61,8 @@ fn a_gpt_in_4096_byte_sectors_reads_on_either_sector_size() {
 fn an_mbr_reads_with_its_logical_partitions_as_sfdisk_wrote_it() {
     let table = table(&*device(&image(MBR), 512)).unwrap();
     assert_eq!(table.kind, TableKind::Mbr);
-    let expected = [(1, 2048, 2048), (2, 4096, 8192), (5, 4160, 1000), (6, 6000, 2000)];
+    let expected =
+        [(1, 2048, 2048), (2, 4096, 12000), (5, 4160, 1000), (6, 6000, 2000), (7, 9000, 3000)];
     assert_eq!(places(&table, 512), expected);
 }
 

@@ -78,6 +78,8 @@ fn a_full_host_takes_rewrites_only() {
     disk.write_at(8192, &[2; 512]).unwrap();
     assert_eq!(kind(disk.write_at(12 << 10, &[3; 512])), io::ErrorKind::StorageFull);
     disk.write_at(0, &[4; 12 << 10]).unwrap();
+    disk.set_faults(FaultPlan::none().space(4096));
+    disk.write_at(0, &[5; 12 << 10]).unwrap();
 }
 
 #[test]
