@@ -5,7 +5,7 @@ use crate::checksum::{self, SealAt};
 use crate::fault::Fault;
 use crate::geometry::Geometry;
 use crate::units::*;
-use crate::{ag, attr, da, dir, inode, superblock, symlink};
+use crate::{ag, attr, da, dir, dquot, inode, superblock, symlink};
 
 /// What a metadata buffer holds. The kind travels with a buffer from its reading or creation to the
 /// log (as the `blft` type code of its log item) and home again.
@@ -180,7 +180,7 @@ pub fn verify(kind: BlockKind, bytes: &[u8], identity: &Identity<'_>) -> Result<
         BlockKind::Agf => ag::Agf::decode(bytes, identity).map(drop),
         BlockKind::Agi => ag::Agi::decode(bytes, identity).map(drop),
         BlockKind::Agfl => ag::verify_agfl(bytes, identity),
-        BlockKind::Inodes => inode::verify_cluster(bytes, identity.geometry),
+        BlockKind::Inodes => inode::verify_cluster(bytes, identity),
         BlockKind::DirBlock | BlockKind::DirData | BlockKind::DirFree => {
             dir::verify_block(kind, bytes, identity)
         }
@@ -188,6 +188,7 @@ pub fn verify(kind: BlockKind, bytes: &[u8], identity: &Identity<'_>) -> Result<
         BlockKind::DaNode => da::verify_block(bytes, identity),
         BlockKind::AttrLeaf | BlockKind::AttrRemote => attr::verify_block(kind, bytes, identity),
         BlockKind::Symlink => symlink::verify_block(bytes, identity),
+        BlockKind::Dquot => dquot::verify_block(bytes, identity),
         _ => match BtreeKind::of_block(kind) {
             Some(btree) => btree::verify(btree, bytes, identity),
             None => Ok(()),

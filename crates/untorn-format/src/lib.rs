@@ -12,6 +12,7 @@ mod bytes;
 pub mod checksum;
 pub mod da;
 pub mod dir;
+pub mod dquot;
 pub mod fault;
 pub mod features;
 pub mod geometry;

@@ -504,10 +504,9 @@ proptest! {
         let sb = superblock();
         let (kind, addr, bytes) = blocks()[which];
         let copy = apply(bytes, &edits, kind.seal_at().unwrap().crc);
-        if verify(kind, &copy, &sb.identity(addr, None)).is_ok() {
-            if let Some(btree) = BtreeKind::of_block(kind) {
-                read_entries(btree, &copy);
-            }
+        let verified = verify(kind, &copy, &sb.identity(addr, None)).is_ok();
+        if let Some(btree) = BtreeKind::of_block(kind).filter(|_| verified) {
+            read_entries(btree, &copy);
         }
         if let Ok(agf) = Agf::decode(&copy, &sb.identity(addr, None)) {
             drop(agf.free_list.blocks(&copy, agf.length));

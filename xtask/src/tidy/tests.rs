@@ -118,6 +118,8 @@ fn the_device_is_written_to_from_few_rooms() {
     let text = "fn f(device: &dyn BlockDevice) { device.write_at(0, b\"\"); }";
     assert_eq!(findings(arrows::device_writers, "crates/untorn/src/ag/mod.rs", text).len(), 1);
     assert_eq!(findings(arrows::device_writers, "crates/untorn/src/io/direct.rs", text), FREE);
+    let of_our_own = "pub fn write_at(&self, offset: u64) {}";
+    assert_eq!(findings(arrows::device_writers, "crates/untorn/src/volume.rs", of_our_own), FREE);
 }
 
 #[test]
@@ -125,6 +127,10 @@ fn unsafe_code_has_its_files() {
     let text = "fn f() { unsafe { g() } }";
     assert_eq!(findings(arrows::unsafety, "crates/untorn/src/io/mod.rs", text).len(), 1);
     assert_eq!(findings(arrows::unsafety, "crates/untorn-device/src/raw.rs", text), FREE);
+    let allowed = "#![allow(unsafe_code)]";
+    assert_eq!(findings(arrows::unsafety, "crates/untorn/src/lib.rs", allowed).len(), 1);
+    let forbidden = "#![forbid(unsafe_code)]";
+    assert_eq!(findings(arrows::unsafety, "crates/untorn/src/lib.rs", forbidden), FREE);
 }
 
 #[test]
@@ -197,6 +203,8 @@ fn a_long_function_is_found() {
     let found = findings(length::functions, "a.rs", &long_function(61));
     assert_eq!(found, ["a.rs:3: long has 61 lines, not 60"]);
     assert_eq!(findings(length::functions, "a.rs", &long_function(60)), FREE);
+    assert_eq!(findings(length::functions, "a/tests.rs", &long_function(120)), FREE);
+    assert_eq!(findings(length::functions, "a/tests.rs", &long_function(121)).len(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::fork::{ForkFormat, fork_range};
 use super::*;
 use crate::btree;
+use crate::kind::Identity;
 use crate::records::Extent;
 
 fn demand(holds: bool, field: &'static str, value: impl Into<u64>) -> Result<(), Fault> {
@@ -187,16 +188,24 @@ fn cow_hint_is_legal(core: &InodeCore) -> bool {
     }
 }
 
-/// Checks what makes a block of a cluster a block of inodes: magic, version and unlinked chain of
-/// each. A damaged inode is found when it is read, and spoils no other.
-pub(crate) fn verify_cluster(bytes: &[u8], geometry: &Geometry) -> Result<(), Fault> {
-    let first = geometry.inode_size();
-    for inode in bytes.chunks_exact(first) {
+/// Checks what makes a buffer a cluster of inodes: magic, version and unlinked chain of each. A
+/// damaged inode is found when it is read, and spoils no other.
+pub(crate) fn verify_cluster(bytes: &[u8], identity: &Identity<'_>) -> Result<(), Fault> {
+    let (what, need) = ("inode cluster", identity.geometry.inode_size());
+    if bytes.len() < need {
+        return Err(Fault::Short { what, have: bytes.len(), need });
+    }
+    let blocks = identity.ag().map_or(0, |ag| identity.geometry.blocks_of(ag));
+    let inodes = u64::from(blocks) << identity.geometry.inodes_per_block_log;
+    for inode in bytes.chunks_exact(need) {
         let raw = DinodeDisk::of(inode)?;
         if raw.magic.get() != INODE_MAGIC {
-            return Err(Fault::Magic { what: "inode cluster", found: raw.magic.get().into() });
+            return Err(Fault::Magic { what, found: raw.magic.get().into() });
         }
         demand((1..=3).contains(&raw.version), "di_version", raw.version)?;
+        let next = raw.next_unlinked.get();
+        let legal = next == NULL_AG_INO || u64::from(next) < inodes;
+        demand(legal, "di_next_unlinked", next)?;
     }
     Ok(())
 }

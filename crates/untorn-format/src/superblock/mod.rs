@@ -25,6 +25,8 @@ use crate::wire::be16;
 use zerocopy::IntoBytes;
 
 const WHAT: &str = "superblock";
+/// Bit of `sb_flags` that forbids writing.
+const READ_ONLY_FLAG: u8 = 1;
 
 /// A superblock whose fields agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,10 +181,17 @@ impl Superblock {
             return Err(Unsupported::Version { version: self.version });
         }
         self.features.check(access)?;
-        if access == Access::Write && self.realtime.blocks != 0 {
-            return Err(Unsupported::ReadOnly { name: "a realtime section" });
+        if self.in_progress {
+            return Err(Unsupported::InProgress);
         }
-        Ok(())
+        let reasons = [
+            ("a realtime section", self.realtime.blocks != 0),
+            ("the read-only flag", self.flags & READ_ONLY_FLAG != 0),
+        ];
+        match reasons.into_iter().find(|(_, holds)| *holds) {
+            Some((name, _)) if access == Access::Write => Err(Unsupported::ReadOnly { name }),
+            _ => Ok(()),
+        }
     }
     /// The label without its padding.
     pub fn label(&self) -> &[u8] {

@@ -1,4 +1,5 @@
-//! The verdicts of xfsprogs: xfs_repair without modifying, xfs_db, xfs_logprint.
+//! The verdicts of xfsprogs (xfs_repair without modifying, xfs_db, xfs_logprint, xfs_bmap), and of
+//! Linux's own recovery.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -6,7 +7,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::command;
+use super::mount::Mounted;
+use super::scratch::{Scratch, copy_image};
+use super::volume::remove_exchange_range;
+use super::{command, walk};
+use crate::tree::Tree;
 
 /// What xfs_repair found.
 #[derive(Clone, Debug)]
@@ -60,4 +65,24 @@ pub fn xfs_db(image: &Path, commands: &[&str]) -> Result<String> {
 /// What xfs_logprint says about the journal, transactions and items.
 pub fn xfs_logprint(image: &Path) -> Result<String> {
     command::run("xfs_logprint", &[image.as_os_str()])
+}
+
+/// The map of a file on a mounted volume in the columns of `xfs_bmap -vp`, preallocation included.
+pub fn xfs_bmap(path: &Path) -> Result<String> {
+    command::run("xfs_bmap", &["-vp".as_ref(), path.as_os_str()])
+}
+
+/// What Linux finds on an image, after replaying its log if that is dirty; and what xfs_repair finds
+/// after Linux has unmounted it again (which says nothing of a volume with parent pointers, unknown
+/// to xfsprogs 6.1). The image stays as it is: a copy is mounted.
+pub fn linux_recovers(image: &Path) -> Result<(Tree, Verdict)> {
+    let scratch = Scratch::new()?;
+    let copy = scratch.image("copy.img");
+    copy_image(image, &copy)?;
+    let mounted = Mounted::new(&copy)?;
+    let tree = walk::tree(&mounted.root())?;
+    mounted.unmount()?;
+    remove_exchange_range(&copy)?;
+    let verdict = xfs_repair_n(&copy)?;
+    Ok((tree, verdict))
 }

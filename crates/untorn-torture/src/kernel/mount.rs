@@ -145,6 +145,11 @@ impl Mounted {
         self.device.as_ref().map(LoopDevice::path)
     }
 
+    /// Writes home what is dirty (syncfs).
+    pub fn sync(&self) -> Result<()> {
+        Ok(rustix::fs::syncfs(File::open(self.root())?)?)
+    }
+
     /// Stops the filesystem at once, as a power cut would; every later operation on it fails.
     pub fn shutdown(&self, flush: Flush) -> Result<()> {
         let command = match flush {

@@ -26,6 +26,8 @@ fn a_clean_volume_is_clean_and_survives_a_mount_xfsprogs() {
     let image = volume(&scratch, &MkfsOptions::default());
     let mounted = Mounted::new(&image).unwrap();
     std::fs::write(mounted.at("file"), b"content").unwrap();
+    mounted.sync().unwrap();
+    assert!(xfs_bmap(&mounted.at("file")).unwrap().contains("AG-OFFSET"));
     mounted.unmount().unwrap();
     xfs_repair_n(&image).unwrap().assert_clean();
 }
@@ -242,15 +244,13 @@ fn linux_recovers_two_copies_of_a_crash_alike_kernel() {
             assert!(after.done(name) > 0, "{name} was never done: {after:?}");
         }
         assert!(after.held > 0, "no file without a name was open");
-        let copy = scratch.image("copy.img");
-        copy_image(&image, &copy).unwrap();
-        let (one, two) = (Mounted::new(&image).unwrap(), Mounted::new(&copy).unwrap());
-        let (left, right) = (tree(&one.root()).unwrap(), tree(&two.root()).unwrap());
+        let (left, verdict) = linux_recovers(&image).unwrap();
+        verdict.assert_clean();
+        let mounted = Mounted::new(&image).unwrap();
+        let right = tree(&mounted.root()).unwrap();
+        mounted.unmount().unwrap();
         assert!(left.len() > 10);
         diff(&left, &right).assert_none("one recovery", "another");
-        one.unmount().unwrap();
-        remove_extras(&image).unwrap();
-        xfs_repair_n(&image).unwrap().assert_clean();
     }
 }
 

@@ -139,11 +139,10 @@ pub fn make_volume(path: &Path, size: u64, options: &MkfsOptions) -> Result<()> 
     if bits == 0 { Ok(()) } else { change_incompat(path, |before| before | bits) }
 }
 
-/// Takes the features past mkfs.xfs off again so that old xfsprogs read the volume: right only on
-/// a volume with a clean log that holds nothing of theirs (no file with a parent pointer).
-pub fn remove_extras(path: &Path) -> Result<()> {
-    let known = !(Extra::ExchangeRange.bit() | Extra::ParentPointers.bit());
-    change_incompat(path, |before| before & known)
+/// Takes [`Extra::ExchangeRange`] off again so that old xfsprogs read the volume. The feature shows
+/// in the journal alone, so this is right for any volume with a clean log.
+pub fn remove_exchange_range(path: &Path) -> Result<()> {
+    change_incompat(path, |before| before & !Extra::ExchangeRange.bit())
 }
 
 /// Places in the superblock (xfs_format.h, struct xfs_dsb). They are written here once more, not

@@ -29,25 +29,40 @@ pub(crate) struct Memory {
     pub(crate) blocks: BTreeMap<u64, Image>,
     pub(crate) root: RootBytes,
     next: u64,
+    /// What new blocks say of themselves.
+    pub(crate) home: Home,
+    /// Blocks that are allocated from and freed to; without it, numbers that were never used.
+    pub(crate) pool: Option<Vec<u64>>,
     /// Blocks that may still be allocated.
     pub(crate) left: u64,
     /// Whether the volume may be damaged, so that a block may be freed twice.
     pub(crate) tolerant: bool,
 }
 
-fn geometry() -> Geometry {
-    Geometry {
-        block_log: 12,
-        sector_log: 9,
-        inode_log: 9,
-        inodes_per_block_log: 3,
-        ag_block_log: 30,
-        dir_block_log: 0,
-        ag_blocks: 1 << 30,
-        ag_count: 4,
-        data_blocks: 1 << 32,
-        log_start: untorn_format::FsBlock(0),
-        log_blocks: 0,
+/// The AG that a tree lives in.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) geometry: Geometry,
+    pub(crate) uuid: [u8; 16],
+    pub(crate) ag: AgNumber,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        let geometry = Geometry {
+            block_log: 12,
+            sector_log: 9,
+            inode_log: 9,
+            inodes_per_block_log: 3,
+            ag_block_log: 30,
+            dir_block_log: 0,
+            ag_blocks: 1 << 30,
+            ag_count: 4,
+            data_blocks: 1 << 32,
+            log_start: untorn_format::FsBlock(0),
+            log_blocks: 0,
+        };
+        Self { geometry, uuid: [7; 16], ag: AgNumber(1) }
     }
 }
 
@@ -55,15 +70,7 @@ impl Memory {
     /// An empty tree whose root is a block of `size` bytes.
     pub(crate) fn block(kind: BtreeKind, size: usize) -> Self {
         let root = RootBytes::Block { ptr: 0, levels: 1 };
-        let mut memory = Self {
-            kind,
-            size,
-            blocks: BTreeMap::new(),
-            root,
-            next: 10,
-            left: u64::MAX,
-            tolerant: false,
-        };
+        let mut memory = Self::new(kind, size, root, Home::default());
         let ptr = memory.allocate(None, 0).unwrap();
         memory.set_root(ptr, 1).unwrap();
         memory
@@ -71,17 +78,14 @@ impl Memory {
 
     /// A tree whose root is a fork of `fork` bytes, not yet built.
     pub(crate) fn fork(size: usize, fork: usize) -> Self {
-        let root = RootBytes::Fork(vec![0; fork]);
-        let kind = BtreeKind::Bmbt;
-        Self {
-            kind,
-            size,
-            blocks: BTreeMap::new(),
-            root,
-            next: 10,
-            left: u64::MAX,
-            tolerant: false,
-        }
+        Self::new(BtreeKind::Bmbt, size, RootBytes::Fork(vec![0; fork]), Home::default())
+    }
+
+    /// No blocks below `root`.
+    pub(crate) fn new(kind: BtreeKind, size: usize, root: RootBytes, home: Home) -> Self {
+        let blocks = BTreeMap::new();
+        let (next, left) = (10, u64::MAX);
+        Self { kind, size, blocks, root, next, home, pool: None, left, tolerant: false }
     }
 
     /// Levels, the fork's counted.
@@ -124,14 +128,16 @@ impl TreeBlocks for Memory {
     }
     fn allocate(&mut self, _near: Option<u64>, level: u16) -> Result<u64, TestError> {
         self.left = self.left.checked_sub(1).ok_or(TestError::Full)?;
-        let ptr = self.next;
+        let ptr = match &mut self.pool {
+            Some(pool) => pool.pop().ok_or(TestError::Full)?,
+            None => self.next,
+        };
         self.next += 1;
-        let geometry = geometry();
-        let addr = geometry.addr(AgNumber(1), AgBlock(ptr as u32));
-        let identity =
-            Identity { geometry: &geometry, uuid: [7; 16], addr, owner: None, newest: None };
+        let Home { geometry, uuid, ag } = &self.home;
+        let addr = geometry.addr(*ag, AgBlock(ptr as u32));
+        let identity = Identity { geometry, uuid: *uuid, addr, owner: None, newest: None };
         let mut bytes = vec![0; self.size];
-        btree::init(self.kind, &mut bytes, level, &identity, 1);
+        btree::init(self.kind, &mut bytes, level, &identity, u64::from(ag.0));
         self.blocks.insert(ptr, bytes.into());
         Ok(ptr)
     }
@@ -139,6 +145,7 @@ impl TreeBlocks for Memory {
         let removed = self.blocks.remove(&ptr).is_some();
         assert!(removed || self.tolerant, "block {ptr} is freed once");
         self.left = self.left.saturating_add(1);
+        self.pool.iter_mut().for_each(|pool| pool.push(ptr));
         Ok(())
     }
     fn corrupt(&self, ptr: Option<u64>, fault: Fault) -> TestError {

@@ -1,6 +1,7 @@
 //! The tree under its judges: twins in ordinary maps, a verifier of every invariant, hostile bytes.
 
 mod hostile;
+mod kernel_volumes;
 mod memory;
 mod model;
 mod samples;

@@ -5,6 +5,9 @@
 //! allows reading only, `log_incompat` bits matter while the log is dirty. Volumes of version 4
 //! keep theirs in `sb_versionnum` and `sb_features2`; they can be recognised, no more.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 /// The word of the superblock that a bit lies in.
@@ -209,6 +212,9 @@ pub enum Unsupported {
         /// The version.
         version: u8,
     },
+    /// mkfs or another tool did not finish.
+    #[error("the volume is being made or changed by a tool that has not finished")]
+    InProgress,
     /// A feature that nobody here knows.
     #[error("the volume has incompatible feature bit {bit}, which is not known here")]
     UnknownIncompat {
