@@ -5,7 +5,9 @@
 
 use crate::ag::{AGF_MAGIC, AGFL_MAGIC, AGI_MAGIC, AgfDisk, AgflDisk, AgiDisk};
 use crate::btree::{BtreeKind, LongHeader, ShortHeader};
+use crate::checksum;
 use crate::da::{self, BlockInfo};
+use crate::kind::BlockKind;
 use crate::superblock::{SUPERBLOCK_MAGIC, SuperblockDisk};
 use crate::units::Lsn;
 use crate::wire::{be32, be64};
@@ -37,6 +39,33 @@ pub fn block_age(bytes: &[u8], meta_uuid: bool) -> Option<(Lsn, [u8; 16])> {
     let lsn = Lsn(be64(bytes, fields.lsn)?);
     let uuid = bytes.get(fields.uuid..)?.first_chunk()?;
     Some((lsn, *uuid))
+}
+
+/// Whether the block that `bytes` are was written whole: its checksum is right. A power cut in the
+/// middle of its way home leaves some sectors of before and some of after; its LSN then says nothing.
+pub fn is_whole(bytes: &[u8]) -> bool {
+    kind(bytes)
+        .and_then(BlockKind::seal_at)
+        .is_some_and(|at| checksum::check("block", bytes, at.crc).is_ok())
+}
+
+/// A kind that has its checksum where the block that `bytes` are has it.
+fn kind(bytes: &[u8]) -> Option<BlockKind> {
+    let magic = be32(bytes, 0)?;
+    if let Some(tree) = BtreeKind::from_magic(magic) {
+        return Some(tree.block_kind());
+    }
+    Some(match &magic.to_be_bytes() {
+        b"XDB3" | b"XDD3" | b"XDF3" => BlockKind::DirData,
+        b"XSLM" => BlockKind::Symlink,
+        _ => match magic {
+            AGF_MAGIC => BlockKind::Agf,
+            AGI_MAGIC => BlockKind::Agi,
+            AGFL_MAGIC => BlockKind::Agfl,
+            SUPERBLOCK_MAGIC => BlockKind::Superblock,
+            _ => da::kind_of(bytes)?,
+        },
+    })
 }
 
 fn fields(bytes: &[u8], meta_uuid: bool) -> Option<Fields> {

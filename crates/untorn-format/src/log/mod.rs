@@ -24,7 +24,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use age::block_age;
+pub use age::{block_age, is_whole};
 pub use broot::{broot_to_disk, broot_to_log};
 pub use buffer::{BufferFormat, BufferItem, BufferUse, CHUNK, QuotaKind};
 pub use bytes::region_length;

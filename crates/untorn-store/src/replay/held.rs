@@ -10,7 +10,7 @@ use super::error::RecoverError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, ReadRequest, WriteRequest};
-use untorn_format::log::block_age;
+use untorn_format::log::{block_age, is_whole};
 use untorn_format::{BASIC_BLOCK, BlockKind, DiskAddr, Fault, Lsn, Place, Superblock, kind};
 
 /// Bytes that are held before blocks are written home.
@@ -47,7 +47,8 @@ impl Held {
         self.changed
     }
     /// Whether the block already has what the transaction at `lsn` did to it: it is this volume's
-    /// and was written home at the same LSN or a later one.
+    /// and was written home, whole, at the same LSN or a later one. A block that was torn on its way
+    /// home gets all changes again: from the tail on the journal has every one that it can lack.
     pub(crate) fn has(&self, lsn: Lsn, sb: &Superblock) -> bool {
         if let Some(changed) = self.changed {
             return changed > lsn;
@@ -55,7 +56,7 @@ impl Held {
         match block_age(&self.bytes, sb.features.has_meta_uuid()) {
             Some((age, uuid)) => {
                 let written = age != Lsn(0) && age != Lsn(u64::MAX) && age >= lsn;
-                uuid == sb.meta_uuid && written
+                uuid == sb.meta_uuid && written && is_whole(&self.bytes)
             }
             None => false,
         }
