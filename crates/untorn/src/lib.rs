@@ -10,6 +10,7 @@ mod core;
 pub mod da;
 pub mod dir;
 mod error;
+pub mod info;
 mod inode;
 mod io;
 mod map;

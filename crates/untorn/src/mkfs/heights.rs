@@ -51,11 +51,10 @@ impl Heights {
             attr: bmbt(geometry, features, Fork::Attr),
         }
     }
-    /// Blocks that Linux keeps in the free list while every btree is a single leaf: for each,
-    /// two for each level that a split could add.
+    /// Blocks of a new free list: for each btree as many as it has levels once its only leaf split.
+    /// (Where a tree can never split, Linux since 6.8 keeps one less and gives it back.)
     pub(super) fn free_list(&self) -> u32 {
-        let split = |height: u32| 2 * height.min(2).saturating_sub(1);
-        2 * split(self.alloc) + split(self.rmap)
+        2 * self.alloc.min(2) + self.rmap.min(2)
     }
 }
 

@@ -57,9 +57,10 @@ pub(super) fn stripe_unit(log: &Log, geometry: &Geometry) -> Result<u32> {
         None if geometry.sector_log == 9 => Ok(1),
         None => Ok(block_size),
         Some(unit) => {
-            let whole = unit != 0 && unit.is_multiple_of(block_size);
             let name = "log stripe unit";
-            demand(whole, name, unit, "must be a multiple of the block size")?;
+            // mkfs.xfs accepts others. Linux then pads records past the end of its own buffers.
+            let rule = "must be a power of two, at least the block size";
+            demand(unit.is_power_of_two() && unit >= block_size, name, unit, rule)?;
             demand(unit <= LARGEST_UNIT, name, unit, "must be at most 256 KiB")?;
             Ok(unit)
         }

@@ -91,7 +91,7 @@ pub struct Log {
     pub size: Option<u64>,
     /// Allocation group that holds it; the middle one by default.
     pub group: Option<u32>,
-    /// Alignment of its records in bytes: a multiple of the block size, at most 256 KiB. By default
+    /// Alignment of its records in bytes: a power of two from the block size to 256 KiB. By default
     /// none with 512-byte sectors, else a block.
     pub stripe_unit: Option<u32>,
 }

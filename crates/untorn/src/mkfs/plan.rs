@@ -24,6 +24,8 @@ const VERSION_FEATURES: [&str; 6] = ["nlink", "align", "logv2", "extflg", "dirv2
 const FEATURES2: [&str; 4] = ["lazy-count", "attr2", "projid32bit", "crc"];
 /// Inodes in use on a new volume: root directory, realtime bitmap and summary.
 pub(super) const INODES_IN_USE: u32 = 3;
+/// Bytes of an extent of the realtime section that the volume does not have.
+const REALTIME_EXTENT: u32 = 4096;
 /// Bytes of an inode cluster for each byte of inode.
 const CLUSTER: u32 = 32;
 
@@ -218,7 +220,7 @@ fn superblock(
         label: label(&options.label)?,
         root_ino: root,
         realtime: Realtime {
-            extent_size: 1,
+            extent_size: (REALTIME_EXTENT >> geometry.block_log).max(1),
             bitmap_ino: Ino(root.0 + 1),
             summary_ino: Ino(root.0 + 2),
             ..Realtime::default()
