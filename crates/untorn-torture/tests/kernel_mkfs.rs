@@ -2,6 +2,7 @@
 //! mkfs.xfs makes of the same choices.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use untorn::mkfs::{self, Contents, FeatureSet, Groups, Log, Options};
@@ -66,26 +67,33 @@ fn assert_silent(path: &Path, what: &str) {
 }
 
 /// Linux mounts the volume, makes directories and files on it until it has more than one chunk of
-/// inodes, finds them after mounting again, and xfs_repair stays silent.
-fn judge(path: &Path, options: &Options, what: &str) {
+/// inodes or is full, finds them after mounting again, and xfs_repair stays silent.
+///
+/// Returns how many of the hundred files had room.
+fn judge(path: &Path, options: &Options, what: &str) -> u32 {
     assert_silent(path, what);
     let sector_size = options.sector_size.filter(|&size| (1024..=4096).contains(&size));
     let mount = MountOptions { sector_size, ..MountOptions::default() };
     let mounted = Mounted::with(path, &mount).unwrap_or_else(|e| panic!("{what}: {e:#}"));
-    for index in 0..100u32 {
-        let folder = mounted.at(format!("folder {}", index % 7));
-        fs::create_dir_all(&folder).unwrap();
-        let file = folder.join(format!("file {index}"));
-        fs::write(file, vec![index as u8; 700 * index as usize]).unwrap();
-    }
+    let file = |index: u32| format!("folder {}/file {index}", index % 7);
+    let contents = |index: u32| vec![index as u8; 700 * index as usize];
+    let write = |index: &u32| {
+        let path = mounted.at(file(*index));
+        let made = fs::create_dir_all(path.parent().unwrap());
+        match made.and_then(|()| fs::write(path, contents(*index))) {
+            Err(error) if error.kind() == ErrorKind::StorageFull => false,
+            other => other.map(|()| true).unwrap(),
+        }
+    };
+    let written = (0..100).take_while(write).count() as u32;
     mounted.unmount().unwrap();
     assert_silent(path, what);
     let mounted = Mounted::with(path, &mount).unwrap();
-    for index in 0..100u32 {
-        let file = mounted.at(format!("folder {}/file {index}", index % 7));
-        assert_eq!(fs::read(file).unwrap(), vec![index as u8; 700 * index as usize], "{what}");
+    for index in 0..written {
+        assert_eq!(fs::read(mounted.at(file(index))).unwrap(), contents(index), "{what}");
     }
     mounted.unmount().unwrap();
+    written
 }
 
 fn judge_sizes(block_size: u32, sector_size: u32) {
@@ -98,7 +106,8 @@ fn judge_sizes(block_size: u32, sector_size: u32) {
             let what = format!("blocks of {block_size}, {sector_size:?}, {name}, {mib} MiB");
             let image = scratch.image("volume");
             make(&image, mib * MIB, &options);
-            judge(&image, &options, &what);
+            let written = judge(&image, &options, &what);
+            assert!(written == 100 || mib < 300, "{what}: only {written} files have room");
             fs::remove_file(&image).unwrap();
         }
     }
@@ -155,7 +164,9 @@ fn large_and_odd_volumes_are_good_kernel() {
         match options.sector_size {
             // Linux has no block device with such sectors, and mounts none without.
             Some(32768) => assert_silent(&image, "sectors of 32 KiB"),
-            _ => judge(&image, &options, &format!("{size} bytes, {options:?}")),
+            _ => {
+                judge(&image, &options, &format!("{size} bytes, {options:?}"));
+            }
         }
         fs::remove_file(&image).unwrap();
     }
