@@ -119,3 +119,74 @@ fn height(path: &Path, block_size: u32, kind: BtreeKind, records: u64) {
     assert_eq!(words[0].parse(), Ok(limits.levels_for(kind, records)), "{command}: {text}");
     assert_eq!(words[2].parse(), Ok(limits.blocks_for(kind, records)), "{command}: {text}");
 }
+
+/// Fewest blocks of a log that mkfs.xfs says it takes; `None` where its own floor of 512 blocks is
+/// the limit.
+fn mkfs_minimum(path: &Path, size: u64, options: &MkfsOptions) -> Option<u64> {
+    let log_size = Some(512 * u64::from(options.block_size));
+    let refused = kernel::make_volume(path, size, &MkfsOptions { log_size, ..options.clone() });
+    let told = format!("{:#}", refused.err()?);
+    let rest = told.split("minimum size is ").nth(1).unwrap_or_else(|| panic!("{told}"));
+    rest.split(' ').next()?.parse().ok()
+}
+
+#[test]
+fn the_smallest_log_is_what_mkfs_takes_and_a_little_xfsprogs() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let path = scratch.image("volume");
+    for (size, options) in geometries().into_iter().filter(|(_, o)| o.block_size >= 4096) {
+        kernel::make_volume(&path, size, &options).unwrap();
+        let sb = superblock(&path);
+        let found = sb.limits().min_log_blocks(sb.log, limits::LARGEST_RECORD);
+        let Some(told) = mkfs_minimum(&path, size, &options) else {
+            assert!(found <= 520, "{found} for {options:?}");
+            continue;
+        };
+        // Since then Linux sets aside more for quota and for clusters of large inodes.
+        let alike = (told..=told + told / 8).contains(&found);
+        assert!(alike, "{found}, mkfs.xfs {told}: {options:?}");
+    }
+}
+
+/// Makes the volume say that its log has `blocks` blocks. It stays clean: the log begins with the
+/// record that mkfs.xfs wrote.
+fn shorten_log(path: &Path, sb: &Superblock, blocks: u64) {
+    use std::os::unix::fs::FileExt;
+    let mut sector = read(path, 0, sb.geometry().sector_size());
+    let raw = untorn_format::superblock::SuperblockDisk::of_mut(&mut sector).unwrap();
+    raw.logblocks.set(blocks as u32);
+    untorn_format::kind::seal(BlockKind::Superblock, &mut sector, sb.lsn);
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&sector, 0).unwrap();
+}
+
+/// Size of Linux's log buffers where nobody asks for another.
+const LOG_BUFFER: u64 = 32 << 10;
+
+#[test]
+fn linux_mounts_the_smallest_log_and_none_smaller_kernel() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let path = scratch.image("volume");
+    let parents = |mut options: MkfsOptions| {
+        options.extra = vec![kernel::Extra::ParentPointers];
+        options
+    };
+    let new = geometries().into_iter().take(8).map(|(size, options)| (size, parents(options)));
+    for (size, options) in geometries().into_iter().chain(new) {
+        kernel::make_volume(&path, size, &options).unwrap();
+        let sb = superblock(&path);
+        let found = sb.limits().min_log_blocks(sb.log, LOG_BUFFER);
+        for (blocks, mounts) in [(found - 1, false), (found, true)] {
+            shorten_log(&path, &sb, blocks);
+            let mounted = Mounted::new(&path);
+            let mounted = mounted.map(|mounted| mounted.unmount().unwrap()).is_ok();
+            assert_eq!(mounted, mounts, "{blocks} blocks: {options:?}");
+        }
+    }
+}

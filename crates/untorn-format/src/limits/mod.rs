@@ -2,8 +2,11 @@
 //! blocks kept in reserve, how inode chunks lie, where the root directory must be. Facts of what
 //! Linux 6.18 does (xfs_btree.c, xfs_alloc.c, xfs_ag_resv.c, xfs_ialloc.c), in own code.
 
+mod log;
 #[cfg(test)]
 mod tests;
+
+pub use log::LARGEST_RECORD;
 
 use crate::btree::{BtreeKind, root};
 use crate::features::Features;

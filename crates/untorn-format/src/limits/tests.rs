@@ -119,3 +119,17 @@ fn pools_are_a_twentieth_up_to_their_largest() {
     assert_eq!(Limits { geometry: huge, ..limits() }.reserve_pool(), 8192);
     assert_eq!(limits().set_aside(), 32);
 }
+
+/// The figures of Linux 6.18, from what it says of logs too small.
+#[test]
+fn the_smallest_log_is_as_linux_reckons() {
+    let shape = crate::superblock::LogShape { sector_log: 9, stripe_unit: 1 };
+    let of = |ro_compat, record| {
+        let features = Features { ro_compat, incompat: 0xb, ..Features::default() };
+        let geometry = Geometry { ag_blocks: 20480, data_blocks: 81920, ..limits().geometry };
+        Limits { features, geometry, ..limits() }.min_log_blocks(shape, record)
+    };
+    assert_eq!(of(0xd, 32 << 10), 1338);
+    assert_eq!(of(0x0, 32 << 10), 847);
+    assert!(of(0xd, LARGEST_RECORD) > of(0xd, 32 << 10));
+}
