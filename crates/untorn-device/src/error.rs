@@ -44,7 +44,8 @@ pub enum DeviceError {
     },
     /// The request reaches past the end of the device.
     #[error(
-        "{operation:?} of {length} bytes at byte {offset} reaches past the end of the device ({size} bytes)"
+        "{operation:?} of {length} bytes at byte {offset} reaches past the end of the device \
+         ({size} bytes)"
     )]
     OutOfRange {
         /// What was asked.
@@ -58,7 +59,8 @@ pub enum DeviceError {
     },
     /// Offset or length is not a multiple of the sector size.
     #[error(
-        "{operation:?} of {length} bytes at byte {offset} is not aligned to {sector_size}-byte sectors"
+        "{operation:?} of {length} bytes at byte {offset} is not aligned to {sector_size}-byte \
+         sectors"
     )]
     Misaligned {
         /// What was asked.

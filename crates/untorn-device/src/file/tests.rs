@@ -219,9 +219,10 @@ proptest! {
             memory.iter_mut().enumerate().for_each(|(at, slot)| *slot = byte ^ at as u8);
             memory
         }).collect();
-        // Sectors that two requests of a batch write may hold either: one after another instead.
+        // A file does a batch in order, so the last of two writes of a sector counts.
         let requests: Vec<_> = memory.iter().zip(&writes)
-            .map(|(memory, &(at, _, shift))| WriteRequest { offset: at * 512, bytes: &memory[shift..] })
+            .map(|(memory, &(at, _, shift))| (at * 512, &memory[shift..]))
+            .map(|(offset, bytes)| WriteRequest { offset, bytes })
             .collect();
         for request in &requests {
             model[request.offset as usize..][..request.bytes.len()].copy_from_slice(request.bytes);
@@ -235,7 +236,8 @@ proptest! {
             .map(|&(_, length, shift)| AlignedBuffer::zeroed(shift + length as usize * 512, 4096))
             .collect();
         let mut requests: Vec<_> = memory.iter_mut().zip(&reads)
-            .map(|(memory, &(at, _, shift))| ReadRequest { offset: at * 512, bytes: &mut memory[shift..] })
+            .map(|(memory, &(at, _, shift))| (at * 512, &mut memory[shift..]))
+            .map(|(offset, bytes)| ReadRequest { offset, bytes })
             .collect();
         if batch {
             device.read_batch(&mut requests).unwrap();

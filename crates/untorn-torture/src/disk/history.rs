@@ -1,7 +1,7 @@
 //! What a disk was asked to do, and what it may hold if the power went in the middle.
 //!
 //! ```text
-//!   events:     W0  W1  F2  W3  W4 | W5        cut at 5: events 0 to 4 have returned, W5 is on its way
+//!   events:     W0  W1  F2  W3  W4 | W5        cut at 5: 0 to 4 have returned, W5 is on its way
 //!   Prefix      W0  W1      W3  W4
 //!   FlushedOnly W0  W1
 //!   Torn        W0  W1      W3  W4   the first sectors of W5
