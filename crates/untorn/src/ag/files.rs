@@ -1,13 +1,13 @@
 //! What files ask of an AG about their blocks: are they shared, let go of them.
 
 use super::trees::Trees;
-use super::{refcount, space};
-use crate::btree::Refcounts;
+use super::{refcount, rmap, space};
+use crate::btree::{Refcounts, Rmaps};
 use crate::core::Core;
 use crate::error::Result;
 use crate::tx::Tx;
 use std::sync::Arc;
-use untorn_format::{AgBlock, AgExtent};
+use untorn_format::{AgBlock, AgExtent, AgNumber};
 
 /// The first run of `extent` that more than one file uses. The AG must be locked.
 pub(crate) fn shared_run<T: Trees + super::space::Holds>(
@@ -59,6 +59,65 @@ fn decrease(tx: &mut Tx<'_>, extent: AgExtent) -> Result<Vec<AgExtent>> {
         length: run.end.0 - run.start.0,
     };
     Ok(freed.into_iter().map(whole).collect())
+}
+
+/// One user more for `extent`.
+pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    refcount::increase(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
+}
+
+/// Records that Linux staged `extent` for copy-on-write.
+pub(crate) fn stage(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    refcount::stage(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
+}
+
+/// Takes back what [`stage`] recorded; the blocks are nobody's then.
+pub(crate) fn unstage(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    refcount::unstage(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
+}
+
+/// The first run staged for copy-on-write in an AG, from block `from` on.
+pub(crate) fn next_staged(
+    tx: &mut Tx<'_>,
+    ag: AgNumber,
+    from: AgBlock,
+) -> Result<Option<AgExtent>> {
+    super::prepare(tx, ag)?;
+    let found = refcount::next_staged(&mut tx.tree(ag, Refcounts), from)?;
+    let run = |run: std::ops::Range<AgBlock>| AgExtent {
+        ag,
+        start: run.start,
+        length: run.end.0 - run.start.0,
+    };
+    Ok(found.map(run))
+}
+
+/// Gives back blocks of which nobody knows whose they were: their reverse mapping, if there is one,
+/// goes with them.
+pub(crate) fn free_unknown(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    if tx.core.features.has_rmapbt() {
+        rmap::unmap_any(&mut tx.tree(extent.ag, Rmaps), extent.start..extent.end())?;
+    }
+    free_unowned(tx, extent)
+}
+
+/// Gives back blocks that no reverse mapping names.
+pub(crate) fn free_unowned(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    space::give(tx, extent)?;
+    tx.counters.free_blocks += i64::from(extent.length);
+    Ok(())
+}
+
+/// Whether an AG has blocks staged for copy-on-write.
+pub(crate) fn any_staged(core: &Core, ag: AgNumber) -> Result<bool> {
+    let _owner = core.ag(ag).owner.lock();
+    let mut source = super::Published(core);
+    Ok(refcount::next_staged(&mut source.tree(ag, Refcounts), AgBlock(0))?.is_some())
 }
 
 /// Locks the AGs of `extents` in order, ready for changes.

@@ -20,7 +20,9 @@ mod trees;
 pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
-pub(crate) use files::{Users, prepare_all, release};
+pub(crate) use files::{
+    Users, any_staged, free_unknown, free_unowned, next_staged, prepare_all, release, share, stage, unstage,
+};
 pub(crate) use held::{Held, Hold};
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use space::{allocate_block, disown, free_block, own, pick, prepare, take};

@@ -5,6 +5,7 @@
 //! or off it is locked by the caller; so is the one before it.
 
 use super::{edit_agi, prepare};
+use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 use untorn_format::ag::{Agi, AgiDisk};
@@ -24,6 +25,15 @@ fn place(tx: &Tx<'_>, ino: Ino) -> Result<(AgNumber, AgIno, usize)> {
 pub(crate) fn first(tx: &mut Tx<'_>, ag: AgNumber, bucket: usize) -> Result<Option<AgIno>> {
     let header = tx.core.header(ag, BlockKind::Agi);
     let image = tx.read(&header)?;
+    let agi = AgiDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    let head = agi.unlinked.get(bucket).map_or(NULL_AG_INO, |head| head.get());
+    Ok((head != NULL_AG_INO).then_some(AgIno(head)))
+}
+
+/// First inode of a published chain.
+pub(crate) fn published_first(core: &Core, ag: AgNumber, bucket: usize) -> Result<Option<AgIno>> {
+    let header = core.header(ag, BlockKind::Agi);
+    let image = core.store.cache().read(&header)?;
     let agi = AgiDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
     let head = agi.unlinked.get(bucket).map_or(NULL_AG_INO, |head| head.get());
     Ok((head != NULL_AG_INO).then_some(AgIno(head)))

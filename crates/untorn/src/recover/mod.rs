@@ -1,6 +1,9 @@
 //! After the replay: what a crash left half done is finished, what nobody can reach is freed, what
 //! is free is counted.
 
+mod intents;
+mod leftovers;
+
 use crate::core::Core;
 use crate::error::Result;
 use std::sync::Arc;
@@ -17,10 +20,22 @@ pub(crate) struct Finished {
     pub staging_blocks: u64,
 }
 
-/// Finishes intents, frees unlinked inodes and leftover staging blocks.
-pub(crate) fn finish(_core: &Arc<Core>, intents: Vec<PendingIntent>) -> Result<Finished> {
-    assert!(intents.is_empty(), "intents are finished by a later slice");
-    Ok(Finished::default())
+/// Finishes intents, then frees unlinked inodes and leftover staging blocks.
+pub(crate) fn finish(core: &Arc<Core>, pending: &[PendingIntent]) -> Result<Finished> {
+    let mut finished = Finished::default();
+    if let Some(oldest) = pending.iter().map(|pending| pending.lsn).min() {
+        // Until all are answered durably the journal must keep them.
+        core.store.hold_tail(oldest);
+        for one in pending {
+            intents::finish(core, &one.intent)?;
+            finished.intents += 1;
+        }
+        core.store.force_all()?;
+        core.store.release_tail(oldest);
+    }
+    finished.unlinked = leftovers::free_unlinked(core)?;
+    finished.staging_blocks = leftovers::free_staging(core)?;
+    Ok(finished)
 }
 
 /// Counts free blocks and inodes from the AG headers.

@@ -58,7 +58,7 @@ impl Volume {
         };
         let intents = replayed.intents.clone();
         let core = Arc::new(build(device, superblock, replayed, options)?);
-        let finished = recover::finish(&core, intents)?;
+        let finished = recover::finish(&core, &intents)?;
         recovery.intents = finished.intents;
         recovery.unlinked = finished.unlinked;
         recovery.staging_blocks = finished.staging_blocks;

@@ -1,0 +1,241 @@
+//! Finishing what the journal says was begun: each intent in one transaction, with its done item,
+//! by the code that performs the operation live.
+
+use crate::ag::{self, Users, own, prepare};
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::inode::{Inode, core_of};
+use crate::map;
+use crate::tx::Tx;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_format::inode::InodeFlags2;
+use untorn_format::log::{
+    Exchange, ExchangeFlag, FreeExtent, Intent, MapOp, MapUpdate, RefcountOp, RefcountUpdate,
+    RmapOp, RmapUpdate, Work,
+};
+use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
+use untorn_format::{AgExtent, Fault, FileBlock, Ino, Lsn, Place};
+use untorn_store::{BlockRef, Item, ItemKey, Logged};
+
+const CLASS: u8 = 3;
+/// Journal bytes that finishing an intent is expected to take.
+const EXPECTED: u64 = 64 * 1024;
+
+/// Finishes one intent.
+pub(super) fn finish(core: &Arc<Core>, intent: &Intent) -> Result<()> {
+    let inodes = inodes(core, &intent.work)?;
+    core.transact(EXPECTED, &inodes, |tx| {
+        perform(tx, &intent.work)?;
+        tx.buffers_mut().log(Arc::new(Answer(intent.clone())));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// The inodes that the work changes.
+fn inodes(core: &Core, work: &Work) -> Result<Vec<Arc<Inode>>> {
+    let numbers: Vec<Ino> = match work {
+        Work::Map(list) => list.iter().map(|update| update.ino).collect(),
+        Work::Exchange(exchange) => exchange.inodes.to_vec(),
+        Work::Attr(update) => vec![update.ino],
+        Work::Free(_) | Work::Rmap(_) | Work::Refcount(_) => Vec::new(),
+    };
+    numbers.into_iter().map(|ino| core.inodes.load(core, ino)).collect()
+}
+
+fn perform(tx: &mut Tx<'_>, work: &Work) -> Result<()> {
+    match work {
+        Work::Free(list) => list.iter().try_for_each(|extent| free(tx, extent)),
+        Work::Rmap(list) => list.iter().try_for_each(|update| rmap(tx, update)),
+        Work::Refcount(list) => list.iter().try_for_each(|update| refcount(tx, update)),
+        Work::Map(list) => list.iter().try_for_each(|update| map(tx, update)),
+        Work::Exchange(one) => exchange(tx, one),
+        Work::Attr(update) => Err(Error::Unsupported {
+            what: format!("an unfinished change of an attribute of inode {}", update.ino),
+            remedy: "mount and unmount the volume on Linux once; it finishes the change".to_owned(),
+        }),
+    }
+}
+
+/// Blocks to give back. The journal does not say whose they were.
+fn free(tx: &mut Tx<'_>, extent: &FreeExtent) -> Result<()> {
+    let run = tx.core.ag_extent(extent.start, extent.length)?;
+    ag::free_unknown(tx, run)
+}
+
+fn rmap(tx: &mut Tx<'_>, update: &RmapUpdate) -> Result<()> {
+    let run = tx.core.ag_extent(update.start, update.length)?;
+    prepare(tx, run.ag)?;
+    let mapping = reverse_mapping(run, update)?;
+    let opposite = match mapping.state {
+        ExtentState::Written => ExtentState::Unwritten,
+        ExtentState::Unwritten => ExtentState::Written,
+    };
+    match update.op {
+        RmapOp::Map | RmapOp::MapShared | RmapOp::Alloc => own(tx, run.ag, mapping),
+        RmapOp::Unmap | RmapOp::UnmapShared | RmapOp::Free => ag::disown(tx, run.ag, mapping),
+        RmapOp::Convert | RmapOp::ConvertShared => {
+            ag::disown(tx, run.ag, RmapRec { state: opposite, ..mapping })?;
+            own(tx, run.ag, mapping)
+        }
+    }
+}
+
+fn reverse_mapping(run: AgExtent, update: &RmapUpdate) -> Result<RmapRec> {
+    let unknown = || {
+        let fault = Fault::Field { what: "RUI", field: "me_owner", value: update.owner };
+        Error::from(fault.at(Place { ag: Some(run.ag), ..Place::default() }))
+    };
+    let owner = RmapOwner::from_disk(update.owner).ok_or_else(unknown)?;
+    let role = if update.bmbt { RmapRole::BmbtBlock } else { RmapRole::Mapped };
+    let has_offset = owner.is_inode() && !update.bmbt;
+    Ok(RmapRec {
+        start: run.start,
+        length: run.length,
+        owner,
+        offset: if has_offset { update.offset } else { FileBlock(0) },
+        fork: update.fork,
+        role,
+        state: state(update.unwritten),
+    })
+}
+
+fn state(unwritten: bool) -> ExtentState {
+    if unwritten { ExtentState::Unwritten } else { ExtentState::Written }
+}
+
+fn refcount(tx: &mut Tx<'_>, update: &RefcountUpdate) -> Result<()> {
+    let run = tx.core.ag_extent(update.start, update.length)?;
+    match update.op {
+        RefcountOp::Increase => ag::share(tx, run),
+        RefcountOp::Decrease => ag::release(tx, run, Users::Several),
+        RefcountOp::AllocCow => ag::stage(tx, run),
+        RefcountOp::FreeCow => ag::unstage(tx, run),
+    }
+}
+
+fn map(tx: &mut Tx<'_>, update: &MapUpdate) -> Result<()> {
+    if update.realtime {
+        return Err(Error::Unsupported {
+            what: "an unfinished change of a realtime file".to_owned(),
+            remedy: "mount and unmount the volume on Linux once; it finishes the change".to_owned(),
+        });
+    }
+    let MapUpdate { ino, fork, offset: file, start, length, .. } = *update;
+    match update.op {
+        MapOp::Map => {
+            let extent = Extent { file, start, length, state: state(update.unwritten) };
+            map::map(tx, ino, fork, extent)
+        }
+        MapOp::Unmap => {
+            let end = FileBlock(file.0 + u64::from(length));
+            map::unmap(tx, ino, fork, file..end).map(drop)
+        }
+    }
+}
+
+/// Exchanges what is left to be exchanged of two files.
+fn exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
+    let [one, two] = work.inodes;
+    let [from_one, from_two] = work.offsets;
+    let fork = work.fork;
+    let range = |from: FileBlock| from..FileBlock(from.0.saturating_add(work.blocks));
+    let first = extents_in(tx, one, fork, range(from_one))?;
+    if work.flags.contains(&ExchangeFlag::FirstWritten) {
+        for extent in first.iter().filter(|extent| extent.state == ExtentState::Written) {
+            let skip = extent.file.0 - from_one.0;
+            let at = FileBlock(from_two.0 + skip);
+            swap(tx, [one, two], fork, [extent.file, at], u64::from(extent.length))?;
+        }
+    } else {
+        swap(tx, [one, two], fork, work.offsets, work.blocks)?;
+    }
+    finish_exchange(tx, work)
+}
+
+fn extents_in(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    range: Range<FileBlock>,
+) -> Result<Vec<Extent>> {
+    let mut found = Vec::new();
+    let mut at = range.start;
+    while let Some(extent) =
+        map::next_extent(tx, ino, fork, at)?.filter(|extent| extent.file < range.end)
+    {
+        found.push(map::trim(extent, &range));
+        at = extent.file_end();
+    }
+    Ok(found)
+}
+
+/// Exchanges all mappings of `blocks` blocks of two files.
+fn swap(
+    tx: &mut Tx<'_>,
+    inodes: [Ino; 2],
+    fork: Fork,
+    offsets: [FileBlock; 2],
+    blocks: u64,
+) -> Result<()> {
+    let [one, two] = inodes;
+    let [at_one, at_two] = offsets;
+    let range = |from: FileBlock| from..FileBlock(from.0.saturating_add(blocks));
+    let first = map::unmap(tx, one, fork, range(at_one))?;
+    let second = map::unmap(tx, two, fork, range(at_two))?;
+    let moved = |extent: Extent, from: FileBlock, to: FileBlock| Extent {
+        file: FileBlock(to.0 + (extent.file.0 - from.0)),
+        ..extent
+    };
+    for extent in first {
+        map::map(tx, two, fork, moved(extent, at_one, at_two))?;
+    }
+    for extent in second {
+        map::map(tx, one, fork, moved(extent, at_two, at_one))?;
+    }
+    Ok(())
+}
+
+/// Sizes and flags after an exchange.
+fn finish_exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
+    let [size_one, size_two] = work.sizes;
+    let clears = [ExchangeFlag::ClearFirstReflink, ExchangeFlag::ClearSecondReflink];
+    for ((ino, size), clear) in work.inodes.into_iter().zip([size_one, size_two]).zip(clears) {
+        let mut core = core_of(ino, tx.inode_bytes(ino))?;
+        if work.flags.contains(&ExchangeFlag::SetSizes) {
+            core.size = size;
+        }
+        if work.flags.contains(&clear) {
+            core.flags2 = core.flags2.without(InodeFlags2::REFLINK);
+        }
+        core.encode(tx.inode_mut(ino));
+    }
+    Ok(())
+}
+
+/// The done item of an intent.
+struct Answer(Intent);
+
+impl Item for Answer {
+    fn key(&self) -> ItemKey {
+        ItemKey { class: CLASS, id: self.0.id }
+    }
+
+    fn log<'a>(&'a self, out: &mut Vec<Logged<'a>>) {
+        let freed: &[FreeExtent] = match &self.0.work {
+            Work::Free(list) => list,
+            _ => &[],
+        };
+        out.push(self.0.done().encode(freed).into_iter().map(Cow::Owned).collect());
+    }
+
+    fn homes(&self) -> &[BlockRef] {
+        &[]
+    }
+
+    fn apply(&self, _home: &BlockRef, _bytes: &mut [u8], _lsn: Lsn) {
+        unreachable!("an answer has no home")
+    }
+}
