@@ -14,3 +14,6 @@ mod descend;
 
 pub use blocks::ForkBlocks;
 pub use descend::{Index, Leaves};
+
+#[cfg(test)]
+pub(crate) mod tests;

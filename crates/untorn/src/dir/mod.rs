@@ -10,7 +10,7 @@
 mod list;
 mod lookup;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 pub use list::{Cookie, Listed};
