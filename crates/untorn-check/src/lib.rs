@@ -1,9 +1,9 @@
 //! The independent checker of XFS v5 volumes.
 //!
 //! [`check`] reads a volume, writes nothing, and says everything that is wrong with it, each
-//! finding with a stable [`Code`] and a [`Place`]. It shares only the format layer (bytes and what they
-//! mean) and the device trait with the engine: what the engine believes of a volume is derived here
-//! a second time, from the disk alone.
+//! finding with a stable [`Code`] and a [`Place`]. It shares only the format layer (bytes and what
+//! they mean) and the device trait with the engine: what the engine believes of a volume is derived
+//! here a second time, from the disk alone.
 //!
 //! ```text
 //! superblock, journal -> each AG: headers, inode chunks

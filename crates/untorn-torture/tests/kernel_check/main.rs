@@ -1,7 +1,12 @@
 //! The checker against Linux and xfs_repair: volumes that Linux filled, aged and crashed give no
 //! findings exactly where xfs_repair -n has nothing to say.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../../../untorn-check/tests/damage/mod.rs"]
+mod damage;
+mod damages;
+mod recipe;
 
 use std::path::Path;
 use untorn_check::{CheckError, Journal, Options, Report};
