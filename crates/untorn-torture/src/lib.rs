@@ -5,3 +5,4 @@ pub mod dice;
 pub mod disk;
 pub mod kernel;
 pub mod tree;
+pub mod volume_tree;

@@ -79,7 +79,6 @@ impl Recording {
     /// Recovers what a power cut left, compares, and checks the volume. An error says what was torn
     /// or lost.
     pub fn judge(&self, cut: &Cut) -> Result<Outcome, String> {
-        let (durable, begun) = unmark(cut.mark.unwrap_or(0));
         let device: Arc<dyn BlockDevice> = Arc::new(cut.image.snapshot());
         let wrong = |what: String| format!("{cut}: {what}");
         let opened = Volume::open(Arc::clone(&device), OpenOptions::default());
@@ -94,10 +93,16 @@ impl Recording {
         if let Some(finding) = report.findings.first() {
             return Err(wrong(format!("checker: {} at {}", finding.message, finding.place)));
         }
+        Ok(Outcome { replayed, ..self.match_state(cut, &found)? })
+    }
+
+    /// Which state of the file `found` is, if it is one that the cut may leave.
+    pub fn match_state(&self, cut: &Cut, found: &[u8]) -> Result<Outcome, String> {
+        let (durable, begun) = unmark(cut.mark.unwrap_or(0));
         let matches = |&count: &usize| self.states[count] == found;
         match (durable..=begun).rev().find(matches) {
-            Some(survived) => Ok(Outcome { begun, durable, survived, replayed }),
-            None => Err(wrong(self.explain(&found, durable, begun))),
+            Some(survived) => Ok(Outcome { begun, durable, survived, replayed: false }),
+            None => Err(format!("{cut}: {}", self.explain(found, durable, begun))),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Opening probes the superblock, recovers the journal, finishes what a crash left, and counts what
 //! is free. Closing leaves a journal that needs no replay.
 
+mod attributes;
 mod file;
 mod names;
 mod open;

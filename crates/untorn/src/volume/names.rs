@@ -1,6 +1,7 @@
 //! Names of an open volume: look, list, make, remove.
 
 use super::{File, Volume};
+use crate::core::Core;
 use crate::dir::{Cookie, Listed};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
@@ -107,15 +108,7 @@ impl Volume {
     /// The entries of the directory `path`, `.` and `..` left out, in directory order.
     pub fn read_dir(&self, path: impl AsRef<[u8]>) -> Result<Vec<DirEntry>> {
         let inode = self.inode(path.as_ref(), Follow::Last)?;
-        let mut entries = Vec::new();
-        namespace::list(&self.core, &inode, Cookie::START, |entry: Listed<'_>| {
-            if entry.name != b"." && entry.name != b".." {
-                let Listed { name, ino, file_type, .. } = entry;
-                entries.push(DirEntry { name: name.to_vec(), ino, file_type });
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(entries)
+        entries(&self.core, &inode)
     }
 
     /// The regular file `path`.
@@ -159,14 +152,22 @@ impl Volume {
     /// Where the bytes of the regular file or directory `path` lie, holes included, in order. The
     /// attribute fork where `fork` says so.
     pub fn extents(&self, path: impl AsRef<[u8]>, fork: Fork) -> Result<Vec<FileExtent>> {
-        let inode = self.inode(path.as_ref(), Follow::NotLast)?;
+        self.extents_in(&*self.inode(path.as_ref(), Follow::NotLast)?, fork)
+    }
+
+    /// Where the bytes of inode `ino` lie, holes included, in order.
+    pub fn extents_of(&self, ino: Ino) -> Result<Vec<FileExtent>> {
+        self.extents_in(&*self.core.inodes.load(&self.core, ino)?, Fork::Data)
+    }
+
+    fn extents_in(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
         let core = inode.core()?;
         let format = match fork {
             Fork::Attr if !core.has_attr_fork() => return Ok(Vec::new()),
             _ => core.fork_format(fork),
         };
         match format {
-            ForkFormat::Extents | ForkFormat::Btree => self.mapped(&inode, fork),
+            ForkFormat::Extents | ForkFormat::Btree => self.mapped(inode, fork),
             _ => Ok(Vec::new()),
         }
     }
@@ -214,6 +215,19 @@ impl Volume {
         let (offset, length) = (mapping.first.0 << log, mapping.length << log);
         Ok(FileExtent { offset, length, kind, at, shared })
     }
+}
+
+/// The entries of a directory, `.` and `..` left out.
+pub(super) fn entries(core: &Core, inode: &Inode) -> Result<Vec<DirEntry>> {
+    let mut entries = Vec::new();
+    namespace::list(core, inode, Cookie::START, |entry: Listed<'_>| {
+        if entry.name != b"." && entry.name != b".." {
+            let Listed { name, ino, file_type, .. } = entry;
+            entries.push(DirEntry { name: name.to_vec(), ino, file_type });
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(entries)
 }
 
 fn metadata(inode: &Inode) -> Result<Metadata> {
