@@ -26,7 +26,12 @@ fn budget(name: &str, default: u64) -> u64 {
 fn geometries() -> Vec<(&'static str, u64, MkfsOptions, Recipe)> {
     let base = MkfsOptions::default;
     vec![
-        ("every form, 4k, rmapbt", 600 * MIB, MkfsOptions { rmapbt: true, ..base() }, Recipe::EveryForm),
+        (
+            "every form, 4k, rmapbt",
+            600 * MIB,
+            MkfsOptions { rmapbt: true, ..base() },
+            Recipe::EveryForm,
+        ),
         (
             "every form, 1k, no rmapbt",
             600 * MIB,
@@ -145,7 +150,8 @@ fn crashes_of_linux_recover_to_what_linux_recovers_kernel() {
 /// Atomic writes all over the files of a tree, some files made and some removed.
 fn scribble(volume: &Volume, tree: &Tree, seed: u64) {
     let mut dice = Dice::new(seed);
-    let regular: Vec<_> = tree.iter().filter(|(_, e)| e.content.is_some() && e.size < 4 * MIB).collect();
+    let regular: Vec<_> =
+        tree.iter().filter(|(_, e)| e.content.is_some() && e.size < 4 * MIB).collect();
     for index in 0..300 {
         let (path, entry) = *dice.pick(&regular);
         let Ok(file) = volume.file(untorn_format::Ino(entry.ino.unwrap())) else { continue };
@@ -201,10 +207,8 @@ fn power_cuts_here_are_recovered_by_linux_kernel() {
     for scenario in scenarios(12, 3) {
         let recording = Recording::make(&scenario).unwrap();
         let scratch = Scratch::new().unwrap();
-        let families = [
-            untorn_torture::disk::Family::Prefix,
-            untorn_torture::disk::Family::FlushedOnly,
-        ];
+        let families =
+            [untorn_torture::disk::Family::Prefix, untorn_torture::disk::Family::FlushedOnly];
         let mut cuts = 0;
         for cut in recording.cuts().families(&families).distinct().step_by(every.max(1) / 6 + 1) {
             let image = scratch.image("cut.img");
@@ -212,7 +216,9 @@ fn power_cuts_here_are_recovered_by_linux_kernel() {
             let mounted = Mounted::new(&image).unwrap();
             let bytes = std::fs::read(mounted.at("file")).unwrap();
             mounted.unmount().unwrap();
-            recording.match_state(&cut, &bytes).unwrap_or_else(|e| panic!("{}: {e}", scenario.name));
+            recording
+                .match_state(&cut, &bytes)
+                .unwrap_or_else(|e| panic!("{}: {e}", scenario.name));
             xfs_repair_n(&image).unwrap().assert_clean();
             cuts += 1;
         }
