@@ -1,9 +1,8 @@
 //! Volumes that Linux filled with every form of directory, attribute fork and symlink, read whole
 //! from the image and compared with what Linux lists.
 
-use super::raw::{RawFork, RawInode, RawVolume, fork_bytes};
-use crate::attr::Attributes;
-use crate::dir::{Cookie, Directory};
+use super::raw::{RawInode, RawVolume, attributes, directory};
+use crate::dir::Cookie;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
@@ -11,89 +10,11 @@ use std::path::{Path, PathBuf};
 use untorn_format::Ino;
 use untorn_format::attr::Namespace;
 use untorn_format::dir::FileType;
-use untorn_format::inode::{FileKind, ForkFormat};
-use untorn_format::records::Fork;
+use untorn_format::inode::FileKind;
 use untorn_torture::kernel::{
     Extra, MkfsOptions, Mounted, Recipe, Scratch, demand, fill, make_volume, tree,
 };
 use untorn_torture::tree::{Entry as LinuxEntry, Kind, Tree};
-
-/// A directory of the image, whatever its form.
-fn directory<'a>(volume: &'a RawVolume, inode: &'a RawInode) -> Directory<'a, Source<'a>> {
-    let (inline, blocks) = match inode.core.format {
-        ForkFormat::Local => {
-            volume.note("Data short");
-            let bytes = &fork_bytes(inode, Fork::Data)[..inode.core.size as usize];
-            (Some(bytes), None)
-        }
-        _ => (None, Some(volume.fork(inode, Fork::Data))),
-    };
-    let blocks = blocks.map_or(Source::Inline(volume), Source::Blocks);
-    Directory { ino: inode.ino, size: inode.core.size, inline, blocks }
-}
-
-fn attributes<'a>(
-    volume: &'a RawVolume,
-    inode: &'a RawInode,
-) -> Option<Attributes<'a, Source<'a>>> {
-    if !inode.core.has_attr_fork() {
-        return None;
-    }
-    Some(match inode.core.attr_format {
-        ForkFormat::Local => {
-            volume.note("Attr short");
-            let inline = Some(fork_bytes(inode, Fork::Attr));
-            Attributes { inline, blocks: Source::Inline(volume) }
-        }
-        _ => Attributes { inline: None, blocks: Source::Blocks(volume.fork(inode, Fork::Attr)) },
-    })
-}
-
-/// Blocks where there are some.
-enum Source<'a> {
-    Inline(&'a RawVolume),
-    Blocks(RawFork<'a>),
-}
-
-impl crate::da::ForkBlocks for Source<'_> {
-    type Error = untorn_format::Corrupt;
-
-    fn geometry(&self) -> &untorn_format::Geometry {
-        match self {
-            Self::Inline(volume) => volume.geometry(),
-            Self::Blocks(fork) => fork.geometry(),
-        }
-    }
-    fn read(
-        &mut self,
-        at: untorn_format::da::DaBlock,
-        kind: untorn_format::BlockKind,
-    ) -> Result<Option<std::sync::Arc<[u8]>>, Self::Error> {
-        match self {
-            Self::Inline(_) => panic!("an inline fork has no blocks"),
-            Self::Blocks(fork) => fork.read(at, kind),
-        }
-    }
-    fn next_mapped(
-        &mut self,
-        from: untorn_format::da::DaBlock,
-    ) -> Result<Option<untorn_format::da::DaBlock>, Self::Error> {
-        match self {
-            Self::Inline(_) => panic!("an inline fork has no blocks"),
-            Self::Blocks(fork) => fork.next_mapped(from),
-        }
-    }
-    fn corrupt(
-        &self,
-        at: Option<untorn_format::da::DaBlock>,
-        fault: untorn_format::Fault,
-    ) -> Self::Error {
-        match self {
-            Self::Inline(_) => fault.at(untorn_format::Place::default()),
-            Self::Blocks(fork) => fork.corrupt(at, fault),
-        }
-    }
-}
 
 /// Attributes of one file by the name that Linux gives them.
 type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;

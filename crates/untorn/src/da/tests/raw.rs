@@ -1,7 +1,9 @@
 //! A closed image read block by block, with nothing between the format and the test: inodes by
 //! arithmetic, extents by walking, every block verified.
 
+use crate::attr::Attributes;
 use crate::da::ForkBlocks;
+use crate::dir::Directory;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -230,5 +232,75 @@ impl ForkBlocks for RawFork<'_> {
     fn corrupt(&self, at: Option<DaBlock>, fault: Fault) -> Corrupt {
         let offset = at.map(|at| u64::from(at.0) << self.volume.geometry().block_log);
         fault.at(Place { ino: Some(self.ino), offset, ..Place::default() })
+    }
+}
+
+/// A directory of the image, whatever its form.
+pub(crate) fn directory<'a>(
+    volume: &'a RawVolume,
+    inode: &'a RawInode,
+) -> Directory<'a, Source<'a>> {
+    let (inline, blocks) = match inode.core.format {
+        ForkFormat::Local => {
+            volume.note("Data short");
+            let bytes = &fork_bytes(inode, Fork::Data)[..inode.core.size as usize];
+            (Some(bytes), None)
+        }
+        _ => (None, Some(volume.fork(inode, Fork::Data))),
+    };
+    let blocks = blocks.map_or(Source::Inline(volume), Source::Blocks);
+    Directory { ino: inode.ino, size: inode.core.size, inline, blocks }
+}
+
+/// The attributes of an inode of the image that has a fork for them.
+pub(crate) fn attributes<'a>(
+    volume: &'a RawVolume,
+    inode: &'a RawInode,
+) -> Option<Attributes<'a, Source<'a>>> {
+    if !inode.core.has_attr_fork() {
+        return None;
+    }
+    Some(match inode.core.attr_format {
+        ForkFormat::Local => {
+            volume.note("Attr short");
+            let inline = Some(fork_bytes(inode, Fork::Attr));
+            Attributes { inline, blocks: Source::Inline(volume) }
+        }
+        _ => Attributes { inline: None, blocks: Source::Blocks(volume.fork(inode, Fork::Attr)) },
+    })
+}
+
+/// Blocks where there are some.
+pub(crate) enum Source<'a> {
+    Inline(&'a RawVolume),
+    Blocks(RawFork<'a>),
+}
+
+impl ForkBlocks for Source<'_> {
+    type Error = Corrupt;
+
+    fn geometry(&self) -> &Geometry {
+        match self {
+            Self::Inline(volume) => volume.geometry(),
+            Self::Blocks(fork) => fork.geometry(),
+        }
+    }
+    fn read(&mut self, at: DaBlock, kind: BlockKind) -> Result<Option<Arc<[u8]>>, Self::Error> {
+        match self {
+            Self::Inline(_) => panic!("an inline fork has no blocks"),
+            Self::Blocks(fork) => fork.read(at, kind),
+        }
+    }
+    fn next_mapped(&mut self, from: DaBlock) -> Result<Option<DaBlock>, Self::Error> {
+        match self {
+            Self::Inline(_) => panic!("an inline fork has no blocks"),
+            Self::Blocks(fork) => fork.next_mapped(from),
+        }
+    }
+    fn corrupt(&self, at: Option<DaBlock>, fault: Fault) -> Self::Error {
+        match self {
+            Self::Inline(_) => fault.at(Place::default()),
+            Self::Blocks(fork) => fork.corrupt(at, fault),
+        }
     }
 }
