@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::FlockOperation;
+use anyhow::{Context, Result, anyhow};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use super::{command, scratch};
+use super::command;
+use super::scratch::{Owned, scratch_root};
 
 /// Folders with a mount in them begin like this.
 const PREFIX: &str = "untorn-mount-";
@@ -99,8 +99,7 @@ impl LoopDevice {
 /// An image mounted by Linux; unmounted when dropped.
 #[derive(Debug)]
 pub struct Mounted {
-    folder: PathBuf,
-    _owner: File,
+    folder: Owned,
     image: PathBuf,
     mounted: bool,
     device: Option<LoopDevice>,
@@ -115,9 +114,10 @@ impl Mounted {
     /// Mounts an image as the options say, always with `nouuid`.
     pub fn with(image: &Path, options: &MountOptions) -> Result<Self> {
         let device = LoopDevice::attach(image, options)?;
-        let (folder, owner) = owned_folder(&scratch::scratch_root())?;
+        let folder = Owned::new(&scratch_root(), PREFIX)?;
+        std::fs::create_dir(folder.path.join("volume"))?;
         let image = image.to_owned();
-        let mut mounted = Self { folder, _owner: owner, image, mounted: false, device: None };
+        let mut mounted = Self { folder, image, mounted: false, device: None };
         mount_xfs(device.path(), &mounted.root(), options)
             .with_context(|| format!("Linux does not mount {}", mounted.image.display()))?;
         mounted.device = Some(device);
@@ -127,7 +127,7 @@ impl Mounted {
 
     /// The root directory of the mounted volume.
     pub fn root(&self) -> PathBuf {
-        self.folder.join("volume")
+        self.folder.path.join("volume")
     }
 
     /// The path of a file on the volume.
@@ -181,17 +181,17 @@ impl Mounted {
             self.mounted = false;
         }
         self.device = None;
-        remove_folder(&self.folder)
+        remove_folder(&self.folder.path)
     }
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        if self.folder.exists() && self.release().is_err() {
+        if self.folder.path.exists() && self.release().is_err() {
             // Somebody still works in it: at least nobody new gets in, and the kernel unmounts
             // when the last one leaves.
             let _ = unmount(self.root(), UnmountFlags::DETACH);
-            let _ = remove_folder(&self.folder);
+            let _ = remove_folder(&self.folder.path);
         }
     }
 }
@@ -204,17 +204,6 @@ fn mount_xfs(device: &Path, folder: &Path, options: &MountOptions) -> Result<()>
     let comma = if options.options.is_empty() { "" } else { "," };
     let data = std::ffi::CString::new(format!("nouuid{comma}{}", options.options))?;
     Ok(mount(device, folder, "xfs", flags, data.as_c_str())?)
-}
-
-/// A folder with an empty `volume` in it, and its locked `owner` file.
-fn owned_folder(root: &Path) -> Result<(PathBuf, File)> {
-    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?.keep();
-    std::fs::create_dir(folder.join("volume"))?;
-    // Locked before it gets its name: whoever sees the name finds the lock taken.
-    let owner = File::create(folder.join("owner.new"))?;
-    rustix::fs::flock(&owner, FlockOperation::NonBlockingLockExclusive)?;
-    std::fs::rename(folder.join("owner.new"), folder.join("owner"))?;
-    Ok((folder, owner))
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {
@@ -247,26 +236,10 @@ fn patiently<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
 
 /// Undoes the mounts below `root` whose owners are dead.
 pub(super) fn sweep(root: &Path) {
-    let Ok(entries) = std::fs::read_dir(root) else { return };
-    let folders = entries.flatten().map(|entry| entry.path());
-    let ours = folders.filter(|folder| {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(PREFIX)
-    });
-    for folder in ours {
-        if let Err(error) = sweep_one(&folder) {
-            eprintln!("left as it is: {}: {error:#}", folder.display());
+    for orphan in Owned::orphans(root, PREFIX) {
+        let undone = undo_mount(&orphan.path.join("volume"));
+        if let Err(error) = undone.and_then(|()| remove_folder(&orphan.path)) {
+            eprintln!("left as it is: {}: {error:#}", orphan.path.display());
         }
     }
-}
-
-fn sweep_one(folder: &Path) -> Result<()> {
-    let Ok(owner) = File::open(folder.join("owner")) else { return Ok(()) };
-    match rustix::fs::flock(&owner, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Ok(()),
-        Err(errno) => bail!("cannot lock its owner file: {errno}"),
-    }
-    undo_mount(&folder.join("volume"))?;
-    remove_folder(folder)
 }

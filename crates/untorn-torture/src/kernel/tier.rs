@@ -35,6 +35,7 @@ pub fn tier() -> &'static Tier {
         Some(reason) => Tier::Missing(reason),
         None => {
             mount::sweep(&scratch::scratch_root());
+            scratch::sweep(&scratch::scratch_root());
             Tier::Ready
         }
     })
