@@ -330,3 +330,21 @@ fn both_contenders_are_measured_kernel() {
         }
     }
 }
+
+#[test]
+fn large_blocks_are_filled_without_writing_gigabytes_xfsprogs() {
+    if !demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let image = scratch.image("volume.img");
+    let options = MkfsOptions { block_size: 65536, rmapbt: true, ..MkfsOptions::default() };
+    make_volume(&image, 2 << 30, &options).unwrap();
+    let mounted = Mounted::new(&image).unwrap();
+    fill(&mounted.root(), Recipe::EveryForm, 1).unwrap();
+    mounted.unmount().unwrap();
+    use std::os::unix::fs::MetadataExt;
+    let written = std::fs::metadata(&image).unwrap().blocks() * 512;
+    assert!(written < 1 << 30, "{written} bytes");
+    xfs_repair_n(&image).unwrap().assert_clean();
+}

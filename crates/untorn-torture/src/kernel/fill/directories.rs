@@ -45,11 +45,17 @@ fn in_block(block: u64) -> u64 {
     (block / 80).max(26)
 }
 
+/// Files of one directory that are made for their names.
+const FILES: u64 = 1000;
+
 fn numbered(folder: &Path, entries: u64) -> Result<()> {
     fs::create_dir(folder)?;
-    for number in 0..entries {
-        File::create(folder.join(format!("entry-{number}")))?;
+    let path = |number: u64| folder.join(format!("entry-{number}"));
+    for number in 0..entries.min(FILES) {
+        File::create(path(number))?;
     }
+    // Names are what counts here: past some files, further links to them will do.
+    (FILES..entries).try_for_each(|number| fs::hard_link(path(number % FILES), path(number)))?;
     Ok(())
 }
 

@@ -1,13 +1,12 @@
 //! Data forks in every form and extents in every state.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::Result;
 use rustix::fs::{FallocateFlags, copy_file_range, fallocate, ioctl_ficlone};
 
-use super::{Site, if_supported};
+use super::{Site, if_supported, write, write_at};
 use crate::kernel::command;
 
 /// Sparse, unwritten, fragmented, hinted and shared files.
@@ -25,11 +24,11 @@ pub(super) fn every_form(site: &mut Site) -> Result<()> {
 fn sparse(site: &mut Site, folder: &Path) -> Result<()> {
     let file = File::create(folder.join("sparse"))?;
     for offset in [0, 1 << 20, (1 << 30) + 5, 1 << 42, (1 << 62) + 4097] {
-        file.write_all_at(&site.dice.bytes(9000), offset)?;
+        write_at(&file, &site.dice.bytes(9000), offset)?;
     }
     File::create(folder.join("all-hole"))?.set_len(1 << 40)?;
     let tail = File::create(folder.join("hole-at-end"))?;
-    tail.write_all_at(b"head", 0)?;
+    write_at(&tail, b"head", 0)?;
     Ok(tail.set_len(10 << 20)?)
 }
 
@@ -40,12 +39,12 @@ fn unwritten(site: &mut Site, folder: &Path) -> Result<()> {
     fallocate(create("unwritten")?, FallocateFlags::empty(), 0, 1 << 20)?;
     let middle = create("unwritten-around-data")?;
     fallocate(&middle, FallocateFlags::empty(), 0, 1 << 20)?;
-    middle.write_all_at(&site.dice.bytes(70_000), 300_000)?;
+    write_at(&middle, &site.dice.bytes(70_000), 300_000)?;
     let past = create("unwritten-past-end")?;
-    past.write_all_at(&site.dice.bytes(5000), 0)?;
+    write_at(&past, &site.dice.bytes(5000), 0)?;
     fallocate(&past, keep, 0, 1 << 20)?;
     let zeroed = create("zeroed")?;
-    zeroed.write_all_at(&site.dice.bytes(200_000), 0)?;
+    write_at(&zeroed, &site.dice.bytes(200_000), 0)?;
     Ok(fallocate(&zeroed, FallocateFlags::ZERO_RANGE, 50_000, 100_000)?)
 }
 
@@ -54,13 +53,19 @@ fn fragmented(site: &mut Site, folder: &Path) -> Result<()> {
     // An inode of 512 bytes holds 12 extents (21 where Linux leaves no room for attributes), or as
     // many pointers to leaves, less one, of (block - 72) / 16 extents each.
     let leaf = (site.block - 72) / 16;
-    let most = site.free_blocks()? / 8;
+    let most = most_blocks(site)?;
     for (name, count) in [("list", 7), ("list-full", 12), ("btree", 60), ("btree-leaves", 4 * leaf)]
     {
         alternate_blocks(site, &folder.join(name), count.min(most))?;
     }
     alternate_blocks(site, &folder.join("btree-levels"), (22 * leaf).min(most))?;
     punched(site, &folder.join("punched"), (2 * leaf).min(most / 2))
+}
+
+/// Blocks that one file may take: a tree of 64 KiB blocks would need gigabytes to be deep.
+fn most_blocks(site: &Site) -> Result<u64> {
+    const BYTES: u64 = 64 << 20;
+    Ok((site.free_blocks()? / 8).min(BYTES / site.block))
 }
 
 /// A file of `count` extents: every other block is a hole.
@@ -71,7 +76,7 @@ fn alternate_blocks(site: &mut Site, path: &Path, count: u64) -> Result<()> {
     let mut block = site.dice.bytes(site.block as usize);
     for number in 0..count {
         block[..8].copy_from_slice(&number.to_le_bytes());
-        file.write_all_at(&block, 2 * number * site.block)?;
+        write_at(&file, &block, 2 * number * site.block)?;
     }
     Ok(file.sync_all()?)
 }
@@ -80,7 +85,7 @@ fn alternate_blocks(site: &mut Site, path: &Path, count: u64) -> Result<()> {
 /// blocks.
 fn punched(site: &mut Site, path: &Path, holes: u64) -> Result<()> {
     let file = File::create(path)?;
-    file.write_all_at(&site.dice.bytes((2 * holes * site.block) as usize), 0)?;
+    write_at(&file, &site.dice.bytes((2 * holes * site.block) as usize), 0)?;
     file.sync_all()?;
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     for number in 0..holes {
@@ -96,7 +101,7 @@ fn hinted(site: &mut Site, folder: &Path) -> Result<()> {
         File::create(&path)?;
         // cowextsize is refused by a volume without reflink: then the file has no hint.
         command::output("xfs_io", &["-c".as_ref(), hint.as_ref(), path.as_os_str()])?;
-        fs::write(&path, site.dice.bytes(100_000))?;
+        write(&path, site.dice.bytes(100_000))?;
     }
     Ok(())
 }
@@ -104,11 +109,11 @@ fn hinted(site: &mut Site, folder: &Path) -> Result<()> {
 /// Whole and partial clones, one of many sharers, and clones that were written to since.
 fn clones(site: &mut Site, folder: &Path) -> Result<()> {
     let original = folder.join("original");
-    fs::write(&original, site.dice.bytes(2 << 20))?;
+    write(&original, site.dice.bytes(2 << 20))?;
     for number in 0..5 {
         let clone = clone_file(&original, &folder.join(format!("clone-{number}")))?;
         let bytes = site.dice.bytes(4096 + number as usize * 5000);
-        clone.write_all_at(&bytes, number * 300_000)?;
+        write_at(&clone, &bytes, number * 300_000)?;
     }
     let file = File::open(&original)?;
     let parts = File::create(folder.join("clone-of-parts"))?;
@@ -121,13 +126,13 @@ fn clones(site: &mut Site, folder: &Path) -> Result<()> {
 
 /// A clone of which every other block was written to: as many refcount records as blocks.
 fn shattered_clone(site: &mut Site, folder: &Path) -> Result<()> {
-    let count = (site.block / 4).min(site.free_blocks()? / 8);
+    let count = (site.block / 4).min(most_blocks(site)?);
     let whole = folder.join("whole");
-    fs::write(&whole, site.dice.bytes((2 * count * site.block) as usize))?;
+    write(&whole, site.dice.bytes((2 * count * site.block) as usize))?;
     let clone = clone_file(&whole, &folder.join("whole-rewritten"))?;
     let block = site.dice.bytes(site.block as usize);
     for number in 0..count {
-        clone.write_all_at(&block, 2 * number * site.block)?;
+        write_at(&clone, &block, 2 * number * site.block)?;
     }
     clone.sync_all()?;
     alternate_blocks(site, &folder.join("parts"), count)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, makedev, mknodat, utimensat};
 
-use super::{Site, if_supported};
+use super::{Site, if_supported, write};
 
 /// One of each.
 pub(super) fn every_form(site: &mut Site) -> Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn many(site: &mut Site, count: u64) -> Result<()> {
     (0..8).try_for_each(|part| fs::create_dir_all(folder.join(format!("{part}"))))?;
     for number in 0..count {
         let length = if site.dice.chance(1, 4) { site.dice.below(2 * site.block) } else { 0 };
-        fs::write(path(number), site.dice.bytes(length as usize))?;
+        write(&path(number), site.dice.bytes(length as usize))?;
     }
     Ok((0..count).step_by(7).try_for_each(|number| fs::remove_file(path(number)))?)
 }
@@ -36,7 +36,7 @@ pub(super) fn many(site: &mut Site, count: u64) -> Result<()> {
 fn sizes(site: &mut Site, folder: &Path) -> Result<()> {
     let block = site.block;
     for size in [0, 1, 511, 512, 513, block - 1, block, block + 1, 3 * block + 7, 1 << 20] {
-        fs::write(folder.join(format!("size-{size}")), site.dice.bytes(size as usize))?;
+        write(&folder.join(format!("size-{size}")), site.dice.bytes(size as usize))?;
     }
     Ok(())
 }

@@ -11,7 +11,11 @@ mod extents;
 mod files;
 mod shatter;
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use rustix::io::Errno;
@@ -97,6 +101,27 @@ impl Site {
     fn free_blocks(&self) -> Result<u64> {
         Ok(rustix::fs::statvfs(&self.root)?.f_bavail)
     }
+}
+
+/// Writes a file. See [`write_at`].
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    write_at(&File::create(path)?, bytes.as_ref(), 0)
+}
+
+/// Writes bytes at an offset, again where Linux finds no memory: blocks larger than a page need page
+/// cache in as long pieces, and a busy machine may have none at the moment.
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    for _ in 0..100 {
+        match file.write_all_at(bytes, offset) {
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {}
+            other => return Ok(other?),
+        }
+        file.sync_data()?;
+        // Asks the kernel to put free memory together; not every kernel can.
+        let _ = std::fs::write("/proc/sys/vm/compact_memory", "1");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(file.write_all_at(bytes, offset)?)
 }
 
 /// What grows to a number of numbered things and then shrinks to those that stay.
