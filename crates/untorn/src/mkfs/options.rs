@@ -172,7 +172,8 @@ pub enum Contents {
     /// Anything: old signatures are looked for and wiped, the log is zeroed.
     #[default]
     Unknown,
-    /// Zeroes, all of it: a new sparse file or memory. Zeroes are not written again.
+    /// Zeroes, all of it: a new sparse file or memory. Zeroes are not written again, and there is
+    /// nothing to discard.
     Zeroed,
 }
 

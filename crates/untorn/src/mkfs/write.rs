@@ -1,12 +1,12 @@
 //! Writes a planned volume.
 //!
-//! In this order, with a flush after each step: what is known of old is wiped; everything but the
-//! first superblock; the first superblock. A crash leaves the old volume, nothing that is
-//! recognised, or the new one whole.
+//! In this order, with a flush between the steps: the first sector of old is wiped; everything but
+//! the first superblock is written, other signatures of old wiped; the first superblock is written.
+//! A crash leaves what there was, nothing that is recognised, or the new volume whole.
 
 use untorn_device::{BlockDevice, WriteRequest};
 use untorn_format::log::{LOG_BLOCK, RecordHeader, seal_record, unmount_operation};
-use untorn_format::{AgNumber, Lsn, Superblock};
+use untorn_format::{AgBlock, AgNumber, Lsn, Superblock};
 
 use super::error::{MkfsError, Result};
 use super::image::{self, Image};
@@ -25,27 +25,36 @@ const RECORD_SIZE: u32 = 32 << 10;
 
 /// Writes the volume.
 pub(super) fn write(device: &dyn BlockDevice, options: &Options, plan: &Plan) -> Result<()> {
-    let fresh = options.contents == Contents::Zeroed;
-    let old = if fresh { Vec::new() } else { old_superblocks(device, options.overwrite)? };
-    let geometry = &plan.layout.geometry;
-    if options.discard == Discard::Whole {
-        device.discard(0, geometry.data_blocks << geometry.block_log)?;
-    }
-    let zeroes = vec![0; if fresh { 0 } else { ZEROES as usize }];
-    if !fresh {
-        let size = device.geometry().size;
-        let mut wiped = vec![(0, WIPED.min(size)), (size.saturating_sub(WIPED), WIPED.min(size))];
-        wiped.extend(old);
-        zero(device, &wiped, &zeroes)?;
-        device.flush()?;
-        let log = geometry.addr_of(geometry.log_start).map(|addr| geometry.byte_of(addr));
-        let bytes = u64::from(geometry.log_blocks) << geometry.block_log;
-        zero(device, &log.map(|start| (start, bytes)).into_iter().collect::<Vec<_>>(), &zeroes)?;
+    if options.contents == Contents::Unknown {
+        let old = old_superblocks(device, options.overwrite)?;
+        clear(device, options.discard, plan, old)?;
     }
     body(device, plan)?;
     device.flush()?;
     device.write_at(0, &image::superblock(&plan.superblock))?;
     Ok(device.flush()?)
+}
+
+/// A byte offset and a number of bytes.
+type Range = (u64, u64);
+
+/// Makes a device that may hold anything one without known signatures, the log on it empty.
+fn clear(device: &dyn BlockDevice, discard: Discard, plan: &Plan, old: Vec<Range>) -> Result<()> {
+    let zeroes = vec![0; ZEROES as usize];
+    let geometry = &plan.layout.geometry;
+    let sector = geometry.sector_size() as u64;
+    zero(device, &[(0, sector)], &zeroes)?;
+    device.flush()?;
+    if discard == Discard::Whole {
+        device.discard(0, geometry.data_blocks << geometry.block_log)?;
+    }
+    let end = device.geometry().size / sector * sector;
+    let log = geometry.addr_of(geometry.log_start).map(|addr| geometry.byte_of(addr));
+    let log = log.map(|start| (start, u64::from(geometry.log_blocks) << geometry.block_log));
+    let mut ranges = old;
+    ranges.extend([(0, WIPED), (end - WIPED, WIPED)]);
+    ranges.extend(log);
+    zero(device, &ranges, &zeroes)
 }
 
 /// Everything but the first superblock and the zeroes of the log.
@@ -95,8 +104,8 @@ fn log_record(superblock: &Superblock) -> Option<Image> {
     Some(Image { offset: geometry.byte_of(addr), bytes })
 }
 
-/// Writes zeroes over ranges of (byte offset, bytes).
-fn zero(device: &dyn BlockDevice, ranges: &[(u64, u64)], zeroes: &[u8]) -> Result<()> {
+/// Writes zeroes over ranges.
+fn zero(device: &dyn BlockDevice, ranges: &[Range], zeroes: &[u8]) -> Result<()> {
     let pieces = ranges.iter().flat_map(|&(start, length)| {
         (start..start + length).step_by(ZEROES as usize).map(move |offset| {
             let length = (start + length - offset).min(ZEROES);
@@ -108,10 +117,10 @@ fn zero(device: &dyn BlockDevice, ranges: &[(u64, u64)], zeroes: &[u8]) -> Resul
 }
 
 /// Refuses a device that holds something; finds the copies of an old superblock, which would
-/// confuse a repair, as ranges of (byte offset, bytes).
-fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec<(u64, u64)>> {
+/// confuse a repair.
+fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec<Range>> {
     let size = device.geometry().size;
-    let mut start = vec![0; signatures::REACH.min(size as usize)];
+    let mut start = vec![0; signatures::REACH];
     device.read_at(0, &mut start)?;
     if let (Overwrite::Refuse, Some(what)) = (overwrite, signatures::find(&start)) {
         return Err(MkfsError::Occupied { what });
@@ -119,7 +128,7 @@ fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec
     let Ok(old) = Superblock::decode(&start) else { return Ok(Vec::new()) };
     let sector = device.geometry().sector_size.max(1 << old.geometry.sector_log);
     let copies = (1..old.geometry.ag_count).map(|ag| {
-        let addr = old.geometry.addr(AgNumber(ag), untorn_format::AgBlock(0));
+        let addr = old.geometry.addr(AgNumber(ag), AgBlock(0));
         (old.geometry.byte_of(addr), u64::from(sector))
     });
     let inside = copies.take_while(|(start, length)| start.saturating_add(*length) <= size);

@@ -1,15 +1,15 @@
-//! Volumes made here, read back through the format layer.
+//! The least size of a log, against what Linux says.
 
-use super::options::*;
-use super::plan::Plan;
-use super::reservation::least_log;
+use crate::mkfs::options::*;
+use crate::mkfs::plan::Plan;
+use crate::mkfs::reservation::least_log;
 use untorn_device::DeviceGeometry;
 
 fn device(size: u64) -> DeviceGeometry {
     DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false }
 }
 
-/// Least log in blocks on a volume of `gib` GiB, as planned with a log that is surely large enough.
+/// Least log in blocks on a volume of `mib` MiB.
 fn least(mib: u64, options: Options) -> u64 {
     let plan = Plan::new(&options, &device(mib << 20)).unwrap();
     let superblock = plan.superblock;
