@@ -6,7 +6,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use untorn::mkfs::{self, Contents, FeatureSet, Groups, Log, Options};
-use untorn_device::{FileDevice, MemoryDevice};
+use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
+use untorn_format::Superblock;
+use untorn_torture::dice::Dice;
 use untorn_torture::kernel::{
     self, MkfsOptions, MountOptions, Mounted, Scratch, make_volume, xfs_db, xfs_repair_n,
 };
@@ -302,5 +304,111 @@ fn volumes_are_those_of_mkfs_xfs_xfsprogs() {
     ];
     for (size, options, theirs) in cases {
         same_as_mkfs(size, &options, &theirs);
+    }
+}
+
+#[test]
+fn the_layout_is_printed_as_xfs_info_does_xfsprogs() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let image = scratch.image("volume");
+    let same = |what: &str| {
+        let mut start = vec![0; 65536];
+        FileDevice::open(&image, Access::ReadOnly).unwrap().read_at(0, &mut start).unwrap();
+        let superblock = Superblock::decode(&start).unwrap();
+        let name = image.to_str().unwrap();
+        let expected = xfs_db(&image, &["info"]).unwrap();
+        assert_eq!(untorn::info::layout(name, &superblock), expected, "{what}");
+        fs::remove_file(&image).unwrap();
+    };
+    for block_size in BLOCK_SIZES {
+        for (name, features) in feature_sets() {
+            make(&image, 2 * GIB, &Options { block_size, features, ..Options::default() });
+            same(&format!("{block_size} {name}"));
+        }
+    }
+    make(&image, 10 * TIB, &Options { sector_size: Some(4096), ..Options::default() });
+    same("10 TiB");
+    let typed: [&[&str]; 5] = [
+        &["-m", "crc=0"],
+        &["-m", "crc=0", "-n", "version=ci"],
+        &["-d", "su=64k,sw=3", "-l", "su=64k"],
+        &["-n", "size=16k", "-i", "attr=2,maxpct=3"],
+        &["-l", "version=1", "-m", "crc=0", "-n", "ftype=0"],
+    ];
+    for arguments in typed {
+        fs::File::create(&image).unwrap().set_len(GIB).unwrap();
+        let mut command = std::process::Command::new("mkfs.xfs");
+        let output = command.args(["-q", "-f"]).args(arguments).arg(&image).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        same(&format!("{arguments:?}"));
+    }
+}
+
+/// Choices that the dice make; many are refused.
+fn chosen(dice: &mut Dice) -> (u64, Options) {
+    let size = (16 + dice.below(900)) * MIB + dice.below(2048) * 512;
+    let has = |dice: &mut Dice| dice.chance(1, 2);
+    let finobt = has(dice);
+    let features = FeatureSet {
+        finobt,
+        rmapbt: has(dice),
+        reflink: has(dice),
+        sparse: has(dice),
+        bigtime: has(dice),
+        inobtcount: finobt && has(dice),
+        nrext64: has(dice),
+    };
+    let rare = |dice: &mut Dice, value: u64| dice.chance(1, 3).then_some(value);
+    let power = |dice: &mut Dice, from: u64, to: u64| 1 << (from + dice.below(to - from));
+    let (group, unit) = (dice.below(4), power(dice, 10, 19));
+    let log_size = (8 + dice.below(100)) * MIB;
+    let groups = match dice.below(4) {
+        0 => Groups::Count(1 + dice.below(9) as u32),
+        1 => Groups::Size((16 + dice.below(128)) * MIB),
+        _ => Groups::Default,
+    };
+    let options = Options {
+        block_size: power(dice, 10, 17) as u32,
+        sector_size: Some(*dice.pick(&[512, 512, 1024, 2048, 4096])),
+        inode_size: *dice.pick(&[512, 512, 1024, 2048]),
+        features,
+        groups,
+        log: Log {
+            size: rare(dice, log_size),
+            group: rare(dice, group).map(|group| group as u32),
+            stripe_unit: rare(dice, unit).map(|unit| unit as u32),
+        },
+        ..Options::default()
+    };
+    (size, options)
+}
+
+#[test]
+fn volumes_of_random_choices_are_good_kernel() {
+    if !kernel::demand() {
+        return;
+    }
+    let asked = std::env::var("UNTORN_MKFS_VOLUMES").ok();
+    let wanted = asked.and_then(|number| number.parse().ok()).unwrap_or(40);
+    let scratch = Scratch::new().unwrap();
+    let mut made = 0;
+    for seed in 0.. {
+        let (size, options) = chosen(&mut Dice::new(seed));
+        let image = scratch.image("volume");
+        let device = FileDevice::create(&image, size).unwrap();
+        let fresh = Options { contents: Contents::Zeroed, ..options.clone() };
+        let refused = mkfs::make(&device, &fresh).is_err();
+        drop(device);
+        if !refused {
+            judge(&image, &options, &format!("seed {seed}: {size} bytes, {options:?}"));
+            made += 1;
+        }
+        fs::remove_file(&image).unwrap();
+        if made == wanted {
+            return;
+        }
     }
 }
