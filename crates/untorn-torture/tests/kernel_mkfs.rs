@@ -1,6 +1,8 @@
 //! Volumes made by untorn, judged by Linux, xfs_repair and xfs_db, and compared with those that
 //! mkfs.xfs makes of the same choices.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;

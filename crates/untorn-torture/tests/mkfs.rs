@@ -1,5 +1,7 @@
 //! Volumes made by untorn, judged by the checker, also after a power cut while they were made.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use untorn::mkfs::{self, Contents, FeatureSet, Groups, Log, Options, Overwrite};
 use untorn_check::Options as CheckOptions;
 use untorn_device::{BlockDevice, MemoryDevice};

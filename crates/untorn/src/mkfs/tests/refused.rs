@@ -154,7 +154,7 @@ fn options() -> impl Strategy<Value = Options> {
     (sizes, rest).prop_map(|(sizes, rest)| {
         let (size, block_size, sector_size, inode_size, dir_block_size) = sizes;
         let (groups, log, features, hints, percent) = rest;
-        let hint = |hint: u64| if hint % 2 == 0 { 0 } else { hint % 64 * 65536 };
+        let hint = |hint: u64| if hint.is_multiple_of(2) { 0 } else { hint % 64 * 65536 };
         Options {
             size,
             block_size,
