@@ -1,3 +1,20 @@
-//! The `untorn` command.
+//! The `untorn` command: arguments in, library calls, words out.
+//!
+//! ```text
+//! arguments -> commands (one a file) -> show (words, columns, JSON)
+//! ```
+//! Never here: policy of the filesystem, or bytes of its format.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod failure;
+mod show;
+mod size;
+mod target;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    failure::to_exit(commands::run(&arguments::Arguments::parse()))
+}

@@ -13,6 +13,7 @@ mod error;
 pub mod info;
 mod inode;
 mod io;
+pub mod journal;
 mod map;
 pub mod mkfs;
 mod namespace;

@@ -8,5 +8,5 @@
 mod record;
 mod scenario;
 
-pub use record::{Outcome, Recording};
+pub use record::{Broken, Failure, Outcome, Recording};
 pub use scenario::{Layout, Scenario, Syncing, scenarios};

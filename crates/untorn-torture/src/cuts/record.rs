@@ -27,6 +27,36 @@ pub struct Outcome {
     pub replayed: bool,
 }
 
+/// What a power cut broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The file holds no state that any number of whole writes gives.
+    Torn,
+    /// Whole writes only, but a durable one is gone, or one that never began is there.
+    Lost,
+    /// The checker complains of the recovered volume.
+    Unsound,
+    /// The volume could not be recovered, read, closed or checked.
+    Unusable,
+}
+
+/// Why a power cut was not survived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of thing is broken.
+    pub broken: Broken,
+    /// The power cut and what was found, in words.
+    pub what: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
 fn text<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
@@ -78,9 +108,10 @@ impl Recording {
 
     /// Recovers what a power cut left, compares, and checks the volume. An error says what was torn
     /// or lost.
-    pub fn judge(&self, cut: &Cut) -> Result<Outcome, String> {
+    pub fn judge(&self, cut: &Cut) -> Result<Outcome, Failure> {
         let device: Arc<dyn BlockDevice> = Arc::new(cut.image.snapshot());
-        let wrong = |what: String| format!("{cut}: {what}");
+        let failure = |broken, what| Failure { broken, what: format!("{cut}: {what}") };
+        let wrong = |what: String| failure(Broken::Unusable, what);
         let opened = Volume::open(Arc::clone(&device), OpenOptions::default());
         let volume = text(opened).map_err(|e| wrong(format!("recovery failed: {e}")))?;
         let replayed = !volume.recovery().was_clean;
@@ -91,32 +122,39 @@ impl Recording {
         let report = untorn_check::check(&*device, &untorn_check::Options::default());
         let report = text(report).map_err(|e| wrong(format!("check failed: {e}")))?;
         if let Some(finding) = report.findings.first() {
-            return Err(wrong(format!("checker: {} at {}", finding.message, finding.place)));
+            let what = format!("checker: {} at {}", finding.message, finding.place);
+            return Err(failure(Broken::Unsound, what));
         }
         Ok(Outcome { replayed, ..self.match_state(cut, &found)? })
     }
 
     /// Which state of the file `found` is, if it is one that the cut may leave.
-    pub fn match_state(&self, cut: &Cut, found: &[u8]) -> Result<Outcome, String> {
+    pub fn match_state(&self, cut: &Cut, found: &[u8]) -> Result<Outcome, Failure> {
         let (durable, begun) = unmark(cut.mark.unwrap_or(0));
         let matches = |&count: &usize| self.states[count] == found;
         match (durable..=begun).rev().find(matches) {
             Some(survived) => Ok(Outcome { begun, durable, survived, replayed: false }),
-            None => Err(format!("{cut}: {}", self.explain(found, durable, begun))),
+            None => {
+                let (broken, what) = self.explain(found, durable, begun);
+                Err(Failure { broken, what: format!("{cut}: {what}") })
+            }
         }
     }
 
-    fn explain(&self, found: &[u8], durable: usize, begun: usize) -> String {
+    fn explain(&self, found: &[u8], durable: usize, begun: usize) -> (Broken, String) {
         if let Some(count) = (0..self.states.len()).find(|&count| self.states[count] == found) {
-            return format!("{count} writes survived, {durable} were durable, {begun} had begun");
+            let what =
+                format!("{count} writes survived, {durable} were durable, {begun} had begun");
+            return (Broken::Lost, what);
         }
         let near = &self.states[begun];
         let at = near.iter().zip(found).position(|(a, b)| a != b).unwrap_or(near.len());
         let (have, want) = (found.len(), near.len());
-        format!(
+        let what = format!(
             "torn: the file ({have} bytes) is no state between {durable} and {begun} writes; it \
              differs from the last ({want} bytes) first at byte {at}"
-        )
+        );
+        (Broken::Torn, what)
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use untorn_format::dir::FileType;
 use untorn_format::inode::{FileKind, ForkFormat, InodeCore, data_fork};
 use untorn_format::records::Fork;
-use untorn_format::{FileBlock, Ino};
+use untorn_format::{AgBlock, AgExtent, FileBlock, Ino};
 
 /// What is known of a file, directory or other inode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,8 @@ pub enum ExtentKind {
     Written,
 }
 
-/// A run of a file's blocks and where they lie.
+/// A run of a file's blocks and where they lie: a hole, or (a part of) one extent whose blocks are
+/// all shared or all not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileExtent {
     /// First byte in the file.
@@ -58,7 +59,7 @@ pub struct FileExtent {
     pub kind: ExtentKind,
     /// First byte on the volume, allocation group and byte in it; nothing for holes.
     pub at: Option<(u64, u32, u64)>,
-    /// Other files use (some of) the blocks too.
+    /// Other files use the blocks too.
     pub shared: bool,
 }
 
@@ -173,8 +174,11 @@ impl Volume {
     }
 
     fn mapped(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
-        let mappings = self.mappings(inode, fork)?;
-        mappings.iter().map(|mapping| self.placed(inode, fork, mapping)).collect()
+        let mut extents = Vec::new();
+        for mapping in self.mappings(inode, fork)? {
+            self.place(inode, fork, &mapping, &mut extents)?;
+        }
+        Ok(extents)
     }
 
     fn mappings(&self, inode: &Inode, fork: Fork) -> Result<Vec<Mapping>> {
@@ -196,7 +200,14 @@ impl Volume {
         Ok(found)
     }
 
-    fn placed(&self, inode: &Inode, fork: Fork, mapping: &Mapping) -> Result<FileExtent> {
+    /// Adds the parts of `mapping`, shared and not shared, to `found`.
+    fn place(
+        &self,
+        inode: &Inode,
+        fork: Fork,
+        mapping: &Mapping,
+        found: &mut Vec<FileExtent>,
+    ) -> Result<()> {
         let core = &self.core;
         let log = core.geometry.block_log;
         let (kind, start) = match mapping.state {
@@ -204,16 +215,22 @@ impl Volume {
             MappingState::Unwritten(start) => (ExtentKind::Unwritten, Some(start)),
             MappingState::Written(start) => (ExtentKind::Written, Some(start)),
         };
-        let (mut at, mut shared) = (None, false);
-        if let Some(start) = start {
-            let run = core.ag_extent(start, mapping.length as u32)?;
-            let byte = core.geometry.byte_of(core.geometry.addr(run.ag, run.start));
-            at = Some((byte, run.ag.0, u64::from(run.start.0) << log));
-            let may_share = fork == Fork::Data && inode.core()?.is_reflink();
-            shared = may_share && !core.shared_parts(run)?.is_empty();
+        let (mut offset, length) = (mapping.first.0 << log, mapping.length << log);
+        let Some(start) = start else {
+            found.push(FileExtent { offset, length, kind, at: None, shared: false });
+            return Ok(());
+        };
+        let run = core.ag_extent(start, mapping.length as u32)?;
+        let may_share = fork == Fork::Data && inode.core()?.is_reflink();
+        let shared = if may_share { core.shared_parts(run)? } else { Vec::new() };
+        for (part, shared) in alternating(run, &shared) {
+            let byte = core.geometry.byte_of(core.geometry.addr(part.ag, part.start));
+            let at = Some((byte, part.ag.0, u64::from(part.start.0) << log));
+            let length = u64::from(part.length) << log;
+            found.push(FileExtent { offset, length, kind, at, shared });
+            offset += length;
         }
-        let (offset, length) = (mapping.first.0 << log, mapping.length << log);
-        Ok(FileExtent { offset, length, kind, at, shared })
+        Ok(())
     }
 }
 
@@ -228,6 +245,24 @@ pub(super) fn entries(core: &Core, inode: &Inode) -> Result<Vec<DirEntry>> {
         ControlFlow::Continue(())
     })?;
     Ok(entries)
+}
+
+/// `run` cut where it begins and ceases to be among `shared` parts, which lie in it in order.
+fn alternating(run: AgExtent, shared: &[AgExtent]) -> Vec<(AgExtent, bool)> {
+    let mut parts = Vec::new();
+    let mut at = run.start;
+    let mut add = |from: AgBlock, to: AgBlock, shared| {
+        if to > from {
+            parts.push((AgExtent { start: from, length: to.0 - from.0, ..run }, shared));
+        }
+    };
+    for part in shared {
+        add(at, part.start, false);
+        add(part.start, part.end(), true);
+        at = part.end();
+    }
+    add(at, run.end(), false);
+    parts
 }
 
 fn metadata(inode: &Inode) -> Result<Metadata> {

@@ -1,0 +1,384 @@
+//! What can be typed. Completions and manual pages come from these definitions too.
+
+use crate::size;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
+///
+/// Three promises, kept apart. Untorn: after any crash an atomic write is there whole or not at all.
+/// Durable: it survives a power cut once a sync has returned (`write --sync`). Ordered: two writes
+/// survive in the order in which they were made only where a sync lies between them.
+#[derive(Debug, Parser)]
+#[command(name = "untorn", version, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a volume; the letters are those of mkfs.xfs.
+    Mkfs(Box<Mkfs>),
+    /// Show a volume's layout as xfs_info does, and whether its journal is clean.
+    Info(Info),
+    /// List a directory.
+    Ls(Ls),
+    /// Write a file's contents to standard output.
+    Cat(Cat),
+    /// Show what is known of a file.
+    Stat(Stat),
+    /// Show where a file's blocks lie, in the columns of `xfs_bmap -vp`.
+    Bmap(Bmap),
+    /// Make a directory.
+    Mkdir(Mkdir),
+    /// Remove files and directories.
+    Rm(Rm),
+    /// Write to a file; with --atomic whole or not at all.
+    Write(Write),
+    /// Show the journal: records, transactions, items, in words.
+    Log(Log),
+    /// Replay the journal and leave it clean.
+    Recover(Recover),
+    /// Check a volume. Exit status: 0 clean, 1 damaged, 8 could not check.
+    Check(Check),
+    /// Cut the power during atomic writes, at every request, and show what recovery finds.
+    Demo(Demo),
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page.
+    Man {
+        /// The command that it is for; untorn itself without.
+        command: Option<String>,
+    },
+}
+
+/// Which part of the image holds the volume.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Place {
+    /// The volume begins at this byte of the image [k, m, g, t].
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    #[arg(conflicts_with = "partition")]
+    pub offset: Option<u64>,
+    /// The volume lies in this partition (GPT or MBR).
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
+}
+
+/// An image file or block device and the volume on it.
+#[derive(Args, Clone, Debug)]
+pub struct Image {
+    /// Image file or block device.
+    pub image: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+impl Image {
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        self.image.display().to_string()
+    }
+}
+
+/// How a command that only reads is asked.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Touch nothing on the device: what this command does anyway.
+    #[arg(long, hide = true)]
+    pub read_only: bool,
+}
+
+/// Owner and permissions of what is made.
+#[derive(Args, Clone, Debug)]
+pub struct Owner {
+    /// Permissions, in octal.
+    #[arg(long, value_name = "OCTAL", value_parser = octal)]
+    pub mode: Option<u16>,
+    /// Owner of what is made.
+    #[arg(long, default_value_t = 0)]
+    pub uid: u32,
+    /// Group of what is made.
+    #[arg(long, default_value_t = 0)]
+    pub gid: u32,
+}
+
+fn octal(text: &str) -> Result<u16, String> {
+    let mode = u16::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o7777);
+    mode.ok_or_else(|| format!("{text:?} is no mode: octal digits from 0 to 7777"))
+}
+
+/// `untorn mkfs`.
+#[derive(Args, Debug)]
+pub struct Mkfs {
+    /// Image file or block device; a file that does not exist is made, sparse, with -d size=.
+    pub image: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
+    /// Blocks: size=
+    #[arg(short = 'b', value_name = "OPTIONS")]
+    pub block: Vec<String>,
+    /// Data: size=, agcount=, agsize=, extszinherit=, cowextsize=, projinherit=
+    #[arg(short = 'd', value_name = "OPTIONS")]
+    pub data: Vec<String>,
+    /// Inodes: size=, maxpct=, nrext64=, sparse=
+    #[arg(short = 'i', value_name = "OPTIONS")]
+    pub inode: Vec<String>,
+    /// Log: size=, agnum=, su=
+    #[arg(short = 'l', value_name = "OPTIONS")]
+    pub log: Vec<String>,
+    /// Metadata: crc=, finobt=, uuid=, rmapbt=, reflink=, inobtcount=, bigtime=
+    #[arg(short = 'm', value_name = "OPTIONS")]
+    pub metadata: Vec<String>,
+    /// Directories: size=
+    #[arg(short = 'n', value_name = "OPTIONS")]
+    pub naming: Vec<String>,
+    /// Sectors: size=
+    #[arg(short = 's', value_name = "OPTIONS")]
+    pub sector: Vec<String>,
+    /// Label, at most twelve bytes.
+    #[arg(short = 'L', value_name = "LABEL")]
+    pub label: Option<String>,
+    /// Overwrite what the device holds.
+    #[arg(short = 'f')]
+    pub force: bool,
+    /// Print nothing.
+    #[arg(short = 'q')]
+    pub quiet: bool,
+    /// Show what would be made and make nothing.
+    #[arg(short = 'N')]
+    pub dry_run: bool,
+    /// Do not discard the device's blocks first: what this command does anyway.
+    #[arg(short = 'K')]
+    pub keep_blocks: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn info`.
+#[derive(Args, Debug)]
+pub struct Info {
+    #[command(flatten)]
+    pub image: Image,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn ls`.
+#[derive(Args, Debug)]
+pub struct Ls {
+    #[command(flatten)]
+    pub image: Image,
+    /// What to list.
+    #[arg(default_value = "/")]
+    pub path: String,
+    /// Kind and permissions, links, owner, group, size, time, name, target.
+    #[arg(short = 'l')]
+    pub long: bool,
+    /// Directories and all below them.
+    #[arg(short = 'R')]
+    pub recursive: bool,
+    /// One name a line: what this command does anyway.
+    #[arg(short = '1', hide = true)]
+    pub single: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn cat`.
+#[derive(Args, Debug)]
+pub struct Cat {
+    #[command(flatten)]
+    pub image: Image,
+    /// The files.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// Touch nothing on the device: what this command does anyway.
+    #[arg(long, hide = true)]
+    pub read_only: bool,
+}
+
+/// `untorn stat`.
+#[derive(Args, Debug)]
+pub struct Stat {
+    #[command(flatten)]
+    pub image: Image,
+    /// The files.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn bmap`.
+#[derive(Args, Debug)]
+pub struct Bmap {
+    #[command(flatten)]
+    pub image: Image,
+    /// The file.
+    pub path: String,
+    /// The attribute fork.
+    #[arg(short = 'a')]
+    pub attributes: bool,
+    /// Twice: explain the flags, too.
+    #[arg(short = 'v', action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Show unwritten extents as such: what this command does anyway.
+    #[arg(short = 'p', hide = true)]
+    pub preallocated: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn mkdir`.
+#[derive(Args, Debug)]
+pub struct Mkdir {
+    #[command(flatten)]
+    pub image: Image,
+    /// The directories.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// Make missing parents, too; what exists already is no error.
+    #[arg(short = 'p')]
+    pub parents: bool,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+/// `untorn rm`.
+#[derive(Args, Debug)]
+pub struct Rm {
+    #[command(flatten)]
+    pub image: Image,
+    /// What to remove.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// Directories with all that is in them, too.
+    #[arg(short = 'r', visible_short_alias = 'R')]
+    pub recursive: bool,
+    /// What does not exist is no error.
+    #[arg(short = 'f')]
+    pub force: bool,
+}
+
+/// `untorn write`.
+///
+/// With --atomic the write is one commit: after any crash, power cut or error, all bytes are new or
+/// all are old, and the file's size with them (untorn). It is durable once the command has
+/// returned; with --sync already before the volume is closed.
+#[derive(Args, Debug)]
+pub struct Write {
+    /// Image file or block device.
+    pub image: PathBuf,
+    /// The file; it is made where it does not exist.
+    pub path: String,
+    /// Whole or not at all. All input is read first, up to 1 GiB.
+    #[arg(long)]
+    pub atomic: bool,
+    /// First byte in the file [k, m, g, t].
+    #[arg(long, value_name = "N", value_parser = size::bytes, default_value = "0")]
+    pub offset: u64,
+    /// Write behind the end of the file.
+    #[arg(long, conflicts_with = "offset")]
+    pub append: bool,
+    /// Where the bytes come from; standard input otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Durable, not only untorn, before the volume is closed.
+    #[arg(long)]
+    pub sync: bool,
+    /// Say what was done.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// Say it in JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The volume begins at this byte of the image [k, m, g, t].
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    #[arg(conflicts_with = "partition")]
+    pub volume_offset: Option<u64>,
+    /// The volume lies in this partition (GPT or MBR).
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+impl Write {
+    /// The image with the place of the volume on it.
+    pub fn volume(&self) -> Image {
+        let place = Place { offset: self.volume_offset, partition: self.partition };
+        Image { image: self.image.clone(), place }
+    }
+}
+
+/// `untorn log`.
+#[derive(Args, Debug)]
+pub struct Log {
+    #[command(flatten)]
+    pub image: Image,
+    /// Not only what recovery would replay: everything that was not overwritten yet.
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn recover`.
+#[derive(Args, Debug)]
+pub struct Recover {
+    #[command(flatten)]
+    pub image: Image,
+    /// Replay in memory and say what would be done; touch nothing on the device.
+    #[arg(long)]
+    pub read_only: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub image: Image,
+    /// Replay a dirty journal in memory and check what recovery would leave.
+    #[arg(long)]
+    pub replay: bool,
+    /// Most findings to show.
+    #[arg(long, default_value_t = 1000)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn demo`.
+///
+/// Needs no root, no tools and no image: volumes in memory, on simulated disks.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Atomic writes of each scenario.
+    #[arg(long, default_value_t = 24)]
+    pub writes: usize,
+    /// Where offsets, lengths, bytes and tears come from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Only the scenario of this name.
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Leave an image with a file that was written atomically, for a look with the other commands.
+    #[arg(long, value_name = "FILE")]
+    pub keep: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

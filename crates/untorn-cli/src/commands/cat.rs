@@ -1,0 +1,31 @@
+//! `untorn cat`: a file's bytes to standard output, a piece at a time.
+
+use crate::arguments::Cat;
+use crate::failure::{End, Outcome};
+use crate::target;
+use std::io::Write;
+use untorn::{File, Volume};
+
+/// Bytes read at a time.
+const PIECE: usize = 1 << 20;
+
+/// Writes the files to `out`, one after the other.
+pub fn run(arguments: &Cat, out: &mut dyn Write) -> Outcome {
+    let volume = target::read(&arguments.image)?;
+    arguments.paths.iter().try_for_each(|path| copy(&volume, path, out))?;
+    Ok(End::Well)
+}
+
+fn copy(volume: &Volume, path: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let file: File = volume.open_file(path)?;
+    let mut piece = vec![0; PIECE];
+    let mut offset = 0;
+    loop {
+        let count = file.read_at(offset, &mut piece)?;
+        let Some(bytes) = piece.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(());
+        };
+        out.write_all(bytes)?;
+        offset += count as u64;
+    }
+}

@@ -1,0 +1,89 @@
+//! `untorn mkfs`: makes a volume from the options of mkfs.xfs.
+//!
+//! Invariants: where it refuses, nothing was written and no file was left behind.
+
+mod options;
+
+use crate::arguments::Mkfs;
+use crate::failure::{End, Outcome};
+use crate::{show, target};
+use anyhow::{Context, bail};
+use options::Wanted;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use untorn::mkfs::{self, Contents, Made, Options};
+use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
+
+/// Makes the volume and prints its layout.
+pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
+    let wanted = Wanted::of(arguments)?;
+    let made = match (arguments.dry_run, arguments.image.exists()) {
+        (true, exists) => rehearse(arguments, wanted.options, exists)?,
+        (false, true) => on_existing(arguments, &wanted.options)?,
+        (false, false) => in_new_file(arguments, wanted.options)?,
+    };
+    let name = arguments.image.display().to_string();
+    if arguments.json {
+        show::json(out, &show::info::Layout::of(&name, &made.superblock, None))?;
+    } else if !arguments.quiet {
+        out.write_all(untorn::info::layout(&name, &made.superblock).as_bytes())?;
+    }
+    Ok(End::Well)
+}
+
+fn on_existing(arguments: &Mkfs, options: &Options) -> anyhow::Result<Made> {
+    let device = FileDevice::open(&arguments.image, Access::ReadWrite)?;
+    let window = target::window(Arc::new(device), &arguments.place)?;
+    make(&*window, options).with_context(|| arguments.image.display().to_string())
+}
+
+fn in_new_file(arguments: &Mkfs, options: Options) -> anyhow::Result<Made> {
+    let path = &arguments.image;
+    let size = new_size(arguments, &options)?;
+    let device: Arc<dyn BlockDevice> = Arc::new(FileDevice::create(path, size)?);
+    let options = Options { contents: Contents::Zeroed, ..options };
+    let made = target::window(device, &arguments.place)
+        .map_err(anyhow::Error::from)
+        .and_then(|window| make(&*window, &options));
+    if made.is_err() {
+        fs::remove_file(path).with_context(|| format!("removing {} again", path.display()))?;
+    }
+    made.with_context(|| path.display().to_string())
+}
+
+/// What would be made, on a device in memory of the same size.
+fn rehearse(arguments: &Mkfs, options: Options, exists: bool) -> anyhow::Result<Made> {
+    let (size, sector_size) = match exists {
+        true => {
+            let device = FileDevice::open(&arguments.image, Access::ReadOnly)?;
+            let window = target::window(Arc::new(device), &arguments.place)?;
+            (window.geometry().size, window.geometry().sector_size)
+        }
+        false => (new_size(arguments, &options)?, 512),
+    };
+    let options = Options { contents: Contents::Zeroed, ..options };
+    make(&MemoryDevice::with_sector_size(size, sector_size), &options)
+        .with_context(|| arguments.image.display().to_string())
+}
+
+fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
+    mkfs::make(device, options).map_err(|error| match error {
+        mkfs::MkfsError::Occupied { .. } => anyhow::anyhow!("{error}: give -f"),
+        error => error.into(),
+    })
+}
+
+/// Size of a file that does not exist yet: the volume and what lies before it.
+fn new_size(arguments: &Mkfs, options: &Options) -> anyhow::Result<u64> {
+    let path: &Path = &arguments.image;
+    let Some(size) = options.size else {
+        bail!("{} does not exist; to make it, say how large: -d size=1g", path.display());
+    };
+    if arguments.place.partition.is_some() {
+        bail!("{} does not exist, so it has no partitions", path.display());
+    }
+    let end = size.checked_add(arguments.place.offset.unwrap_or(0));
+    end.context("the volume would end past what 64 bits can say")
+}

@@ -1,0 +1,48 @@
+//! The commands, one a file: each asks the library and hands what it hears to `show`.
+
+mod bmap;
+mod cat;
+mod check;
+mod demo;
+mod info;
+mod log;
+mod ls;
+mod manual;
+mod mkdir;
+mod mkfs;
+mod recover;
+mod rm;
+mod stat;
+mod write;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Outcome;
+use std::io::{BufWriter, Write};
+
+/// Does what was typed.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let end = dispatch(&arguments.command, &mut out)?;
+    out.flush()?;
+    Ok(end)
+}
+
+fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
+    match command {
+        Command::Mkfs(arguments) => mkfs::run(arguments, out),
+        Command::Info(arguments) => info::run(arguments, out),
+        Command::Ls(arguments) => ls::run(arguments, out),
+        Command::Cat(arguments) => cat::run(arguments, out),
+        Command::Stat(arguments) => stat::run(arguments, out),
+        Command::Bmap(arguments) => bmap::run(arguments, out),
+        Command::Mkdir(arguments) => mkdir::run(arguments),
+        Command::Rm(arguments) => rm::run(arguments),
+        Command::Write(arguments) => write::run(arguments, out),
+        Command::Log(arguments) => log::run(arguments, out),
+        Command::Recover(arguments) => recover::run(arguments, out),
+        Command::Check(arguments) => check::run(arguments, out),
+        Command::Demo(arguments) => demo::run(arguments, out),
+        Command::Completions { shell } => manual::completions(*shell, out),
+        Command::Man { command } => manual::page(command.as_deref(), out),
+    }
+}

@@ -1,0 +1,128 @@
+//! `untorn write`: bytes into a file, whole or not at all where that was asked.
+
+use crate::arguments::Write as Arguments;
+use crate::failure::{End, Outcome};
+use crate::{show, target};
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use std::fs;
+use std::io::{self, Read, Write};
+use untorn::{Error, File, NewFile, Sync, Volume};
+
+/// Most bytes that one atomic write takes.
+const LARGEST: u64 = 1 << 30;
+/// Bytes of a plain write at a time.
+const PIECE: u64 = 1 << 20;
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Done {
+    path: String,
+    inode: u64,
+    created: bool,
+    offset: u64,
+    bytes: u64,
+    atomic: bool,
+    durable: bool,
+    size: u64,
+}
+
+/// Writes the input and closes the volume again.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
+    let mut input: Box<dyn Read> = match &arguments.input {
+        None => Box::new(io::stdin().lock()),
+        Some(path) => Box::new(fs::File::open(path).with_context(|| path.display().to_string())?),
+    };
+    // All of it, before the volume is touched.
+    let whole = match arguments.atomic {
+        true => Some(read_whole(&mut input)?),
+        false => None,
+    };
+    let done = target::write(&arguments.volume(), |volume| {
+        let (file, created) = open(volume, arguments)?;
+        let (offset, bytes) = match &whole {
+            Some(bytes) => atomic(&file, arguments, bytes)?,
+            None => plain(&file, arguments, &mut input)?,
+        };
+        let (path, size) = (arguments.path.clone(), file.size()?);
+        let (atomic, durable) = (arguments.atomic, arguments.sync);
+        Ok(Done { path, inode: file.ino().0, created, offset, bytes, atomic, durable, size })
+    })?;
+    tell(arguments, &done, out)?;
+    Ok(End::Well)
+}
+
+fn read_whole(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(LARGEST + 1).read_to_end(&mut bytes).context("reading the input")?;
+    ensure!(
+        bytes.len() as u64 <= LARGEST,
+        "the input has more than 1 GiB, the most that one atomic write takes here; nothing was \
+         written: write it in pieces with --offset"
+    );
+    Ok(bytes)
+}
+
+/// The file, made where it does not exist.
+fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, bool)> {
+    match volume.open_file(&arguments.path) {
+        Ok(file) => Ok((file, false)),
+        Err(Error::NotFound(_)) => {
+            let owner = &arguments.owner;
+            let permissions = owner.mode.unwrap_or(0o644);
+            let new = NewFile { permissions, uid: owner.uid, gid: owner.gid };
+            Ok((volume.create_file(&arguments.path, new)?, true))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sync(arguments: &Arguments) -> Sync {
+    if arguments.sync { Sync::Durable } else { Sync::Visible }
+}
+
+fn atomic(file: &File, arguments: &Arguments, bytes: &[u8]) -> anyhow::Result<(u64, u64)> {
+    let offset = match arguments.append {
+        true => file.append_atomic(bytes, sync(arguments))?,
+        false => {
+            file.write_atomic(arguments.offset, bytes, sync(arguments))?;
+            arguments.offset
+        }
+    };
+    Ok((offset, bytes.len() as u64))
+}
+
+/// Piece by piece; one sync at the end.
+fn plain(file: &File, arguments: &Arguments, input: &mut dyn Read) -> anyhow::Result<(u64, u64)> {
+    let start = if arguments.append { file.size()? } else { arguments.offset };
+    let (mut at, mut piece) = (start, Vec::new());
+    loop {
+        piece.clear();
+        input.take(PIECE).read_to_end(&mut piece).context("reading the input")?;
+        if piece.is_empty() {
+            break;
+        }
+        file.write_at(at, &piece, Sync::Visible)?;
+        at += piece.len() as u64;
+    }
+    if arguments.sync {
+        file.sync()?;
+    }
+    Ok((start, at - start))
+}
+
+fn tell(arguments: &Arguments, done: &Done, out: &mut dyn Write) -> anyhow::Result<()> {
+    if arguments.json {
+        return show::json(out, done);
+    }
+    if arguments.verbose {
+        let Done { path, inode, offset, bytes, size, .. } = done;
+        let how = if done.atomic { "in one commit" } else { "in place where that could be" };
+        let new = if done.created { ", made now" } else { "" };
+        writeln!(
+            out,
+            "{path} (inode {inode}{new}): {bytes} bytes written at byte {offset} {how}; size {size}"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Numbers of bytes as people type them: `4096`, `64k`, `1.5g` is not one.
+//!
+//! Suffixes are powers of 1024. Blocks and sectors are units only where a volume says how large
+//! they are.
+
+/// What `b` and `s` stand for, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// A block.
+    pub block: u64,
+    /// A sector.
+    pub sector: u64,
+}
+
+const SUFFIXES: [(char, u32); 6] =
+    [('k', 10), ('m', 20), ('g', 30), ('t', 40), ('p', 50), ('e', 60)];
+
+/// Bytes: a whole number with `k`, `m`, `g`, `t`, `p`, `e` or nothing behind it. Decimal, or
+/// hexadecimal with `0x`.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    parse(text, None)
+}
+
+/// The same with `b` for blocks and `s` for sectors.
+pub fn bytes_in(text: &str, units: Units) -> Result<u64, String> {
+    parse(text, Some(units))
+}
+
+fn parse(text: &str, units: Option<Units>) -> Result<u64, String> {
+    let refused = || {
+        let more = if units.is_some() { ", b (blocks) or s (sectors)" } else { "" };
+        format!("{text:?} is no size: a whole number, then nothing, k, m, g, t{more}")
+    };
+    let (digits, unit) = split(text, units).ok_or_else(refused)?;
+    let number = match digits.strip_prefix("0x") {
+        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),
+        _ if digits.starts_with('+') => return Err(refused()),
+        _ => digits.parse(),
+    };
+    let number = number.map_err(|_| refused())?;
+    number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more than 64 bits can say"))
+}
+
+/// The digits and what one of them is worth.
+fn split(text: &str, units: Option<Units>) -> Option<(&str, u64)> {
+    let last = text.chars().last()?.to_ascii_lowercase();
+    if text.starts_with("0x") && last.is_ascii_hexdigit() {
+        return Some((text, 1));
+    }
+    let rest = text.get(..text.len() - last.len_utf8());
+    if let Some((_, shift)) = SUFFIXES.iter().find(|(suffix, _)| *suffix == last) {
+        return Some((rest?, 1 << shift));
+    }
+    match (last, units) {
+        ('b', Some(units)) => Some((rest?, units.block)),
+        ('s', Some(units)) => Some((rest?, units.sector)),
+        (last, _) if last.is_ascii_digit() => Some((text, 1)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNITS: Units = Units { block: 4096, sector: 512 };
+
+    #[test]
+    fn suffixes_are_powers_of_1024_in_either_case() {
+        let cases = [("0", 0), ("4096", 4096), ("4k", 4096), ("4K", 4096), ("3m", 3 << 20)];
+        let more = [("2g", 2 << 30), ("1T", 1 << 40), ("0x1000", 4096), ("0x10k", 16384)];
+        for (text, expected) in cases.into_iter().chain(more) {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn blocks_and_sectors_are_units_only_of_a_volume() {
+        assert_eq!(bytes_in("3b", UNITS), Ok(3 * 4096));
+        assert_eq!(bytes_in("3s", UNITS), Ok(3 * 512));
+        assert!(bytes("3b").is_err() && bytes("3s").is_err());
+    }
+
+    #[test]
+    fn what_is_no_whole_number_is_refused() {
+        for text in ["", "k", "-1", "+1", "1.5g", "1kk", "0x", "0x+1", "1 k", "é", "1é", "٣"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_past_64_bits_are_refused() {
+        assert!(bytes("16e").is_err());
+        assert_eq!(bytes("15e"), Ok(15 << 60));
+        assert!(bytes("99999999999999999999").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! The volume that a command works on: the device, the part of it, the volume.
+//!
+//! Invariants: who reads opens the device read-only and replays a dirty journal in memory; who
+//! writes closes the volume again, so that its journal needs no replay.
+
+use crate::arguments::{Image, Place};
+use anyhow::Context;
+use std::sync::Arc;
+use untorn::{Access, OpenOptions, Volume};
+use untorn_device::{Access as DeviceAccess, BlockDevice, FileDevice, WindowDevice};
+
+/// The part of the device at `image` that holds the volume.
+pub fn device(image: &Image, access: DeviceAccess) -> anyhow::Result<Arc<dyn BlockDevice>> {
+    let device = FileDevice::open(&image.image, access)?;
+    window(Arc::new(device), &image.place).with_context(|| image.name())
+}
+
+/// The part of `device` that `place` names.
+pub fn window(
+    device: Arc<dyn BlockDevice>,
+    place: &Place,
+) -> untorn_device::Result<Arc<dyn BlockDevice>> {
+    Ok(match (place.offset, place.partition) {
+        (Some(offset), _) => Arc::new(WindowDevice::from_offset(device, offset)?),
+        (None, Some(number)) => Arc::new(WindowDevice::partition(device, number)?),
+        (None, None) => device,
+    })
+}
+
+/// The volume for reading. Says so where it is shown as a replay would leave it.
+pub fn read(image: &Image) -> anyhow::Result<Volume> {
+    let device = device(image, DeviceAccess::ReadOnly)?;
+    let options = OpenOptions { access: Access::ReadOnly, ..OpenOptions::default() };
+    let volume = Volume::open(device, options).with_context(|| image.name())?;
+    if !volume.recovery().was_clean {
+        eprintln!("journal is dirty: showing the volume as recovery would leave it");
+    }
+    Ok(volume)
+}
+
+/// Opens the volume for writing, does `work` and closes it, also where the work failed.
+pub fn write<T>(
+    image: &Image,
+    work: impl FnOnce(&Volume) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let device = device(image, DeviceAccess::ReadWrite)?;
+    let volume = Volume::open(device, OpenOptions::default()).with_context(|| image.name())?;
+    let done = work(&volume);
+    let closed = volume.close().context("closing the volume");
+    let done = done?;
+    closed?;
+    Ok(done)
+}
