@@ -18,16 +18,15 @@ pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Outcome 
 pub fn page(name: Option<&str>, out: &mut dyn Write) -> Outcome {
     let mut whole = Arguments::command();
     whole.build();
-    let command = match name {
-        None => whole,
+    let page = match name {
+        None => clap_mangen::Man::new(whole),
         Some(name) => {
             let found = whole.find_subcommand(name).cloned();
-            let title = format!("untorn-{name}");
-            found
-                .with_context(|| format!("there is no command {name}; see `untorn help`"))?
-                .name(title)
+            let found =
+                found.with_context(|| format!("there is no command {name}; see `untorn help`"))?;
+            clap_mangen::Man::new(found).title(format!("untorn-{name}"))
         }
     };
-    clap_mangen::Man::new(command).render(&mut &mut *out)?;
+    page.render(&mut &mut *out)?;
     Ok(End::Well)
 }

@@ -54,9 +54,8 @@ pub fn text(out: &mut dyn Write, facts: &Facts) -> io::Result<()> {
     }
     writeln!(
         out,
-        "   XFS: {} with {} extents, attribute fork: {}, generation {}, project {}, LSN {}",
-        format(core.format),
-        core.extents,
+        "   XFS: {}; attribute fork: {}; generation {}, project {}, LSN {}",
+        fork(core.format, core.extents),
         attributes(core),
         core.generation,
         core.project,
@@ -135,7 +134,16 @@ impl Json {
 fn attributes(core: &InodeCore) -> String {
     match core.has_attr_fork() {
         false => "none".to_owned(),
-        true => format!("{} with {} extents", format(core.attr_format), core.attr_extents),
+        true => fork(core.attr_format, core.attr_extents.into()),
+    }
+}
+
+/// What a fork holds and in how many extents.
+fn fork(form: ForkFormat, extents: u64) -> String {
+    match (form, extents) {
+        (ForkFormat::Extents | ForkFormat::Btree, 1) => format!("{} (1 extent)", format(form)),
+        (ForkFormat::Extents | ForkFormat::Btree, n) => format!("{} ({n} extents)", format(form)),
+        _ => format(form).to_owned(),
     }
 }
 
