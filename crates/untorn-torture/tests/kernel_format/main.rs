@@ -12,7 +12,7 @@ use database::Database;
 use image::Image;
 use std::path::Path;
 use untorn_format::*;
-use untorn_torture::kernel::{self, MkfsOptions, Mounted, Recipe, Scratch};
+use untorn_torture::kernel::{self, Caching, MkfsOptions, MountOptions, Mounted, Recipe, Scratch};
 
 const MIB: u64 = 1 << 20;
 
@@ -33,7 +33,8 @@ fn compare(size: u64, options: &MkfsOptions) {
 }
 
 fn fill(path: &Path) -> Vec<inodes::Told> {
-    let mounted = Mounted::new(path).unwrap();
+    let options = MountOptions { caching: Caching::Direct, ..MountOptions::default() };
+    let mounted = Mounted::with(path, &options).unwrap();
     kernel::fill(&mounted.root(), Recipe::EveryForm, 1).unwrap();
     let files = inodes::told_by_linux(&mounted.root());
     mounted.unmount().unwrap();
@@ -154,4 +155,36 @@ fn a_striped_volume_decodes_kernel() {
     let log_size = Some(16 * MIB);
     let options = MkfsOptions { rmapbt: true, log_size, arguments, ..Default::default() };
     compare(320 * MIB, &options);
+}
+
+#[test]
+fn a_version_4_volume_is_known_and_refused_xfsprogs() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let path = scratch.image("volume");
+    let arguments = ["-m", "crc=0"];
+    let options = MkfsOptions { arguments: arguments.map(str::to_owned).to_vec(), ..old() };
+    kernel::make_volume(&path, 320 * MIB, &options).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.truncate(512);
+    let sb = Superblock::decode(&bytes).unwrap();
+    let fields = Database::new(&path).fields(&["sb 0", "print"]);
+    assert_eq!(fields.number("agblocks"), u64::from(sb.geometry.ag_blocks));
+    assert_eq!(fields.number("rootino"), sb.root_ino.0);
+    assert_eq!(sb.check(Access::Read), Err(Unsupported::Version { version: 4 }));
+}
+
+/// Nothing that version 4 lacks.
+fn old() -> MkfsOptions {
+    MkfsOptions {
+        inode_size: 256,
+        reflink: false,
+        finobt: false,
+        inobtcount: false,
+        sparse: false,
+        bigtime: false,
+        ..Default::default()
+    }
 }

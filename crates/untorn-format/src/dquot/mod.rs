@@ -1,6 +1,9 @@
 //! Quota blocks: records of 136 bytes side by side, each with its own checksum. untorn keeps no
 //! quota; it verifies what it may have to replay into and leaves the rest to the kernel.
 
+#[cfg(test)]
+mod tests;
+
 use crate::checksum;
 use crate::fault::Fault;
 use crate::kind::Identity;
