@@ -87,6 +87,6 @@ mod tests {
     #[test]
     fn equal_images_have_no_changed_chunks() {
         assert!(Chunks::between(&[7; 512], &[7; 512]).is_empty());
-        assert_eq!(Chunks::all(65536).runs(65536).collect::<Vec<_>>(), [0..65536]);
+        assert!(Chunks::all(65536).runs(65536).eq(std::iter::once(0..65536)));
     }
 }

@@ -126,7 +126,7 @@ mod tests {
         held.insert(30..31, Hold::Busy);
         assert_eq!(held.gaps(0..40).collect::<Vec<_>>(), [0..10, 25..30, 31..40]);
         assert_eq!(held.gaps(12..22).count(), 0);
-        assert_eq!(held.gaps(24..26).collect::<Vec<_>>(), [25..26]);
+        assert!(held.gaps(24..26).eq(std::iter::once(25..26)));
         assert_eq!((held.claimed(), held.busy()), (10, 6));
     }
 
@@ -138,7 +138,7 @@ mod tests {
         held.insert(5..10, Hold::Claimed);
         assert_eq!(held.ranges.len(), 1);
         held.remove(6..8, Hold::Claimed);
-        assert_eq!(held.gaps(0..15).collect::<Vec<_>>(), [6..8]);
+        assert!(held.gaps(0..15).eq(std::iter::once(6..8)));
         assert_eq!(held.claimed(), 13);
     }
 

@@ -48,11 +48,6 @@ impl InodeCache {
         self.map.lock().remove(&ino);
     }
 
-    /// The handle, if the inode is in memory.
-    pub fn cached(&self, ino: Ino) -> Option<Arc<Inode>> {
-        self.map.lock().get(&ino).cloned()
-    }
-
     /// Every handle in memory.
     pub fn all(&self) -> Vec<Arc<Inode>> {
         self.map.lock().values().cloned().collect()

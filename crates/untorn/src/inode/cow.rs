@@ -21,6 +21,7 @@ pub(crate) struct WriteId(pub u64);
 #[derive(Debug)]
 pub(crate) enum CowState {
     /// Space is reserved, blocks are not chosen.
+    #[cfg_attr(not(test), expect(dead_code, reason = "made by buffered writes"))]
     Delalloc,
     /// Blocks are claimed, nobody writes them.
     Idle(Claim),
@@ -156,6 +157,7 @@ impl CowFork {
     }
 
     /// Blocks that idle pieces hold.
+    #[cfg(test)]
     pub fn idle_blocks(&self) -> u64 {
         let idle = self.pieces.values().filter(|p| matches!(p.state, CowState::Idle(_)));
         idle.map(|p| p.length).sum()

@@ -1,7 +1,7 @@
 //! Atomic writes: out of place, published by one transaction.
 //!
-//! 1. Lock the range. 2. Begin: blocks for all of it. 3. Write the data to those blocks; ends that
-//! are not whole blocks are merged with what the file has. 4. One transaction takes the blocks from
+//! Lock the range. Begin: find blocks for all of it. Write the data to those blocks; ends that are
+//! not whole blocks are merged with what the file has. Then one transaction takes the blocks from
 //! free space, maps them, lets go of what they replace, sets size and times. Anything that fails
 //! before the commit leaves the file as it was.
 
@@ -137,24 +137,31 @@ fn write_pieces(
         let offset = byte_of(core, piece.start)?;
         match tail.filter(|tail| tail.block == piece.first.0) {
             Some(tail) => requests.push(WriteRequest { offset, bytes: &tail.bytes }),
-            None => ends.requests(core, request, bytes, piece, offset, &mut requests),
+            None => ends.requests(core, piece, offset, &mut requests),
         }
     }
     Ok(core.store.device().write_batch(&requests)?)
 }
 
 /// The first and last block of a write where they are not written whole, merged with the file.
-struct Ends {
+struct Ends<'b> {
+    request: &'b Request,
+    bytes: &'b [u8],
     head: Option<(u64, AlignedBuffer)>,
     tail: Option<(u64, AlignedBuffer)>,
 }
 
-impl Ends {
-    fn read(core: &Core, inode: &Inode, request: &Request, bytes: &[u8]) -> Result<Self> {
+impl<'b> Ends<'b> {
+    fn read(
+        core: &Core,
+        inode: &Inode,
+        request: &'b Request,
+        bytes: &'b [u8],
+    ) -> Result<Self> {
         let size = core.geometry.block_size();
         let (first, skip) = core.geometry.file_block(request.offset);
         let (last, used) = core.geometry.file_block(request.end());
-        let mut ends = Self { head: None, tail: None };
+        let mut ends = Self { request, bytes, head: None, tail: None };
         if skip != 0 {
             let mut block = read_block(core, inode, first.0)?;
             let count = bytes.len().min(size - skip);
@@ -170,14 +177,12 @@ impl Ends {
     }
 
     /// The device writes of one piece, which begins at byte `at` of the device.
-    fn requests<'b>(
-        &'b self,
+    fn requests<'s>(
+        &'s self,
         core: &Core,
-        request: &Request,
-        bytes: &'b [u8],
         piece: &Piece,
         at: u64,
-        out: &mut Vec<WriteRequest<'b>>,
+        out: &mut Vec<WriteRequest<'s>>,
     ) {
         let log = core.geometry.block_log;
         let (mut first, mut end) = (piece.first.0, piece.first.0 + piece.length);
@@ -194,9 +199,9 @@ impl Ends {
             end -= 1;
         }
         if first < end {
-            let from = ((first << log) - request.offset) as usize;
+            let from = ((first << log) - self.request.offset) as usize;
             let length = ((end - first) << log) as usize;
-            out.push(WriteRequest { offset, bytes: &bytes[from..from + length] });
+            out.push(WriteRequest { offset, bytes: &self.bytes[from..from + length] });
             offset += length as u64;
         }
         if let Some((_, merged)) = last {

@@ -9,11 +9,11 @@ use super::{Request, Sync, demand_regular, fsync};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, core_of};
-use crate::map::{Mapping, MappingState, find, published};
+use crate::map::{self, Mapping, MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
 use untorn_device::WriteRequest;
-use untorn_format::records::Fork;
+use untorn_format::records::{ExtentState, Fork};
 use untorn_format::{AgBlock, FileBlock, FsBlock};
 
 /// Writes `bytes` at byte `offset`. Not atomic: a power cut may leave a part of it.
@@ -37,11 +37,16 @@ pub(crate) fn write_plain(
         let to = (run.end << core.geometry.block_log).min(request.end());
         let part = &bytes[(at - offset) as usize..(to - offset) as usize];
         match run.target {
-            Some(start) => {
+            Target::InPlace(start) => {
                 overwrite(core, inode, at, part, start)?;
                 in_place = true;
             }
-            None => {
+            Target::Unwritten(start) => {
+                overwrite(core, inode, at, part, start)?;
+                core.store.note_data_write();
+                convert(core, inode, at, to)?;
+            }
+            Target::OutOfPlace => {
                 let part_request = Request { offset: at, length: to - at };
                 write_locked(core, inode, part_request, part, Sync::Visible)?;
             }
@@ -58,12 +63,32 @@ pub(crate) fn write_plain(
     }
 }
 
+/// How a run of blocks is written.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// Over the file's bytes, from this block of the volume on.
+    InPlace(FsBlock),
+    /// Into blocks that were set aside for the file, from this one on; then they count as written.
+    Unwritten(FsBlock),
+    /// To blocks of its own.
+    OutOfPlace,
+}
+
 /// A run of blocks that is written in one way.
 struct Run {
     /// File block after the last.
     end: u64,
-    /// First block of the volume to overwrite in place; nothing where that may not be.
-    target: Option<FsBlock>,
+    /// How.
+    target: Target,
+}
+
+/// The unwritten blocks that hold the bytes from `at` to `to` were written.
+fn convert(core: &Arc<Core>, inode: &Arc<Inode>, at: u64, to: u64) -> Result<()> {
+    let range = core.geometry.file_block(at).0..FileBlock(core.geometry.blocks_for(to));
+    core.transact(16 * 1024, std::slice::from_ref(inode), |tx| {
+        map::convert(tx, inode.ino, range.clone(), ExtentState::Written)
+    })?;
+    Ok(())
 }
 
 /// How to write from byte `at` on.
@@ -75,9 +100,15 @@ fn next_run(core: &Arc<Core>, inode: &Inode, at: u64, request: &Request) -> Resu
         return out_of_place(core, inode, first, limit, inside);
     }
     let mapping = look(core, inode, first, inside)?;
+    in_place_or_not(core, inode, &mapping)
+}
+
+fn in_place_or_not(core: &Arc<Core>, inode: &Inode, mapping: &Mapping) -> Result<Run> {
+    let end = mapping.end().0;
     match mapping.state {
-        MappingState::Written(start) => unshared_run(core, inode, &mapping, start),
-        _ => Ok(Run { end: mapping.end().0, target: None }),
+        MappingState::Written(start) => unshared_run(core, inode, mapping, start),
+        MappingState::Unwritten(start) => Ok(Run { end, target: Target::Unwritten(start) }),
+        MappingState::Hole => Ok(Run { end, target: Target::OutOfPlace }),
     }
 }
 
@@ -92,13 +123,10 @@ fn out_of_place(
     // Whole blocks inside the file may still be overwritten where they lie.
     let whole = FileBlock(core.geometry.file_block(inode.core()?.size).0.0).min(inside);
     if first >= whole {
-        return Ok(Run { end: limit.0, target: None });
+        return Ok(Run { end: limit.0, target: Target::OutOfPlace });
     }
     let mapping = look(core, inode, first, whole)?;
-    match mapping.state {
-        MappingState::Written(start) => unshared_run(core, inode, &mapping, start),
-        _ => Ok(Run { end: mapping.end().0, target: None }),
-    }
+    in_place_or_not(core, inode, &mapping)
 }
 
 fn look(core: &Core, inode: &Inode, first: FileBlock, limit: FileBlock) -> Result<Mapping> {
@@ -110,17 +138,17 @@ fn look(core: &Core, inode: &Inode, first: FileBlock, limit: FileBlock) -> Resul
 /// The first part of a written mapping that is shared all through or not at all.
 fn unshared_run(core: &Arc<Core>, inode: &Inode, mapping: &Mapping, start: FsBlock) -> Result<Run> {
     if !inode.core()?.is_reflink() {
-        return Ok(Run { end: mapping.end().0, target: Some(start) });
+        return Ok(Run { end: mapping.end().0, target: Target::InPlace(start) });
     }
     let extent = core.ag_extent(start, mapping.length as u32)?;
     let shared = core.shared_parts(extent)?;
     let into = |block: AgBlock| mapping.first.0 + u64::from(block.0 - extent.start.0);
     Ok(match shared.first() {
-        None => Run { end: mapping.end().0, target: Some(start) },
+        None => Run { end: mapping.end().0, target: Target::InPlace(start) },
         Some(part) if part.start > extent.start => {
-            Run { end: into(part.start), target: Some(start) }
+            Run { end: into(part.start), target: Target::InPlace(start) }
         }
-        Some(part) => Run { end: into(part.end()), target: None },
+        Some(part) => Run { end: into(part.end()), target: Target::OutOfPlace },
     })
 }
 

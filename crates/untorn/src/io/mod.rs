@@ -10,6 +10,8 @@ mod begin;
 mod blocks;
 mod direct;
 mod read;
+#[cfg(test)]
+mod tests;
 mod truncate;
 
 pub(crate) use atomic::{append_atomic, write_atomic};

@@ -4,7 +4,7 @@
 //! the reverse mappings, change with them; the fork changes its form when its list grows too long
 //! or its tree becomes short enough.
 
-use super::fork::{Extents, read_list, staged};
+use super::fork::{read_list, staged};
 use super::list;
 use super::tree::ForkTree;
 use crate::ag::{disown, own, prepare};

@@ -12,4 +12,4 @@ pub(crate) use create::{NewInode, create};
 pub(crate) use forks::{ForkReader, list, read_link};
 pub(crate) use paths::{Follow, parent_of, resolve};
 pub(crate) use remove::remove;
-pub(crate) use unlinked::{inactivate, unlink_from_chain};
+pub(crate) use unlinked::inactivate;

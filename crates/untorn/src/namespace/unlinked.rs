@@ -33,7 +33,7 @@ fn set_next(tx: &mut Tx<'_>, ino: Ino, next: Option<AgIno>) -> Result<()> {
 }
 
 /// Takes a locked inode off its chain, wherever it stands there.
-pub(crate) fn unlink_from_chain(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<()> {
+fn unlink_from_chain(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<()> {
     let (ag, in_ag) = split(tx.core, inode.ino)?;
     let next = core_of(inode.ino, tx.inode_bytes(inode.ino))?.next_unlinked;
     crate::ag::prepare(tx, ag)?;

@@ -18,6 +18,11 @@ impl File {
         Self { volume, inode }
     }
 
+    #[cfg(test)]
+    pub(crate) fn inode(&self) -> &Arc<Inode> {
+        &self.inode
+    }
+
     /// Its inode number.
     pub fn ino(&self) -> Ino {
         self.inode.ino

@@ -94,6 +94,11 @@ impl Volume {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     fn log_blocks(&self) -> u64 {
         match self.core.geometry.log_start.0 {
             0 => 0,

@@ -8,7 +8,7 @@ use crate::inode::InodeCache;
 use crate::recover;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use untorn_device::{BlockDevice, OverlayDevice};
+use untorn_device::{BlockDevice, Latch, OverlayDevice};
 use untorn_format::features;
 use untorn_format::superblock::SuperblockDisk;
 use untorn_format::{AgNumber, BlockKind, Place, Superblock};
@@ -43,7 +43,7 @@ impl Volume {
             Access::ReadWrite if device.geometry().read_only => {
                 return Err(Error::ReadOnly("its device cannot be written".to_owned()));
             }
-            Access::ReadWrite => (device, features::Access::Write),
+            Access::ReadWrite => (Arc::new(Latch::new(device)), features::Access::Write),
             Access::ReadOnly => (Arc::new(OverlayDevice::new(device)), features::Access::Read),
         };
         admit(&superblock, wanted)?;
