@@ -54,7 +54,9 @@ impl Contender for Untorn {
             Durability::Unsynced => Sync::Visible,
             Durability::Dsync => Sync::Durable,
         };
-        overwrite_at_random(load, |offset, bytes| Ok(self.file.write_atomic(offset, bytes, sync)?))
+        overwrite_at_random(load, |offset, bytes| {
+            Ok(self.file.write_atomic(offset, bytes, sync)?)
+        })
     }
 }
 
@@ -101,7 +103,9 @@ fn main() -> Result<()> {
     contenders.push(Box::new(RawDirect::new(&folder)?));
     print!("writes per second  ");
     contenders.iter().for_each(|c| print!(" {:>12}", c.name().split(' ').next().unwrap_or("")));
-    contenders[1..].iter().for_each(|c| print!(" {:>11}", format!("to {}", c.name().split(' ').next().unwrap_or(""))));
+    contenders[1..].iter().for_each(|c| {
+        print!(" {:>11}", format!("to {}", c.name().split(' ').next().unwrap_or("")))
+    });
     println!();
     let time = Duration::from_millis(setting("UNTORN_BENCH_MILLIS", 400));
     for durability in [Durability::Unsynced, Durability::Dsync] {

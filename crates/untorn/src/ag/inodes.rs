@@ -111,11 +111,7 @@ fn store(tx: &mut Tx<'_>, ag: AgNumber, chunk: InobtRec) -> Result<()> {
     }
 }
 
-fn find<K, B>(
-    tree: &mut Tree<K, B>,
-    ag: AgNumber,
-    start: AgIno,
-) -> Result<&mut Tree<K, B>>
+fn find<K, B>(tree: &mut Tree<K, B>, ag: AgNumber, start: AgIno) -> Result<&mut Tree<K, B>>
 where
     K: TreeKind<Rank = AgIno, Record = InobtRec>,
     B: TreeBlocks<Error = Error>,

@@ -152,12 +152,7 @@ struct Ends<'b> {
 }
 
 impl<'b> Ends<'b> {
-    fn read(
-        core: &Core,
-        inode: &Inode,
-        request: &'b Request,
-        bytes: &'b [u8],
-    ) -> Result<Self> {
+    fn read(core: &Core, inode: &Inode, request: &'b Request, bytes: &'b [u8]) -> Result<Self> {
         let size = core.geometry.block_size();
         let (first, skip) = core.geometry.file_block(request.offset);
         let (last, used) = core.geometry.file_block(request.end());

@@ -88,8 +88,14 @@ fn stage(bench: &Bench, cow: Cow, shape: Shape) {
 
 #[test]
 fn every_cell_of_the_matrix_holds_model_check() {
-    let datas =
-        [Data::Hole, Data::Unwritten, Data::Written, Data::Shared, Data::PastEnd, Data::CrossingEnd];
+    let datas = [
+        Data::Hole,
+        Data::Unwritten,
+        Data::Written,
+        Data::Shared,
+        Data::PastEnd,
+        Data::CrossingEnd,
+    ];
     let cows =
         [Cow::None, Cow::Delalloc, Cow::Idle, Cow::IdleLarger, Cow::IdleSmaller, Cow::Pieces];
     let shapes = [
