@@ -422,3 +422,68 @@ fn widths_follow_the_largest_inode_number() {
     assert_eq!(short_edit::set_parent(&mut bytes, PARENT, tight), Ok(Fit::Done));
     assert_eq!(short_edit::set_parent(&mut bytes, Ino(1 << 40), tight), Ok(Fit::NoRoom));
 }
+
+/// A block with the entries `.`, `..` at 64 and 80, `aa`, `bb`, `cc` at 96, 112, 128, and what
+/// `damage` does to it, checked as when it is read.
+fn fault_after(damage: impl FnOnce(&mut [u8])) -> Option<crate::Fault> {
+    let geometry = geometry(10, 0);
+    let mut bytes = vec![0; 1024];
+    block_edit::init(&mut bytes, &birth(), PARENT);
+    for name in [b"aa", b"bb", b"cc"] {
+        block_edit::add(&mut bytes, new(name, &(200, FileType::Regular))).unwrap().unwrap();
+    }
+    damage(&mut bytes);
+    kind::seal(kind::BlockKind::DirBlock, &mut bytes, Lsn(0));
+    kind::verify(kind::BlockKind::DirBlock, &bytes, &identity(&geometry)).err()
+}
+
+#[test]
+fn every_rule_of_a_block_has_its_fault() {
+    let set = |at: usize, value: &[u8]| {
+        let value = value.to_vec();
+        move |bytes: &mut [u8]| bytes[at..at + value.len()].copy_from_slice(&value)
+    };
+    let field = |fault| match fault {
+        Some(crate::Fault::Field { field, .. }) => field,
+        Some(crate::Fault::Order { rule, .. }) => rule,
+        Some(crate::Fault::Magic { .. }) => "magic",
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fault_after(|_| ()), None);
+    assert_eq!(field(fault_after(set(0, b"XDD3"))), "magic");
+    assert_eq!(field(fault_after(set(96, &[0x70; 8]))), "inumber");
+    assert_eq!(field(fault_after(set(96, &[0; 8]))), "inumber");
+    assert_eq!(field(fault_after(set(104, &[0]))), "namelen");
+    assert_eq!(field(fault_after(set(105, b"/"))), "name");
+    assert_eq!(field(fault_after(set(107, &[9]))), "filetype");
+    assert_eq!(field(fault_after(set(110, &[0, 97]))), "tag");
+    assert_eq!(field(fault_after(set(146, &[0, 9]))), "length");
+    assert_eq!(field(fault_after(set(48, &[0, 0, 0, 0]))), "bestfree");
+    assert_eq!(field(fault_after(set(52, &[0, 144, 0, 8]))), "bestfree");
+    assert_eq!(field(fault_after(set(1020, &[0, 0, 0, 1]))), "stale");
+    assert_eq!(field(fault_after(set(1016, &[0xff; 4]))), "count");
+    assert_eq!(field(fault_after(set(1012, &[0, 0, 0, 99]))), "index and entries disagree");
+    assert_eq!(field(fault_after(set(1008, &[0, 0, 0, 1]))), "hashes fall");
+}
+
+#[test]
+fn free_regions_that_touch_are_a_fault() {
+    let fault = fault_after(|bytes| {
+        block_edit::remove(bytes, b"cc").unwrap().unwrap();
+        let last = 1024 - 8 - 5 * 8 - 144;
+        let put = |bytes: &mut [u8], at: usize, value: usize| {
+            bytes[at..at + 2].copy_from_slice(&(value as u16).to_be_bytes());
+        };
+        // The region at 128 cut in two, with both in the list of the longest.
+        for (at, value) in
+            [(130, 16), (142, 128), (144, 0xffff), (146, last), (144 + last - 2, 144)]
+        {
+            put(bytes, at, value);
+        }
+        for (at, value) in [(48, 144), (50, last), (52, 128), (54, 16)] {
+            put(bytes, at, value);
+        }
+    });
+    let rule = "free regions touch";
+    assert_eq!(fault, Some(crate::Fault::Order { what: "block directory", rule, index: 5 }));
+}
