@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
 ///
-/// Three promises, kept apart. Untorn: after any crash an atomic write is there whole or not at all.
-/// Durable: it survives a power cut once a sync has returned (`write --sync`). Ordered: two writes
-/// survive in the order in which they were made only where a sync lies between them.
+/// Three promises, kept apart. Untorn: after any crash an atomic write is there whole or not at
+/// all. Durable: it survives a power cut once a sync has returned (`write --sync`). Ordered: two
+/// writes survive in the order in which they were made only where a sync lies between them.
 #[derive(Debug, Parser)]
 #[command(name = "untorn", version, max_term_width = 100)]
 pub struct Arguments {

@@ -46,7 +46,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A check that failed, without its place: one variant a check, grouped by the module that makes it.
+/// A check that failed, without its place: one variant a check, grouped by the module that makes
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The structure is shorter than its header says or than its kind needs.

@@ -16,7 +16,11 @@ use untorn_format::*;
 
 macro_rules! blocks {
     ($($kind:ident $file:literal $addr:literal;)*) => {
-        [$((BlockKind::$kind, DiskAddr($addr), include_bytes!(concat!("linux/", $file)).as_slice())),*]
+        [$((
+            BlockKind::$kind,
+            DiskAddr($addr),
+            include_bytes!(concat!("linux/", $file)).as_slice(),
+        )),*]
     };
 }
 

@@ -17,8 +17,8 @@ pub(crate) fn cancel(block: &BlockRef) -> Logged<'static> {
     vec![Cow::Owned(BufferFormat::cancel(block.addr, block.length as usize).encode())]
 }
 
-/// The chunk of an inode cluster that holds the unlinked-list pointer of the inode at byte `offset`:
-/// a replay takes nothing but the pointer from it. `inode` is that inode's bytes.
+/// The chunk of an inode cluster that holds the unlinked-list pointer of the inode at byte
+/// `offset`: a replay takes nothing but the pointer from it. `inode` is that inode's bytes.
 pub fn unlinked_pointer<'a>(cluster: &BlockRef, offset: usize, inode: &'a [u8]) -> Logged<'a> {
     let mut format = BufferFormat::unlinked_pointers(cluster.addr, cluster.length as usize);
     format.mark(offset / CHUNK);

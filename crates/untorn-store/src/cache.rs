@@ -4,8 +4,8 @@
 //! change one stages a copy and publishes it. A reader keeps the image it got for as long as it
 //! likes.
 //!
-//! Invariants: an entry that is dirty (its image is not on the device yet) is never evicted. Two overlapping buffers of different length never exist: callers always ask for whole
-//! buffers.
+//! Invariants: an entry that is dirty (its image is not on the device yet) is never evicted. Two
+//! overlapping buffers of different length never exist: callers always ask for whole buffers.
 //!
 //! Locks: one reader-writer lock a shard, held for a map operation and never across I/O.
 //! Never here: writing to the device (see `writeback`), knowledge of the journal.

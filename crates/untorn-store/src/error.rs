@@ -22,7 +22,8 @@ pub enum StoreError {
         /// Bytes that there are.
         limit: u64,
     },
-    /// A transaction outgrew its reservation and there was no room at once: begin again with `need`.
+    /// A transaction outgrew its reservation and there was no room at once: begin again with
+    /// `need`.
     #[error("the transaction needs {need} bytes of journal, more than it had reserved")]
     Outgrown {
         /// Bytes that it needs.

@@ -124,7 +124,8 @@ impl<'s> Transaction<'s> {
     /// Publishes everything in one step. The result names the checkpoint to force for durability.
     ///
     /// Fails, publishing nothing, when the transaction outgrew its reservation and the journal has
-    /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the store was stopped.
+    /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the
+    /// store was stopped.
     pub fn commit(self) -> Result<Sequence> {
         let Self { store, reservation, staged, unlogged: mut changes, items, on_durable } = self;
         changes.extend(staged.into_values().filter_map(Staged::change));

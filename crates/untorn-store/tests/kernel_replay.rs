@@ -7,6 +7,8 @@
 //! already, finishes what is left to finish, and must arrive where it arrives from the untouched
 //! copy.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
@@ -77,7 +79,7 @@ fn turn_log(mounted: &Mounted, image: &Path) {
     let mut first = [0; 512];
     while cycle_of(&first) < 2 {
         for mode in 0..64 {
-            file.set_permissions(Permissions::from_mode(0o600 | mode % 8)).unwrap();
+            file.set_permissions(Permissions::from_mode(0o600 | (mode % 8))).unwrap();
             file.sync_all().unwrap();
         }
         log.read_exact_at(&mut first, area.start).unwrap();

@@ -1,6 +1,8 @@
 //! Linux as the judge of whole volumes: what it filled is read here, what it crashed is recovered
 //! here, what was written, cut or killed here is mounted there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};

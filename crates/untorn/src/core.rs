@@ -6,6 +6,7 @@
 use crate::ag::Ag;
 use crate::error::Result;
 use crate::inode::InodeCache;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use untorn_format::features::Features;
 use untorn_format::limits::{InodeLayout, Limits};
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     pub writes: AtomicU64,
     /// AG from which the next allocation without a preference starts.
     pub next_ag: AtomicU64,
+    /// Whether the marks that quota was counted are gone.
+    pub quota_uncounted: Mutex<bool>,
 }
 
 impl Core {

@@ -1,9 +1,10 @@
-//! One operation as one transaction: staged blocks and inodes, locked owners, space taken and freed.
+//! One operation as one transaction: staged blocks and inodes, locked owners, space taken and
+//! freed.
 //!
-//! A transaction locks owners in one order: inodes by number, then AGs by number. It may wait for an
-//! owner only when it holds none that come later; otherwise it tries, and where that fails the
-//! operation starts again with the owner added to its set (`Error::Restart`, see [`Core::transact`]).
-//! Nothing was published, so starting again is always possible.
+//! A transaction locks owners in one order: inodes by number, then AGs by number. It may wait for
+//! an owner only when it holds none that come later; otherwise it tries, and where that fails the
+//! operation starts again with the owner added to its set (`Error::Restart`, see
+//! [`Core::transact`]). Nothing was published, so starting again is always possible.
 //!
 //! Dropping a transaction gives everything back. `commit` publishes buffers, inodes, counters and
 //! held blocks before the first lock is released.

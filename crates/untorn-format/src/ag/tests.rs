@@ -1,3 +1,5 @@
+//! Tests of `ag`: round trips, bounds, hostile bytes.
+
 use super::*;
 use crate::btree::BtreeKind;
 use crate::kind::{self, BlockKind};

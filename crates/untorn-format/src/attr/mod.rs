@@ -7,8 +7,8 @@
 //! remote      a value of its own blocks, each with a header, at a da block that its entry names
 //! ```
 //!
-//! Readers borrow bytes ([`Short`], [`Leaf`], [`remote::parse`]); [`short_edit`] changes bytes that the
-//! caller owns. Nothing here decides between forms.
+//! Readers borrow bytes ([`Short`], [`Leaf`], [`remote::parse`]); [`short_edit`] changes bytes that
+//! the caller owns. Nothing here decides between forms.
 
 pub mod leaf;
 pub mod remote;

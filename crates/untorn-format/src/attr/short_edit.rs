@@ -33,8 +33,8 @@ pub fn size_of_attr(name: &[u8], value: &[u8]) -> Option<usize> {
     short.then(|| size_of::<EntryHeader>() + name.len() + value.len())
 }
 
-/// Adds an attribute that is not there yet. No room, with nothing changed, where it may not stand in
-/// short form or the whole would exceed `inline` bytes.
+/// Adds an attribute that is not there yet. No room, with nothing changed, where it may not stand
+/// in short form or the whole would exceed `inline` bytes.
 pub fn add(
     bytes: &mut Vec<u8>,
     namespace: Namespace,

@@ -29,7 +29,11 @@ proptest! {
     #[test]
     fn short_attributes_hold_what_was_set_model(
         adds in proptest::collection::vec(
-            (namespace(), proptest::collection::vec(any::<u8>(), 1..=255), proptest::collection::vec(any::<u8>(), 0..300)),
+            (
+                namespace(),
+                proptest::collection::vec(any::<u8>(), 1..=255),
+                proptest::collection::vec(any::<u8>(), 0..300),
+            ),
             0..20,
         ),
         removes in proptest::collection::vec(any::<usize>(), 0..20),
@@ -43,7 +47,11 @@ proptest! {
                 && bytes.len() + 3 + name.len() + value.len() <= inline;
             let done = short_edit::add(&mut bytes, namespace, &name, &value, inline).unwrap();
             prop_assert_eq!(done == Fit::Done, fits);
-            if fits { model.push((namespace, name, value)) } else { prop_assert_eq!(&before, &bytes) }
+            if fits {
+                        model.push((namespace, name, value))
+                    } else {
+                        prop_assert_eq!(&before, &bytes)
+                    }
             prop_assert_eq!(&listed(&bytes), &model);
         }
         for index in removes {
@@ -58,7 +66,9 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_refused_or_harmless(mut bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_are_refused_or_harmless(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..400),
+    ) {
         read_everything(&bytes);
         for (at, value) in [(8, 0x3bu8), (9, 0xee), (56, 0), (57, 7), (60, 0), (61, 200)] {
             if let Some(byte) = bytes.get_mut(at) {

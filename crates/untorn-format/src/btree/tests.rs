@@ -1,3 +1,5 @@
+//! Tests of `btree`: round trips, bounds, hostile bytes.
+
 use super::root::Root;
 use super::*;
 use crate::kind::{self, Identity};

@@ -25,7 +25,8 @@ impl Editor<'_> {
         super::data::Area::parse(self.what, self.magic, self.bytes, self.end)
     }
 
-    /// Makes the region free and joins it to free neighbours. `best` is stale until [`Self::settle`].
+    /// Makes the region free and joins it to free neighbours. `best` is stale until
+    /// [`Self::settle`].
     pub(crate) fn free(&mut self, offset: usize, length: usize) -> Result<(), Fault> {
         let (mut start, mut stop) = (offset, offset + length);
         if let Some(before) = self.free_before(offset)? {

@@ -207,7 +207,9 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_refused_or_harmless(mut bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+    fn random_bytes_are_refused_or_harmless(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..600),
+    ) {
         read_everything(&bytes);
         let geometry = geometry(9, 0);
         let room = Room { inline: 300, dir_block_size: 512 };

@@ -1,3 +1,5 @@
+//! Tests of `dquot`: round trips, bounds, hostile bytes.
+
 use super::*;
 use crate::kind::{BlockKind, verify};
 use crate::units::*;

@@ -1,3 +1,5 @@
+//! Tests of `features`: round trips, bounds, hostile bytes.
+
 use super::*;
 
 fn incompat(bits: u32) -> Features {

@@ -1,7 +1,9 @@
 //! Flags of inodes and the kinds of file.
 
 macro_rules! flags {
-    ($(#[$doc:meta])* $name:ident($word:ty) { $($(#[$fdoc:meta])* $flag:ident = $bit:literal;)* }) => {
+    ($(#[$doc:meta])* $name:ident($word:ty) {
+        $($(#[$fdoc:meta])* $flag:ident = $bit:literal;)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $name(pub $word);

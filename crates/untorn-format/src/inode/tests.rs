@@ -1,3 +1,5 @@
+//! Tests of `inode`: round trips, bounds, hostile bytes.
+
 use super::*;
 use crate::btree::root::Root;
 use crate::kind::{self, BlockKind, Identity};
@@ -256,7 +258,10 @@ fn times_reach_as_far_as_their_encoding() {
 
 proptest! {
     #[test]
-    fn times_survive_the_disk(seconds in -(1i64 << 31)..=16_299_260_424, nanos in 0..1_000_000_000u32) {
+    fn times_survive_the_disk(
+        seconds in -(1i64 << 31)..=16_299_260_424,
+        nanos in 0..1_000_000_000u32,
+    ) {
         let time = Timestamp { seconds, nanos };
         let word = time.encode(TimeEncoding::Bigtime);
         prop_assert_eq!(Timestamp::decode(word, TimeEncoding::Bigtime), time);

@@ -1,3 +1,5 @@
+//! Tests of `limits`: round trips, bounds, hostile bytes.
+
 use super::*;
 use crate::btree::BtreeKind::*;
 

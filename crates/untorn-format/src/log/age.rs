@@ -42,7 +42,8 @@ pub fn block_age(bytes: &[u8], meta_uuid: bool) -> Option<(Lsn, [u8; 16])> {
 }
 
 /// Whether the block that `bytes` are was written whole: its checksum is right. A power cut in the
-/// middle of its way home leaves some sectors of before and some of after; its LSN then says nothing.
+/// middle of its way home leaves some sectors of before and some of after; its LSN then says
+/// nothing.
 pub fn is_whole(bytes: &[u8]) -> bool {
     kind(bytes)
         .and_then(BlockKind::seal_at)

@@ -1,3 +1,5 @@
+//! Tests of `superblock`: round trips, bounds, hostile bytes.
+
 use super::*;
 use crate::kind::{self, BlockKind};
 

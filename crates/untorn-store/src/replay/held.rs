@@ -1,10 +1,10 @@
 //! Blocks between their first change by the replay and their way home.
 //!
-//! Invariants: held blocks do not overlap. A block is sealed and verified just before it is written.
-//! When all is replayed blocks go home in the order of their addresses, sealed with the LSN of the
-//! last transaction that changed them. A block that must go earlier, because too many are held or
-//! because another overlaps it, is sealed with an LSN just before that: several transactions can
-//! have the same LSN, and the second must not take itself for replayed.
+//! Invariants: held blocks do not overlap. A block is sealed and verified just before it is
+//! written. When all is replayed blocks go home in the order of their addresses, sealed with the
+//! LSN of the last transaction that changed them. A block that must go earlier, because too many
+//! are held or because another overlaps it, is sealed with an LSN just before that: several
+//! transactions can have the same LSN, and the second must not take itself for replayed.
 
 use super::error::RecoverError;
 use std::collections::BTreeMap;
@@ -47,8 +47,9 @@ impl Held {
         self.changed
     }
     /// Whether the block already has what the transaction at `lsn` did to it: it is this volume's
-    /// and was written home, whole, at the same LSN or a later one. A block that was torn on its way
-    /// home gets all changes again: from the tail on the journal has every one that it can lack.
+    /// and was written home, whole, at the same LSN or a later one. A block that was torn on its
+    /// way home gets all changes again: from the tail on the journal has every one that it can
+    /// lack.
     pub(crate) fn has(&self, lsn: Lsn, sb: &Superblock) -> bool {
         if let Some(changed) = self.changed {
             return changed > lsn;

@@ -72,9 +72,9 @@ pub fn xfs_bmap(path: &Path) -> Result<String> {
     command::run("xfs_bmap", &["-vp".as_ref(), path.as_os_str()])
 }
 
-/// What Linux finds on an image, after replaying its log if that is dirty; and what xfs_repair finds
-/// after Linux has unmounted it again (which says nothing of a volume with parent pointers, unknown
-/// to xfsprogs 6.1). The image stays as it is: a copy is mounted.
+/// What Linux finds on an image, after replaying its log if that is dirty; and what xfs_repair
+/// finds after Linux has unmounted it again (which says nothing of a volume with parent pointers,
+/// unknown to xfsprogs 6.1). The image stays as it is: a copy is mounted.
 pub fn linux_recovers(image: &Path) -> Result<(Tree, Verdict)> {
     let scratch = Scratch::new()?;
     let copy = scratch.image("copy.img");

@@ -83,7 +83,7 @@ pub fn number(word: &str) -> Option<u64> {
 pub fn rows(text: &str, name: &str) -> Vec<Vec<u64>> {
     let from = text.lines().skip_while(|line| !line.starts_with(name)).skip(1);
     let lines = from.take_while(|line| line.starts_with(|c: char| c.is_ascii_digit()));
-    lines.map(|line| row(line)).collect()
+    lines.map(row).collect()
 }
 
 fn row(line: &str) -> Vec<u64> {

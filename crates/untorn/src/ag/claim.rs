@@ -74,9 +74,9 @@ impl fmt::Debug for Claim {
 }
 
 impl Core {
-    /// Claims `count` blocks for data, in as few runs as can be found, beginning at or behind `goal`
-    /// where that is possible. Keeps back what metadata may need. Waits for busy blocks when nothing
-    /// else is left; refuses, holding nothing, when there is not enough.
+    /// Claims `count` blocks for data, in as few runs as can be found, beginning at or behind
+    /// `goal` where that is possible. Keeps back what metadata may need. Waits for busy blocks when
+    /// nothing else is left; refuses, holding nothing, when there is not enough.
     pub fn claim(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Vec<Claim>> {
         let first = self.try_claim(goal, count);
         if !matches!(first, Err(Error::NoSpace { .. })) || self.busy_blocks() == 0 {

@@ -1,8 +1,8 @@
 //! Inodes of an AG: picking a free one, making a chunk of new ones, freeing one.
 //!
 //! The inobt has a record for every 64 inodes that have blocks (all or some of them); the finobt,
-//! where the volume has one, repeats those with free inodes. Both, the AGI's counts and the clusters
-//! agree after each call. Chunks are not given back when they become empty.
+//! where the volume has one, repeats those with free inodes. Both, the AGI's counts and the
+//! clusters agree after each call. Chunks are not given back when they become empty.
 
 use super::trees::{Trees, edit_agi};
 use super::{own, prepare, space};

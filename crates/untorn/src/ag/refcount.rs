@@ -1,8 +1,8 @@
 //! Reference counts: blocks that several files share, and blocks that Linux staged for
 //! copy-on-write.
 //!
-//! A block that no record names has one owner, or is free, or is staged: nothing tells here. Records
-//! of one domain that adjoin and count the same are one record; Linux leaves them so.
+//! A block that no record names has one owner, or is free, or is staged: nothing tells here.
+//! Records of one domain that adjoin and count the same are one record; Linux leaves them so.
 //!
 //! A count that has reached the largest number that there is stays there: nobody knows any more how
 //! many owners there are, and the blocks are never freed.

@@ -3,8 +3,8 @@
 //! Both free-space btrees hold the same extents, by block and by length. What they call free and
 //! [`super::Held`] holds may not be picked.
 //!
-//! [`pick`] only looks. [`take`] and [`give`] change the btrees inside a transaction that has locked
-//! the AG; blocks given are busy until it is durable.
+//! [`pick`] only looks. [`take`] and [`give`] change the btrees inside a transaction that has
+//! locked the AG; blocks given are busy until it is durable.
 
 use super::trees::{Trees, edit_agf};
 use super::{Held, freelist, rmap};

@@ -4,9 +4,9 @@
 //! There is no other copy of anything in them. A transaction stages a private copy and publishes it
 //! at commit; the journal carries it as an inode item; writeback puts it into its cluster.
 //!
-//! Locks: `owner` protects the image and all blocks of the forks (shared to read, exclusive inside a
-//! transaction). `cow` protects the CoW fork and is taken inside `owner`. `ranges` serialises data
-//! I/O on byte ranges and comes before both.
+//! Locks: `owner` protects the image and all blocks of the forks (shared to read, exclusive inside
+//! a transaction). `cow` protects the CoW fork and is taken inside `owner`. `ranges` serialises
+//! data I/O on byte ranges and comes before both.
 //!
 //! Never here: extent maps, data I/O, directories.
 

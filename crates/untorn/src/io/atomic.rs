@@ -56,7 +56,8 @@ pub(crate) fn append_atomic(
     Ok(offset)
 }
 
-/// Locks the blocks of a write; one that extends the file also minds everything from the old end on.
+/// Locks the blocks of a write; one that extends the file also minds everything from the old end
+/// on.
 pub(super) fn lock_for_write<'i>(
     core: &Core,
     inode: &'i Inode,

@@ -20,8 +20,8 @@ fn zeroed(core: &Core, length: usize) -> AlignedBuffer {
     AlignedBuffer::zeroed(length, alignment)
 }
 
-/// Reads `bytes` from byte `offset` of the device, whatever their alignment: whole sectors in place,
-/// the ends through a sector of their own.
+/// Reads `bytes` from byte `offset` of the device, whatever their alignment: whole sectors in
+/// place, the ends through a sector of their own.
 pub(super) fn read_bytes(core: &Core, offset: u64, bytes: &mut [u8]) -> Result<()> {
     let device = core.store.device();
     let sector = core.geometry.sector_size();

@@ -1,7 +1,7 @@
 //! Where a file's blocks lie: lookups and changes of the extent maps of both forks.
 //!
-//! A fork's map is a short list inside the inode or a B+tree rooted there; there is no other copy in
-//! memory. Readers hold the inode's owner lock shared, transactions hold it exclusively.
+//! A fork's map is a short list inside the inode or a B+tree rooted there; there is no other copy
+//! in memory. Readers hold the inode's owner lock shared, transactions hold it exclusively.
 //!
 //! Mapped blocks change hands here together with their reverse mappings, counts and the inode's
 //! block count: after each call the inode, its AGs and its map agree.

@@ -119,10 +119,11 @@ impl Volume {
         Ok(self.core.store.flush_data()?)
     }
 
-    /// Refuses where the volume was opened for reading.
+    /// Refuses where the volume was opened for reading; before the first write gives up quota
+    /// counts that are not kept here.
     pub(crate) fn demand_write(&self, what: &str) -> Result<()> {
         match self.access {
-            Access::ReadWrite => Ok(()),
+            Access::ReadWrite => open::uncount_quota(&self.core),
             Access::ReadOnly => Err(Error::ReadOnly(what.to_owned())),
         }
     }

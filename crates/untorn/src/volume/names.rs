@@ -142,8 +142,8 @@ impl Volume {
         namespace::create(&self.core, &parent, &name, NewInode { kind, permissions, uid, gid })
     }
 
-    /// Removes the name `path` and, with its last name, what it named: anything but a directory that
-    /// has entries.
+    /// Removes the name `path` and, with its last name, what it named: anything but a directory
+    /// that has entries.
     pub fn remove(&self, path: impl AsRef<[u8]>) -> Result<()> {
         self.demand_write("remove")?;
         let (parent, name) = namespace::parent_of(&self.core, path.as_ref())?;

@@ -6,6 +6,7 @@ use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::InodeCache;
 use crate::recover;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use untorn_device::{BlockDevice, Latch, OverlayDevice};
@@ -67,11 +68,20 @@ impl Volume {
     }
 }
 
+/// `sb_versionnum` bit of volumes whose names ignore case.
+const ASCII_CI: u16 = 0x4000;
+
 fn admit(superblock: &Superblock, access: features::Access) -> Result<()> {
     superblock.check(access).map_err(|unsupported| Error::Unsupported {
         what: unsupported.to_string(),
         remedy: "mount the volume on Linux instead".to_owned(),
     })?;
+    if superblock.version_bits & ASCII_CI != 0 {
+        return Err(Error::Unsupported {
+            what: "a volume whose names ignore case (ascii-ci)".to_owned(),
+            remedy: "mount the volume on Linux before 6.18 and copy it".to_owned(),
+        });
+    }
     if superblock.geometry.log_start.0 == 0 {
         return Err(Error::Unsupported {
             what: "an external log".to_owned(),
@@ -123,7 +133,30 @@ fn build(
         counters: Counters::default(),
         writes: AtomicU64::new(0),
         next_ag: AtomicU64::new(0),
+        quota_uncounted: Mutex::new(false),
     })
+}
+
+/// Quota usage is not kept here: before the first write the marks that say that it was counted go,
+/// so that Linux counts again when it mounts the volume.
+pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
+    let flags = core.superblock.quota.flags;
+    if !flags.is_accounted() {
+        return Ok(());
+    }
+    let mut done = core.quota_uncounted.lock();
+    if !*done {
+        let header = core.header(AgNumber(0), BlockKind::Superblock);
+        core.transact(4096, &[], |tx| {
+            tx.lock_ag(AgNumber(0))?;
+            let bytes = tx.stage(&header)?;
+            let raw = SuperblockDisk::of_mut(bytes);
+            raw.map_err(|fault| fault.at(Place::at(header.addr)))?.qflags.set(flags.uncounted().0);
+            Ok(())
+        })?;
+        *done = true;
+    }
+    Ok(())
 }
 
 /// Writes the counters to the superblock and closes the journal.

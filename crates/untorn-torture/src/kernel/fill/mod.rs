@@ -108,8 +108,8 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     write_at(&File::create(path)?, bytes.as_ref(), 0)
 }
 
-/// Writes bytes at an offset, again where Linux finds no memory: blocks larger than a page need page
-/// cache in as long pieces, and a busy machine may have none at the moment.
+/// Writes bytes at an offset, again where Linux finds no memory: blocks larger than a page need
+/// page cache in as long pieces, and a busy machine may have none at the moment.
 fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
     for _ in 0..100 {
         match file.write_all_at(bytes, offset) {

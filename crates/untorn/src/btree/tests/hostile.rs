@@ -97,7 +97,10 @@ fn survive_overlap(memory: &Memory) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: super::model::cases(48), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: super::model::cases(48),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn harmed_free_space_neither_panics_nor_loops(harms in harms()) {
@@ -139,9 +142,11 @@ fn a_node_on_the_wrong_level_is_a_fault() {
         bytes[child..child + 4].copy_from_slice(&(root as u32).to_be_bytes())
     });
     let found = Tree::new(ByBlock, &mut memory).first();
-    assert!(
-        matches!(found, Err(TestError::Corrupt(Some(ptr), Fault::Field { field: "bb_level", .. })) if ptr == root)
-    );
+    assert!(matches!(
+        found,
+        Err(TestError::Corrupt(Some(ptr), Fault::Field { field: "bb_level", .. }))
+            if ptr == root
+    ));
 }
 
 #[test]
@@ -172,9 +177,10 @@ fn neighbours_that_do_not_name_each_other_are_a_fault_of_a_split() {
     let records = (1..64).rev().map(|start| AllocRec { start: AgBlock(start), length: 1 });
     let failed = records.map(|record| tree.insert(&record)).find_map(Result::err);
     let rule = "neighbours must name each other";
-    assert!(
-        matches!(failed, Some(TestError::Corrupt(_, Fault::Order { rule: found, .. })) if found == rule)
-    );
+    assert!(matches!(
+        failed,
+        Some(TestError::Corrupt(_, Fault::Order { rule: found, .. })) if found == rule
+    ));
 }
 
 #[test]

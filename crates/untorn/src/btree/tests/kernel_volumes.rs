@@ -6,7 +6,6 @@ use crate::btree::*;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 use untorn_format::ag::*;
 use untorn_format::btree::{BtreeKind, Header};
 use untorn_format::inode::{self, ForkFormat, InodeCore};

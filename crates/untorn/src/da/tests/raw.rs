@@ -26,8 +26,11 @@ pub(crate) struct RawVolume {
     pub superblock: Superblock,
     /// How many blocks of each kind were read.
     pub read: RefCell<BTreeMap<String, u32>>,
-    verified: RefCell<HashMap<FsBlock, (BlockKind, Arc<[u8]>)>>,
+    verified: RefCell<HashMap<FsBlock, Verified>>,
 }
+
+/// A block that was verified, as what.
+type Verified = (BlockKind, Arc<[u8]>);
 
 /// One inode of it.
 pub(crate) struct RawInode {

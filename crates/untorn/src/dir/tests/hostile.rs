@@ -94,13 +94,17 @@ fn a_directory_without_blocks_lists_nothing_and_its_missing_index_is_a_fault() {
 proptest! {
     #[test]
     fn readers_of_random_indexes_end(
-        nodes in proptest::collection::vec((0u32..8, any::<bool>(), 0u32..8, 0u32..8, 1u16..4), 1..8),
+        nodes in proptest::collection::vec(
+            (0u32..8, any::<bool>(), 0u32..8, 0u32..8, 1u16..4),
+            1..8,
+        ),
         pairs in proptest::collection::vec((0u32..4, 0u32..8), 1..20),
     ) {
         let mut fork = MadeFork::new();
         let hash = da::hash_name(NAME);
         for (at, is_leaf, back, forw, level) in nodes {
-            let mut pairs: Vec<_> = pairs.iter().map(|&(step, to)| (hash - 2 + step, ROOT + to)).collect();
+            let pair = |&(step, to): &(u32, u32)| (hash - 2 + step, ROOT + to);
+            let mut pairs: Vec<_> = pairs.iter().map(pair).collect();
             pairs.sort_unstable();
             let (kind, level) = if is_leaf { (DirLeafN, 0) } else { (DaNode, level) };
             fork.index(ROOT + at, kind, (ROOT + back, ROOT + forw), level, &pairs);

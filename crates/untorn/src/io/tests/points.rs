@@ -75,7 +75,10 @@ fn point_d_a_hole_reaches_no_further_than_the_write() {
 
 /// Keeps name, offset and length of the events of this module's crate.
 #[derive(Clone, Default)]
-struct Events(Arc<Mutex<Vec<(&'static str, u64, u64)>>>);
+struct Events(Arc<Mutex<Vec<Seen>>>);
+
+/// Name, offset and length of an event.
+type Seen = (&'static str, u64, u64);
 
 #[derive(Default)]
 struct Fields {
