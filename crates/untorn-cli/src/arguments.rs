@@ -367,7 +367,7 @@ pub struct Check {
 #[derive(Args, Debug)]
 pub struct Demo {
     /// Atomic writes of each scenario.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 96)]
     pub writes: usize,
     /// Where offsets, lengths, bytes and tears come from.
     #[arg(long, default_value_t = 1)]

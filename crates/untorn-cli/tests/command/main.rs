@@ -1,0 +1,117 @@
+//! The command as its users see it: arguments in; standard output, standard error and exit status
+//! out. No root, no tools.
+
+mod mkfs;
+mod names;
+mod places;
+mod refusals;
+mod writes;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// What a run of the command said.
+pub struct Said {
+    pub status: i32,
+    pub out: String,
+    pub bytes: Vec<u8>,
+    pub err: String,
+}
+
+impl Said {
+    /// It ended well.
+    #[track_caller]
+    pub fn well(self) -> Self {
+        assert_eq!(self.status, 0, "{}{}", self.out, self.err);
+        self
+    }
+
+    /// It ended with `status` and one line on standard error that has `words`.
+    #[track_caller]
+    pub fn refused(self, status: i32, words: &str) {
+        assert_eq!(self.status, status, "{}{}", self.out, self.err);
+        assert!(self.err.contains(words), "{:?} has no {words:?}", self.err);
+        assert!(self.err.starts_with("untorn: "), "{}", self.err);
+        assert_eq!(self.err.lines().count(), 1, "{}", self.err);
+    }
+
+    /// Its output as JSON.
+    #[track_caller]
+    pub fn json(self) -> serde_json::Value {
+        let said = self.well();
+        serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}", said.out))
+    }
+}
+
+/// Runs the command on `input`.
+pub fn untorn_on<S: AsRef<std::ffi::OsStr>>(arguments: &[S], input: &[u8]) -> Said {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .args(arguments)
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Who does not read its input may be gone before it is written.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    Said {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        bytes: output.stdout,
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A folder with an image in it.
+pub struct Site {
+    pub folder: TempDir,
+    pub image: PathBuf,
+}
+
+impl Site {
+    /// An empty volume of 64 MiB.
+    pub fn new() -> Self {
+        let site = Self::bare();
+        site.run(&["mkfs", "-q", "-d", "size=64m", "@"]).well();
+        site
+    }
+
+    /// The name of an image that is not there yet.
+    pub fn bare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("volume.img");
+        Self { folder, image }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the command with the image for `@`.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        self.run_on(arguments, b"")
+    }
+
+    /// The same with input.
+    pub fn run_on(&self, arguments: &[&str], input: &[u8]) -> Said {
+        let image: &Path = &self.image;
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|argument| if *argument == "@" { image.as_os_str() } else { argument.as_ref() })
+            .collect();
+        untorn_on(&arguments, input)
+    }
+
+    /// The checker has nothing to say.
+    #[track_caller]
+    pub fn assert_sound(&self) {
+        let said = self.run(&["check", "@"]).well();
+        assert!(said.out.starts_with("clean: "), "{}", said.out);
+    }
+}

@@ -1,0 +1,105 @@
+//! What the command does not do, and how it says so.
+
+use super::{Site, untorn_on};
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use untorn_device::{Access, FileDevice};
+
+#[test]
+fn an_image_that_somebody_else_has_open_is_refused() {
+    let site = Site::new();
+    let owner = FileDevice::open(&site.image, Access::ReadWrite).unwrap();
+    for arguments in [&["ls", "@"][..], &["write", "@", "/file"], &["recover", "@"]] {
+        let said = site.run(arguments);
+        assert_eq!(said.status, 1, "{}", said.err);
+        assert!(said.err.contains("volume.img"), "{}", said.err);
+    }
+    assert_eq!(site.run(&["check", "@"]).status, 8);
+    drop(owner);
+    site.run(&["ls", "@"]).well();
+}
+
+#[test]
+fn a_file_that_is_no_volume_is_told() {
+    let site = Site::bare();
+    fs::write(&site.image, vec![7; 1 << 20]).unwrap();
+    site.run(&["info", "@"]).refused(1, "no XFS volume");
+    site.run(&["check", "@"]).refused(8, "no XFS volume");
+    fs::write(&site.image, b"").unwrap();
+    assert_eq!(site.run(&["info", "@"]).status, 1);
+    fs::remove_file(&site.image).unwrap();
+    site.run(&["info", "@"]).refused(1, "volume.img");
+}
+
+#[test]
+fn damage_is_found_and_named_with_its_place() {
+    let site = Site::new();
+    let image = OpenOptions::new().write(true).open(&site.image).unwrap();
+    // In the AGF of the first group.
+    image.write_all_at(&[0xff], 512 + 60).unwrap();
+    drop(image);
+    let said = site.run(&["check", "@"]);
+    assert_eq!(said.status, 1, "{}", said.err);
+    assert!(said.out.contains("bad-checksum at AG 0, daddr 1"), "{}", said.out);
+    let said = site.run(&["check", "@", "--json", "--limit", "1"]);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["findings"][0]["code"], "bad-checksum");
+    let said = site.run_on(&["write", "@", "/file"], b"x");
+    assert_eq!(said.status, 1, "{}", said.err);
+    assert!(said.err.contains("untorn check"), "{}", said.err);
+}
+
+#[test]
+fn a_write_that_has_no_room_changes_nothing_check() {
+    let site = Site::new();
+    site.run_on(&["write", "@", "/file", "--atomic"], b"old").well();
+    let bytes = vec![1; 80 << 20];
+    site.run_on(&["write", "@", "/file", "--atomic"], &bytes).refused(1, "no space left");
+    assert_eq!(site.run(&["cat", "@", "/file"]).well().out, "old");
+    site.assert_sound();
+}
+
+#[test]
+fn usage_is_refused_with_status_2() {
+    for arguments in [&["frobnicate"][..], &[], &["ls"], &["write", "a", "b", "--offset", "1.5k"]] {
+        let said = untorn_on(arguments, b"");
+        assert_eq!(said.status, 2, "{arguments:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn help_manual_and_completions_come_from_one_definition() {
+    let help = untorn_on(&["write", "--help"], b"").well().out;
+    assert!(help.contains("--atomic") && help.contains("untorn"), "{help}");
+    let page = untorn_on(&["man", "write"], b"").well().out;
+    assert!(page.contains(".TH") && page.contains("atomic"), "{page}");
+    assert!(untorn_on(&["man"], b"").well().out.contains("recover"));
+    untorn_on(&["man", "none"], b"").refused(1, "no command none");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(untorn_on(&["completions", shell], b"").well().out.contains("bmap"), "{shell}");
+    }
+}
+
+#[test]
+fn the_demo_finds_nothing_torn_check() {
+    let arguments = ["demo", "--writes", "2", "--json", "--scenario", "overwrite in one piece"];
+    let found = untorn_on(&arguments, b"").json();
+    assert_eq!(found["good"], true);
+    let score = &found["scenarios"][0];
+    assert!(score["cuts"].as_u64().unwrap() > 10, "{found}");
+    assert_eq!(score["torn"].as_u64().unwrap() + score["lost"].as_u64().unwrap(), 0);
+    untorn_on(&["demo", "--scenario", "none"], b"").refused(1, "overwrite in one piece");
+}
+
+#[test]
+fn the_demo_leaves_an_image_on_request_check() {
+    let site = Site::bare();
+    let image = site.image.to_str().unwrap();
+    let arguments =
+        ["demo", "--writes", "3", "--scenario", "overwrite in one piece", "--keep", image];
+    let said = site.run(&arguments).well();
+    assert!(said.out.contains("nothing torn, nothing lost"), "{}", said.out);
+    let records = site.run(&["cat", "@", "/records"]).well().out;
+    assert_eq!(records.lines().count(), 3, "{records}");
+    site.assert_sound();
+}
