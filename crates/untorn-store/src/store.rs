@@ -17,7 +17,7 @@ use crate::writeback::Writer;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use untorn_device::BlockDevice;
+use untorn_device::{BlockDevice, DeviceError};
 use untorn_format::{Geometry, Lsn};
 
 /// Names a checkpoint: everything committed under it is durable once it has been forced.
@@ -232,7 +232,11 @@ impl Store {
     pub fn close(&self) -> Result<()> {
         let mut writer = self.writer.lock();
         self.running()?;
-        self.latch(writer.close(self))
+        self.latch(writer.close(self))?;
+        drop(writer);
+        let closed = DeviceError::Unusable("the volume was closed".to_owned());
+        self.stop(closed.into());
+        Ok(())
     }
 
     /// Keeps the tail of the journal from passing `lsn` (an intent being recovered).

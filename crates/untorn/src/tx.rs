@@ -16,7 +16,7 @@ use crate::inode::{Inode, InodeSnapshot};
 use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use untorn_format::{AgExtent, AgNumber, Ino};
+use untorn_format::{AgExtent, AgNumber, Fault, Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence, Transaction};
 
 type InodeGuard = ArcRwLockWriteGuard<RawRwLock, ()>;
@@ -63,6 +63,7 @@ impl Core {
         mut body: impl FnMut(&mut Tx<'_>) -> Result<R>,
     ) -> Result<(R, Sequence)> {
         let mut bytes = bytes;
+        let limit = self.store.largest_transaction();
         let mut late = BTreeSet::new();
         let mut forced = false;
         loop {
@@ -72,6 +73,9 @@ impl Core {
             match outcome {
                 Err(Error::Restart(owner)) => {
                     late.insert(owner);
+                }
+                Err(Error::Outgrown(need)) if need > limit => {
+                    return Err(Error::TooLarge { need, limit });
                 }
                 Err(Error::Outgrown(need)) => bytes = need + need / 4,
                 Err(Error::NoSpace { .. }) if !forced && self.busy_blocks() > 0 => {
@@ -236,11 +240,19 @@ impl<'c> Tx<'c> {
         self.ags.keys().copied().collect()
     }
 
-    /// Notes freed blocks: nobody may pick them until this transaction is durable.
-    pub fn note_freed(&mut self, extent: AgExtent) {
+    /// Notes freed blocks: nobody may pick them until this transaction is durable. Blocks that are
+    /// claimed or busy cannot have had an owner: the volume is corrupt.
+    pub fn note_freed(&mut self, extent: AgExtent) -> Result<()> {
         let range = extent.start.0..extent.end().0;
-        self.core.ag(extent.ag).held.lock().insert(range, Hold::Busy);
+        let mut held = self.core.ag(extent.ag).held.lock();
+        if let Some(twice) = held.overlaps(&range) {
+            let (field, value) = ("block with two owners", u64::from(twice.start));
+            let fault = Fault::Field { what: "free space", field, value };
+            return Err(fault.at(Place { ag: Some(extent.ag), ..Place::default() }).into());
+        }
+        held.insert(range, Hold::Busy);
         self.freed.push(extent);
+        Ok(())
     }
 
     /// Publishes everything.

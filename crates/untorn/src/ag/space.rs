@@ -209,8 +209,7 @@ pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     }
     tree.insert(&whole)?;
     count(tx, ag, length.into())?;
-    tx.note_freed(extent);
-    Ok(())
+    tx.note_freed(extent)
 }
 
 /// Brings the AGF's totals up to date after `change` blocks came or went.

@@ -30,7 +30,8 @@ use untorn_store::Sequence;
 /// When a write returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// Once every reader of the volume sees it. It survives the process, not a power cut.
+    /// Once every reader of the volume sees it. It survives an orderly end of the process; a power
+    /// cut or a killed process may undo it, whole, until something makes it durable.
     #[default]
     Visible,
     /// Once it, and all that it depends on, is on stable storage.

@@ -15,7 +15,7 @@ use crate::tx::Tx;
 use std::ops::Range;
 use untorn_format::inode::{self, ForkFormat, InodeCore, max_extents};
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
-use untorn_format::{FileBlock, FsBlock, Ino, Place};
+use untorn_format::{Fault, FileBlock, FsBlock, Ino, Place};
 
 /// Maps `extent` into a hole of the fork. The blocks were taken already.
 pub(crate) fn map(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent) -> Result<()> {
@@ -108,7 +108,9 @@ fn join(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], extent: Extent) -
     drop(extents);
     let overlaps = left.is_some_and(|left| left.file_end() > extent.file)
         || right.is_some_and(|right| right.file < extent.file_end());
-    assert!(!overlaps, "mapped over a mapping: {extent:?} between {left:?} and {right:?}");
+    if overlaps {
+        return Err(corrupt(ino, "block that is mapped already", extent.file));
+    }
     let mut whole = extent;
     let mut out = out.to_vec();
     for neighbour in [left, right].into_iter().flatten() {
@@ -118,6 +120,10 @@ fn join(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], extent: Extent) -
         }
     }
     change(tx, ino, fork, &out, &[whole])
+}
+
+fn corrupt(ino: Ino, field: &'static str, at: FileBlock) -> Error {
+    Fault::Field { what: "extent map", field, value: at.0 }.at(Place::inode(ino)).into()
 }
 
 /// Two extents as one, where one goes on as the other and the length allows it.
@@ -209,7 +215,9 @@ fn change_tree(
     let mut records = records.to_vec();
     for old in out {
         let found = tree.seek(Find::Equal, old.file)?;
-        assert_eq!(found.as_ref(), Some(old), "the record was just read");
+        if found.as_ref() != Some(old) {
+            return Err(corrupt(ino, "extent that is not where it was", old.file));
+        }
         match records.iter().position(|new| new.file == old.file) {
             Some(index) => tree.replace(&records.swap_remove(index))?,
             None => drop(tree.remove()?),

@@ -87,7 +87,10 @@ pub(crate) fn inactivate(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
 /// The bytes of an inode that nobody uses.
 fn make_free(tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
-    assert_eq!(core.blocks, 0, "inode {ino} is freed with blocks");
+    if core.blocks != 0 {
+        let fault = Fault::Field { what: "inode", field: "di_nblocks", value: core.blocks };
+        return Err(fault.at(Place::inode(ino)).into());
+    }
     core.mode = 0;
     core.nlink = 0;
     core.size = 0;

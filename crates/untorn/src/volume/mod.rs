@@ -17,7 +17,7 @@ pub use probe::probe;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use untorn_format::{Ino, Superblock};
 
 /// What opening a volume found and did.
@@ -58,8 +58,32 @@ pub struct Space {
 #[derive(Clone)]
 pub struct Volume {
     core: Arc<Core>,
+    closer: Arc<Closer>,
     access: Access,
     recovery: Recovery,
+}
+
+/// Closes the volume when the last handle goes, if nobody did before.
+struct Closer {
+    core: Arc<Core>,
+    open: AtomicBool,
+}
+
+impl Closer {
+    fn close(&self) -> Result<()> {
+        match self.open.swap(false, Ordering::AcqRel) {
+            true => open::unmount(&self.core),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the volume was not closed cleanly");
+        }
+    }
 }
 
 impl Volume {
@@ -129,16 +153,15 @@ impl Volume {
     }
 
     /// Ends all writing and leaves a journal that needs no replay. Files that are still open can
-    /// be read but not written.
+    /// be read but not written. Dropping the last handle of a volume does the same, but cannot say
+    /// what went wrong.
     pub fn close(self) -> Result<()> {
-        match self.access {
-            Access::ReadOnly => Ok(()),
-            Access::ReadWrite => open::unmount(&self.core),
-        }
+        self.closer.close()
     }
 
     /// Stops writing at once, as a power cut would: nothing more reaches the device.
     pub fn abandon(self) {
+        self.closer.open.store(false, Ordering::Release);
         let reason = "the volume was abandoned".to_owned();
         self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
     }

@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use super::{Recovery, Volume, probe};
+use super::{Closer, Recovery, Volume, probe};
 use crate::ag::Ag;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::inode::InodeCache;
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use untorn_device::{BlockDevice, Latch, OverlayDevice};
 use untorn_format::features;
 use untorn_format::superblock::SuperblockDisk;
@@ -64,7 +64,9 @@ impl Volume {
         recovery.unlinked = finished.unlinked;
         recovery.staging_blocks = finished.staging_blocks;
         recover::count(&core)?;
-        Ok(Self { core, access: options.access, recovery })
+        let open = AtomicBool::new(options.access == Access::ReadWrite);
+        let closer = Arc::new(Closer { core: Arc::clone(&core), open });
+        Ok(Self { core, closer, access: options.access, recovery })
     }
 }
 
