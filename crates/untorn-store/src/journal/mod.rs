@@ -21,8 +21,6 @@ mod area;
 mod frame;
 mod writer;
 
-#[cfg(test)]
-mod tests;
 
 pub use area::{LogArea, Ring};
 

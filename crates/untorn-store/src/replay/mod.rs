@@ -23,8 +23,6 @@ mod reader;
 mod stale;
 mod transaction;
 
-#[cfg(test)]
-mod tests;
 
 pub use error::RecoverError;
 pub use inspect::{InspectedItem, InspectedLog, LogEvent, Reach, inspect};
