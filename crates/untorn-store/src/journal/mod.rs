@@ -21,7 +21,6 @@ mod area;
 mod frame;
 mod writer;
 
-
 pub use area::{LogArea, Ring};
 
 use frame::{Framer, RecordShape};

@@ -23,7 +23,6 @@ mod reader;
 mod stale;
 mod transaction;
 
-
 pub use error::RecoverError;
 pub use inspect::{InspectedItem, InspectedLog, LogEvent, Reach, inspect};
 pub use intents::PendingIntent;
