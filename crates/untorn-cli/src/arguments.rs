@@ -4,13 +4,18 @@ use crate::size;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+const PROMISES: &str = "\
+Three promises, kept apart:
+  untorn   After any crash, power cut, kill or error, all bytes of an atomic write are new or all
+           are old, and the file's size with them. `write --atomic` promises this.
+  durable  The write survives a power cut from now on. `write --sync` promises this when the
+           command returns; without it, closing the volume does.
+  ordered  Of two writes the later never survives without the earlier. Only a sync between them
+           promises this.";
+
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
-///
-/// Three promises, kept apart. Untorn: after any crash an atomic write is there whole or not at
-/// all. Durable: it survives a power cut once a sync has returned (`write --sync`). Ordered: two
-/// writes survive in the order in which they were made only where a sync lies between them.
 #[derive(Debug, Parser)]
-#[command(name = "untorn", version, max_term_width = 100)]
+#[command(name = "untorn", version, max_term_width = 100, after_help = PROMISES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -37,6 +42,7 @@ pub enum Command {
     /// Remove files and directories.
     Rm(Rm),
     /// Write to a file; with --atomic whole or not at all.
+    #[command(after_help = PROMISES)]
     Write(Write),
     /// Show the journal: records, transactions, items, in words.
     Log(Log),
@@ -271,15 +277,11 @@ pub struct Rm {
 }
 
 /// `untorn write`.
-///
-/// With --atomic the write is one commit: after any crash, power cut or error, all bytes are new or
-/// all are old, and the file's size with them (untorn). It is durable once the command has
-/// returned; with --sync already before the volume is closed.
 #[derive(Args, Debug)]
 pub struct Write {
     /// Image file or block device.
     pub image: PathBuf,
-    /// The file; it is made where it does not exist.
+    /// The file; it is made, empty at first, where it does not exist.
     pub path: String,
     /// Whole or not at all. All input is read first, up to 1 GiB.
     #[arg(long)]

@@ -1,5 +1,7 @@
 //! The command beside xfsprogs and Linux on volumes that Linux filled.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

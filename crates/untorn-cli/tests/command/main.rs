@@ -1,6 +1,8 @@
 //! The command as its users see it: arguments in; standard output, standard error and exit status
 //! out. No root, no tools.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod mkfs;
 mod names;
 mod places;
@@ -13,24 +15,24 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// What a run of the command said.
-pub struct Said {
-    pub status: i32,
-    pub out: String,
-    pub bytes: Vec<u8>,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) err: String,
 }
 
 impl Said {
     /// It ended well.
     #[track_caller]
-    pub fn well(self) -> Self {
+    pub(crate) fn well(self) -> Self {
         assert_eq!(self.status, 0, "{}{}", self.out, self.err);
         self
     }
 
     /// It ended with `status` and one line on standard error that has `words`.
     #[track_caller]
-    pub fn refused(self, status: i32, words: &str) {
+    pub(crate) fn refused(self, status: i32, words: &str) {
         assert_eq!(self.status, status, "{}{}", self.out, self.err);
         assert!(self.err.contains(words), "{:?} has no {words:?}", self.err);
         assert!(self.err.starts_with("untorn: "), "{}", self.err);
@@ -39,14 +41,14 @@ impl Said {
 
     /// Its output as JSON.
     #[track_caller]
-    pub fn json(self) -> serde_json::Value {
+    pub(crate) fn json(self) -> serde_json::Value {
         let said = self.well();
         serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}", said.out))
     }
 }
 
 /// Runs the command on `input`.
-pub fn untorn_on<S: AsRef<std::ffi::OsStr>>(arguments: &[S], input: &[u8]) -> Said {
+pub(crate) fn untorn_on<S: AsRef<std::ffi::OsStr>>(arguments: &[S], input: &[u8]) -> Said {
     let mut child = Command::new(env!("CARGO_BIN_EXE_untorn"))
         .args(arguments)
         .env("TZ", "UTC")
@@ -69,37 +71,37 @@ pub fn untorn_on<S: AsRef<std::ffi::OsStr>>(arguments: &[S], input: &[u8]) -> Sa
 }
 
 /// A folder with an image in it.
-pub struct Site {
-    pub folder: TempDir,
-    pub image: PathBuf,
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) image: PathBuf,
 }
 
 impl Site {
     /// An empty volume of 64 MiB.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let site = Self::bare();
         site.run(&["mkfs", "-q", "-d", "size=64m", "@"]).well();
         site
     }
 
     /// The name of an image that is not there yet.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let image = folder.path().join("volume.img");
         Self { folder, image }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs the command with the image for `@`.
-    pub fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         self.run_on(arguments, b"")
     }
 
     /// The same with input.
-    pub fn run_on(&self, arguments: &[&str], input: &[u8]) -> Said {
+    pub(crate) fn run_on(&self, arguments: &[&str], input: &[u8]) -> Said {
         let image: &Path = &self.image;
         let arguments: Vec<_> = arguments
             .iter()
@@ -110,7 +112,7 @@ impl Site {
 
     /// The checker has nothing to say.
     #[track_caller]
-    pub fn assert_sound(&self) {
+    pub(crate) fn assert_sound(&self) {
         let said = self.run(&["check", "@"]).well();
         assert!(said.out.starts_with("clean: "), "{}", said.out);
     }
