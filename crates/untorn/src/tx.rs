@@ -70,6 +70,7 @@ impl Core {
             let mut tx = Tx::begin(self, bytes)?;
             let outcome = tx.lock(first, &late).and_then(|()| body(&mut tx));
             let outcome = outcome.and_then(|result| Ok((result, tx.commit()?)));
+            drop(tx);
             match outcome {
                 Err(Error::Restart(owner)) => {
                     late.insert(owner);
@@ -84,7 +85,8 @@ impl Core {
                 }
                 Err(error) => return Err(error),
                 Ok(done) => {
-                    self.store.relieve()?;
+                    // What is committed stays committed; a store that failed tells the next caller.
+                    let _ = self.store.relieve();
                     return Ok(done);
                 }
             }
