@@ -11,10 +11,13 @@
 
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
+use crate::error::{Result, StoreError};
 use crate::item::{Item, ItemKey, item_cost};
 use crate::txn::{Change, OnDurable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::thread::ThreadId;
+use untorn_device::DeviceError;
 use untorn_format::{DiskAddr, Lsn};
 
 /// A buffer of the open checkpoint.
@@ -167,13 +170,28 @@ pub(crate) struct State {
     pub in_flight: u64,
     /// Journal bytes between the head and the tail that the newest record names.
     pub room: u64,
+    /// Part of the room that is never promised.
+    pub slack: u64,
+    /// The thread that is closing the store.
+    pub closing: Option<ThreadId>,
 }
 
 impl State {
+    /// Refuses new transactions while the store is being closed, but for those that close it.
+    pub fn admit(&self) -> Result<()> {
+        match self.closing {
+            Some(thread) if thread != std::thread::current().id() => {
+                let closing = DeviceError::Unusable("the volume is being closed".to_owned());
+                Err(StoreError::Stopped(Arc::new(closing.into())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether `bytes` more can be promised.
     pub fn fits(&self, bytes: u64) -> bool {
         let used = self.cil.cost + self.in_flight + self.reserved;
-        framed(used.saturating_add(bytes)).saturating_add(SLACK) <= self.room
+        framed(used.saturating_add(bytes)).saturating_add(self.slack) <= self.room
     }
 }
 

@@ -7,7 +7,8 @@
 //! After the first failed write nothing more is written: the journal on the device is whole up to
 //! its last durable checkpoint, and what this process believes beyond that is given up.
 
-use crate::cache::Cache;
+use crate::cache::{BlockRef, Cache};
+use crate::chunks::{CHUNK, Chunks};
 use crate::error::{Result, StoreError};
 use crate::item::{Item, item_cost};
 use crate::journal::Journal;
@@ -18,7 +19,7 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use untorn_device::{BlockDevice, DeviceError};
-use untorn_format::{Geometry, Lsn};
+use untorn_format::{BlockKind, DiskAddr, Geometry, Lsn};
 
 /// Names a checkpoint: everything committed under it is durable once it has been forced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +49,9 @@ pub struct Store {
     pub(crate) unflushed: AtomicBool,
     stopped: OnceLock<Arc<StoreError>>,
     capacity: u64,
+    sector: u32,
+    /// Journal bytes kept for a record that moves the tail, padding to a log stripe included.
+    slack: u64,
 }
 
 impl Store {
@@ -63,6 +67,8 @@ impl Store {
     ) -> Self {
         let capacity = journal.capacity();
         let room = journal.free_bytes(tail);
+        let slack = SLACK + 2 * journal.cost_bound(1, 512);
+        let sector = geometry.sector_size() as u32;
         let cache = Cache::new(Arc::clone(&device), geometry, uuid, options.cache_bytes);
         let state = State {
             cil: Cil::default(),
@@ -72,6 +78,8 @@ impl Store {
             reserved: 0,
             in_flight: 0,
             room,
+            slack,
+            closing: None,
         };
         Self {
             device,
@@ -82,6 +90,8 @@ impl Store {
             unflushed: AtomicBool::new(true),
             stopped: OnceLock::new(),
             capacity,
+            sector,
+            slack,
         }
     }
 
@@ -97,7 +107,7 @@ impl Store {
 
     /// The most journal bytes that one transaction can have.
     pub fn largest_transaction(&self) -> u64 {
-        (self.capacity - 2 * SLACK) / 17 * 16 - 2 * SLACK
+        self.capacity.saturating_sub(4 * self.slack) / 17 * 16
     }
 
     /// Begins a transaction that may journal about `bytes` bytes. Waits for room; call it with no
@@ -110,6 +120,7 @@ impl Store {
         loop {
             self.running()?;
             let mut state = self.state.lock();
+            state.admit()?;
             if state.fits(bytes) {
                 state.reserved += bytes;
                 return Ok(Transaction::new(self, Reservation { store: self, bytes }));
@@ -227,6 +238,18 @@ impl Store {
         self.latch(writer.push_all(self))
     }
 
+    /// Lets nobody but this thread begin transactions, and waits for those that others have begun:
+    /// [`Store::close`] follows.
+    pub fn quiesce(&self) -> Result<()> {
+        self.running()?;
+        let mut state = self.state.lock();
+        state.closing = Some(std::thread::current().id());
+        while state.reserved > 0 {
+            self.released.wait(&mut state);
+        }
+        Ok(())
+    }
+
     /// Leaves a journal that needs no replay: all is forced and written home, then the unmount
     /// record follows.
     pub fn close(&self) -> Result<()> {
@@ -247,6 +270,18 @@ impl Store {
     /// Lets the tail pass `lsn` again.
     pub fn release_tail(&self, lsn: Lsn) {
         self.state.lock().ail.release(lsn);
+    }
+
+    /// What a checkpoint carries that has nothing else to say: a piece of the superblock as it is.
+    pub(crate) fn covering_change(&self) -> Result<Change> {
+        let block = BlockRef {
+            addr: DiskAddr(0),
+            length: self.sector,
+            kind: BlockKind::Superblock,
+            owner: None,
+        };
+        let image = self.cache.read(&block)?;
+        Ok(Change::Image { block, image, chunks: Chunks::all(CHUNK) })
     }
 
     /// Bytes of journal that the open checkpoint takes, and entries waiting to be written home.

@@ -22,11 +22,13 @@ const BATCH: usize = 512;
 /// Owns the journal; whoever locks it may write.
 pub(crate) struct Writer {
     journal: Journal,
+    /// Images were written home since the last flush: the tail may not pass them yet.
+    pushed: bool,
 }
 
 impl Writer {
     pub fn new(journal: Journal) -> Self {
-        Self { journal }
+        Self { journal, pushed: false }
     }
 
     /// Writes the open checkpoint. Afterwards all that was committed before the call is durable.
@@ -34,6 +36,14 @@ impl Writer {
         let Some((mut cil, tail)) = self.take(store, covering) else {
             return Ok(());
         };
+        if cil.buffers.is_empty() && cil.items.is_empty() {
+            cil.change(store.covering_change()?);
+        }
+        if std::mem::take(&mut self.pushed) {
+            // The tail that the records name was chosen as if those images were home.
+            store.unflushed.store(false, Ordering::Release);
+            store.device.flush()?;
+        }
         let since = match store.unflushed.swap(false, Ordering::AcqRel) {
             true => SinceFlush::Writes,
             false => SinceFlush::Nothing,
@@ -120,6 +130,7 @@ impl Writer {
         let homes = Homes::build(store, &oldest)?;
         homes.write(store)?;
         store.unflushed.store(true, Ordering::Release);
+        self.pushed = true;
         let mut state = store.state.lock();
         for (key, entry) in &oldest {
             state.ail.remove(*key);
@@ -139,8 +150,9 @@ impl Writer {
     pub fn close(&mut self, store: &Store) -> Result<()> {
         self.checkpoint(store, Covering::No)?;
         self.push_all(store)?;
-        store.device.flush()?;
         store.unflushed.store(false, Ordering::Release);
+        store.device.flush()?;
+        self.pushed = false;
         Ok(self.journal.write_unmount()?)
     }
 }

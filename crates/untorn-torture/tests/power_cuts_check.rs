@@ -1,7 +1,10 @@
 //! Atomic writes on a simulated disk, cut at every request.
 
+use std::sync::Arc;
+use untorn::{NewFile, OpenOptions, Volume, mkfs};
+use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_torture::cuts::{Recording, Scenario, scenarios};
-use untorn_torture::disk::Family;
+use untorn_torture::disk::{Family, SimDisk};
 
 /// Writes of each scenario: a smoke by default, a soak with `UNTORN_CUT_WRITES`.
 fn writes() -> usize {
@@ -42,4 +45,77 @@ survives! {
     holes_survive_power_cuts_check = 3;
     small_blocks_survive_power_cuts_check = 4;
     durable_writes_survive_power_cuts_check = 5;
+}
+
+/// Files that exist, with their sizes.
+fn listing(volume: &Volume) -> Vec<(Vec<u8>, u64)> {
+    let mut found: Vec<_> = volume
+        .read_dir("/d")
+        .unwrap()
+        .into_iter()
+        .map(|entry| (entry.name, volume.metadata_of(entry.ino).unwrap().inode.size))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn files_made_and_removed_survive_power_cuts_check() {
+    let medium = Arc::new(MemoryDevice::new(48 << 20));
+    let options = mkfs::Options { contents: mkfs::Contents::Zeroed, ..Default::default() };
+    mkfs::make(&*medium, &options).unwrap();
+    let volume = Volume::open(medium.clone(), OpenOptions::default()).unwrap();
+    volume.create_dir("/d", NewFile::default()).unwrap();
+    volume.close().unwrap();
+    let disk = SimDisk::new(medium.snapshot());
+    let volume = Volume::open(disk.clone(), OpenOptions::default()).unwrap();
+    let mut states = vec![listing(&volume)];
+    let mut durable = 0;
+    // More files than one chunk of inodes has, in a directory of one block.
+    for step in 0..150u64 {
+        disk.mark(durable << 32 | (states.len() as u64));
+        match step % 5 {
+            4 => volume.remove(format!("/d/{}", step - 2)).unwrap(),
+            _ => drop(volume.create_file(format!("/d/{step}"), NewFile::default()).unwrap()),
+        }
+        states.push(listing(&volume));
+        if step % 11 == 0 {
+            volume.sync().unwrap();
+            durable = states.len() as u64 - 1;
+            disk.mark(durable << 32 | durable);
+        }
+    }
+    volume.close().unwrap();
+    disk.mark((states.len() as u64 - 1) << 32 | (states.len() as u64 - 1));
+    let mut cuts = 0;
+    for cut in disk.cuts().distinct() {
+        let mark = cut.mark.unwrap_or(0);
+        let (least, most) = ((mark >> 32) as usize, (mark & 0xffff_ffff) as usize);
+        let image: Arc<dyn BlockDevice> = Arc::new(cut.image.snapshot());
+        let volume = Volume::open(image.clone(), OpenOptions::default())
+            .unwrap_or_else(|e| panic!("{cut}: {e}"));
+        let found = listing(&volume);
+        assert!(states[least..=most].contains(&found), "{cut}: neither of {least} to {most}");
+        volume.close().unwrap();
+        let report = untorn_check::check(&*image, &Default::default()).unwrap();
+        assert!(report.findings.is_empty(), "{cut}: {:?}", report.findings.first());
+        cuts += 1;
+    }
+    println!("{cuts} cuts");
+    assert!(cuts > 100);
+}
+
+#[test]
+fn a_journal_that_goes_round_survives_power_cuts_check() {
+    let mut scenario = scenarios(400, 5)[2].clone();
+    scenario.volume = 24 << 20;
+    scenario.longest = 60 << 10;
+    let recording = Recording::make(&scenario).unwrap();
+    let mut cuts = 0;
+    for cut in recording.cuts().families(&Family::ALL).step_by(23) {
+        recording.judge(&cut).unwrap_or_else(|what| panic!("{what}"));
+        cuts += 1;
+    }
+    println!("{cuts} cuts of {} requests", recording.events());
+    assert!(cuts > 100);
 }

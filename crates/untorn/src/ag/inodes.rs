@@ -18,7 +18,8 @@ use untorn_format::records::{ChunkForm, INODES_PER_CHUNK, InobtRec, RmapOwner, R
 use untorn_format::{AgBlock, AgExtent, AgIno, AgNumber, BlockKind, Fault, Ino, Lsn, Place, inode};
 use untorn_store::{BlockRef, Item, ItemKey, Logged};
 
-const CLASS: u8 = 2;
+/// Before snapshots of the inodes in it (class 1) in the order of the journal.
+const CLASS: u8 = 0;
 
 fn form(core: &Core) -> ChunkForm {
     match core.features.has_sparse_inodes() {

@@ -82,6 +82,9 @@ pub(crate) fn pick<T: Trees + Holds>(
         pick_fitting(source, ag, &mut best)?;
     }
     let piece = best.piece.filter(|p| p.end - p.start >= least);
+    if let Some(piece) = piece.as_ref().filter(|p| p.end > source.core().geometry.blocks_of(ag)) {
+        return Err(corrupt(ag, "extent past the end of its AG", piece.end.into()));
+    }
     if let (Some(piece), None) = (&piece, goal) {
         let rotor = &source.core().ag(ag).rotor;
         rotor.store(piece.end, std::sync::atomic::Ordering::Relaxed);

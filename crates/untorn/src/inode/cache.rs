@@ -43,11 +43,6 @@ impl InodeCache {
         self.map.lock().insert(inode.ino, Arc::clone(inode));
     }
 
-    /// Forgets an inode that was freed, or whose allocation failed.
-    pub fn remove(&self, ino: Ino) {
-        self.map.lock().remove(&ino);
-    }
-
     /// Every handle in memory.
     pub fn all(&self) -> Vec<Arc<Inode>> {
         self.map.lock().values().cloned().collect()

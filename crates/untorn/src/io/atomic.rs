@@ -48,6 +48,7 @@ pub(crate) fn append_atomic(
 ) -> Result<u64> {
     demand_regular(inode)?;
     let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
+    demand_regular(inode)?;
     let offset = inode.core()?.size;
     let request = Request::new(core, offset, bytes.len())?;
     if !bytes.is_empty() {
@@ -75,6 +76,8 @@ pub(super) fn lock_for_write<'i>(
         let guard = inode.ranges.lock(range, Sharing::Exclusive);
         // The file may have become shorter while this waited.
         if first(inode.core()?.size) >= seen {
+            // It may have been removed while this waited.
+            demand_regular(inode)?;
             return Ok(guard);
         }
     }

@@ -74,7 +74,16 @@ impl<'a> Begun<'a> {
 
     /// Deals with what the CoW fork has at `at`; where to go on. `end` is the end of the request.
     fn step(&mut self, at: u64, end: u64) -> Result<u64> {
-        let span = self.inode.cow.lock().at(FileBlock(at), end);
+        let mut cow = self.inode.cow.lock();
+        let span = cow.at(FileBlock(at), end);
+        if let CowSpan::Idle { end: idle_end, start } = span {
+            let piece_end = idle_end.min(end);
+            self.mark(&mut cow, at..piece_end, start);
+            drop(cow);
+            self.note(at..piece_end, start);
+            return Ok(piece_end);
+        }
+        drop(cow);
         match span {
             CowSpan::Hole { end: hole_end } => {
                 self.fill_hole(at..hole_end.min(end))?;
@@ -84,11 +93,7 @@ impl<'a> Begun<'a> {
                 self.allocate_reserved(at..reserved_end.min(end))?;
                 Ok(at)
             }
-            CowSpan::Idle { end: idle_end, start } => {
-                let piece_end = idle_end.min(end);
-                self.mark(at..piece_end, start);
-                Ok(piece_end)
-            }
+            CowSpan::Idle { .. } => unreachable!("dealt with above"),
             CowSpan::InFlight { write, .. } => {
                 panic!("{write:?} and {:?} hold the same block: range locks failed", self.id)
             }
@@ -96,11 +101,13 @@ impl<'a> Begun<'a> {
     }
 
     /// Marks exactly `range`, idle until now, as being written.
-    fn mark(&mut self, range: Range<u64>, start: FsBlock) {
-        let mut cow = self.inode.cow.lock();
+    fn mark(&self, cow: &mut CowFork, range: Range<u64>, start: FsBlock) {
         cow.begin_write(range.clone(), self.id);
-        check_atomic_cow_conversion(&cow, &range, start, self.id);
-        drop(cow);
+        check_atomic_cow_conversion(cow, &range, start, self.id);
+    }
+
+    /// Takes note of blocks that were marked.
+    fn note(&mut self, range: Range<u64>, start: FsBlock) {
         let piece = Piece { first: FileBlock(range.start), start, length: range.end - range.start };
         let Request { offset, length } = self.request;
         debug!(name: "mapping_found", ino = self.inode.ino.0, offset, length, block = start.0);
@@ -117,19 +124,30 @@ impl<'a> Begun<'a> {
         {
             let length = window.end - window.start;
             let piece = CowPiece { length, state: CowState::Idle(claim) };
-            self.inode.cow.lock().insert(FileBlock(window.start), piece);
-            return Ok(());
+            return Ok(self.stage(window, vec![piece]));
         }
-        let claims = self.claim(goal, hole_length)?;
-        let mut cow = self.inode.cow.lock();
-        let mut at = hole.start;
-        for claim in claims {
+        let pieces = self.claim(goal, hole_length)?.into_iter().map(|claim| {
             let length = u64::from(claim.extent().length);
-            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Idle(claim) });
+            CowPiece { length, state: CowState::Idle(claim) }
+        });
+        self.stage(hole, pieces.collect());
+        Ok(())
+    }
+
+    /// Puts idle pieces into a hole of the CoW fork. Where another write came first, they are given
+    /// back: the lookup starts again either way.
+    fn stage(&self, hole: Range<u64>, pieces: Vec<CowPiece>) {
+        let mut cow = self.inode.cow.lock();
+        if cow.at(FileBlock(hole.start), hole.end) != (CowSpan::Hole { end: hole.end }) {
+            return;
+        }
+        let mut at = hole.start;
+        for piece in pieces {
+            let length = piece.length;
+            cow.insert(FileBlock(at), piece);
             at += length;
         }
         assert_eq!(at, hole.end, "claims cover what was asked");
-        Ok(())
     }
 
     /// Claims `count` blocks; idle blocks of other files are given up before space runs out.
@@ -147,8 +165,11 @@ impl<'a> Begun<'a> {
         let goal = self.goal(range.start)?;
         let claims = self.claim(goal, range.end - range.start)?;
         let mut cow = self.inode.cow.lock();
-        let reserved = cow.remove(range.clone());
-        assert!(reserved.iter().all(|(_, piece)| matches!(piece.state, CowState::Delalloc)));
+        let still = cow.at(FileBlock(range.start), range.end);
+        if !matches!(still, CowSpan::Delalloc { end } if end >= range.end) {
+            return Ok(());
+        }
+        drop(cow.remove(range.clone()));
         let mut at = range.start;
         for claim in claims {
             let length = u64::from(claim.extent().length);

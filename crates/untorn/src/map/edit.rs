@@ -137,7 +137,9 @@ fn joined(a: Extent, b: Extent) -> Option<Extent> {
 /// Takes the records `out` out of the fork and puts `records` in.
 fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Extent]) -> Result<()> {
     let mut core = core_of(ino, &tx.inode(ino))?;
-    let count = core.fork_extents(fork) + records.len() as u64 - out.len() as u64;
+    let count = core.fork_extents(fork) + records.len() as u64;
+    let missing = || corrupt(ino, "count of extents too small", FileBlock(0));
+    let count = count.checked_sub(out.len() as u64).ok_or_else(missing)?;
     if count > max_extents(fork, core.flags2) {
         let what = format!("a fork of inode {ino} with {count} extents");
         let remedy = "copy the file, or upgrade the volume to nrext64".to_owned();

@@ -40,6 +40,9 @@ pub(crate) fn create(
 ) -> Result<Arc<Inode>> {
     refuse_parent_pointers(core)?;
     let (inode, _) = core.transact(64 * 1024, std::slice::from_ref(parent), |tx| {
+        if core_of(parent.ino, tx.inode_bytes(parent.ino))?.nlink == 0 {
+            return Err(Error::NotFound("the directory was removed".to_owned()));
+        }
         if lookup_locked(tx, parent.ino, name)?.is_some() {
             return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
         }
@@ -104,6 +107,8 @@ fn begin_inode(tx: &mut Tx<'_>, parent: Ino, ino: Ino, new: NewInode) -> Result<
     let first = core_of(ino, &bytes)?;
     first_core(tx.core, &parent, first, new).encode(&mut bytes);
     let inode = Arc::new(Inode::new(ino, home, bytes.into()));
+    // An earlier use of the number may have left a pointer at home.
+    inode.note_unlinked();
     tx.adopt_inode(&inode)?;
     Ok(inode)
 }

@@ -28,19 +28,22 @@ pub(crate) fn remove(core: &Arc<Core>, parent: &Arc<Inode>, name: &[u8]) -> Resu
         }
         dir::remove(&mut DirTx { tx, ino: parent.ino }, name)?;
         note_change(tx, parent.ino, if directory { -1 } else { 0 })?;
-        drop_link(tx, &victim, directory)?;
-        Ok(victim)
+        let last = drop_link(tx, &victim, directory)?;
+        Ok(last.then_some(victim))
     })?;
-    if victim.core()?.nlink == 0 { inactivate(core, &victim) } else { Ok(()) }
+    victim.map_or(Ok(()), |victim| inactivate(core, &victim))
 }
 
-/// One name fewer for an inode; a directory loses its own `.` with it.
-fn drop_link(tx: &mut Tx<'_>, inode: &Arc<Inode>, directory: bool) -> Result<()> {
+/// One name fewer for an inode; a directory loses its own `.` with it. Whether that was the last.
+fn drop_link(tx: &mut Tx<'_>, inode: &Arc<Inode>, directory: bool) -> Result<bool> {
     let ino = inode.ino;
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.nlink = if directory { 0 } else { core.nlink.saturating_sub(1) };
     core.ctime = now();
     core.change_count += 1;
     core.encode(tx.inode_mut(ino));
-    if core.nlink == 0 { link_to_chain(tx, inode) } else { Ok(()) }
+    if core.nlink == 0 {
+        link_to_chain(tx, inode)?;
+    }
+    Ok(core.nlink == 0)
 }

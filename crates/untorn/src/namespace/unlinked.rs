@@ -3,7 +3,7 @@
 use crate::ag::{free_inode, unlinked};
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::{Inode, core_of};
+use crate::inode::{Inode, Sharing, core_of};
 use crate::io::discard_contents;
 use crate::tx::Tx;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ fn before(tx: &mut Tx<'_>, ag: AgNumber, wanted: AgIno, first: Option<AgIno>) ->
 
 /// Frees an inode that is on an unlinked chain, and all that it has.
 pub(crate) fn inactivate(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    // Whoever reads or writes the file ends first; afterwards it is no file any more.
+    let _all = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
     inode.cow.lock().drop_idle();
     discard_contents(core, inode)?;
     core.transact(32 * 1024, std::slice::from_ref(inode), |tx| {
@@ -80,7 +82,6 @@ pub(crate) fn inactivate(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
         make_free(tx, inode.ino)?;
         free_inode(tx, inode.ino)
     })?;
-    core.inodes.remove(inode.ino);
     Ok(())
 }
 

@@ -3,11 +3,12 @@
 use crate::ag::{self, disown};
 use crate::core::Core;
 use crate::error::Result;
+use crate::inode::Inode;
 use crate::namespace::inactivate;
 use std::sync::Arc;
 use untorn_format::ag::UNLINKED_BUCKETS;
 use untorn_format::records::{RmapOwner, RmapRec};
-use untorn_format::{AgBlock, AgNumber};
+use untorn_format::{AgBlock, AgNumber, Fault, Place};
 
 /// Journal bytes that one step is expected to take.
 const EXPECTED: u64 = 16 * 1024;
@@ -19,12 +20,24 @@ pub(super) fn free_unlinked(core: &Arc<Core>) -> Result<u64> {
         for bucket in 0..UNLINKED_BUCKETS {
             while let Some(first) = ag::unlinked::published_first(core, ag, bucket)? {
                 let inode = core.inodes.load(core, core.geometry.ino(ag, first))?;
+                demand_unlinked(&inode)?;
                 inactivate(core, &inode)?;
                 freed += 1;
             }
         }
     }
     Ok(freed)
+}
+
+/// Refuses to free what a chain should not lead to.
+fn demand_unlinked(inode: &Inode) -> Result<()> {
+    let core = inode.core()?;
+    if core.nlink == 0 && core.mode != 0 {
+        return Ok(());
+    }
+    let (field, value) = ("inode that is in use or free", inode.ino.0);
+    let fault = Fault::Field { what: "unlinked chain", field, value };
+    Err(fault.at(Place::inode(inode.ino)).into())
 }
 
 /// Gives back the blocks that Linux staged for copy-on-writes that never completed. How many.

@@ -163,6 +163,7 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 
 /// Writes the counters to the superblock and closes the journal.
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
+    core.store.quiesce()?;
     core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
     let header = core.header(AgNumber(0), BlockKind::Superblock);
     core.transact(4096, &[], |tx| {

@@ -93,6 +93,8 @@ fn turn(item: &Item<'_>) -> Turn {
             BufferUse::UnlinkedPointers => Turn::UnlinkedPointers,
             BufferUse::Cancel => Turn::Cancels,
         },
+        // Inodes of the same transaction live in the chunk that it creates.
+        Item::InodeCreate(_) => Turn::Buffers,
         _ => Turn::Others,
     }
 }
