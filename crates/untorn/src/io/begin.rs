@@ -124,7 +124,8 @@ impl<'a> Begun<'a> {
         {
             let length = window.end - window.start;
             let piece = CowPiece { length, state: CowState::Idle(claim) };
-            return Ok(self.stage(window, vec![piece]));
+            self.stage(window, vec![piece]);
+            return Ok(());
         }
         let pieces = self.claim(goal, hole_length)?.into_iter().map(|claim| {
             let length = u64::from(claim.extent().length);
