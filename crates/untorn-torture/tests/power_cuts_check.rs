@@ -1,5 +1,7 @@
 //! Atomic writes on a simulated disk, cut at every request.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::Arc;
 use untorn::{NewFile, OpenOptions, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
