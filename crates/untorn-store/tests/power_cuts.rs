@@ -5,6 +5,8 @@
 //! checkpoint changes some chunks of some blocks; blocks go home now and then, so that the tail
 //! moves and the log wraps.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
