@@ -232,3 +232,49 @@ fn extent_maps_grow_into_a_tree_and_shrink_back() {
     assert!(bench.extents().len() < 20, "{}", bench.extents().len());
     bench.judge("grow and shrink");
 }
+
+#[test]
+fn writers_of_neighbouring_blocks_share_the_cow_fork() {
+    let mut bench = Bench::new();
+    bench.write(0, 64 * BLOCK, 1);
+    std::thread::scope(|scope| {
+        for writer in 0..4u64 {
+            let file = &bench.file;
+            scope.spawn(move || {
+                for round in 0..150u64 {
+                    let block = (round * 7 + writer) % 16 * 4 + writer;
+                    let bytes = vec![(10 + writer) as u8; BLOCK as usize];
+                    file.write_atomic(block * BLOCK, &bytes, Sync::Visible).unwrap();
+                }
+            });
+        }
+    });
+    for block in 0..64 {
+        bench.expect(block * BLOCK, &vec![(10 + block % 4) as u8; BLOCK as usize]);
+    }
+    bench.judge("neighbours");
+}
+
+#[test]
+fn files_are_made_written_and_removed_by_many_threads() {
+    let mut bench = Bench::new();
+    bench.write(0, 8 * BLOCK, 1);
+    std::thread::scope(|scope| {
+        for writer in 0..3u8 {
+            let volume = bench.volume.clone();
+            scope.spawn(move || {
+                for round in 0..40 {
+                    let name = format!("/{writer}-{}", round % 5);
+                    let file = volume.create_file(&name, crate::NewFile::default()).unwrap();
+                    file.write_atomic(100, &[writer + 1; 9000], Sync::Visible).unwrap();
+                    let mut bytes = [0; 100];
+                    file.read_at(5000, &mut bytes).unwrap();
+                    assert_eq!(bytes, [writer + 1; 100]);
+                    volume.remove(&name).unwrap();
+                    assert!(file.write_atomic(0, &[9; 10], Sync::Visible).is_err());
+                }
+            });
+        }
+    });
+    bench.judge("many threads");
+}
