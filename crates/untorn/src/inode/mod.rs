@@ -46,6 +46,8 @@ pub(crate) struct Inode {
     pub cow: Mutex<CowFork>,
     pub ranges: RangeLock,
     image: RwLock<Image>,
+    /// Size in bytes that cached writes have given the file and no commit has yet.
+    grown: AtomicU64,
     /// Checkpoint of the last commit that changed it.
     sequence: AtomicU64,
     /// Its unlinked-list pointer changed since it was loaded: the journal carries the pointer too.
@@ -62,6 +64,7 @@ impl Inode {
             cow: Mutex::default(),
             ranges: RangeLock::default(),
             image: RwLock::new(image),
+            grown: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             logs_unlinked: AtomicBool::new(false),
         }
@@ -75,6 +78,22 @@ impl Inode {
     /// The published core.
     pub fn core(&self) -> Result<InodeCore> {
         core_of(self.ino, &self.image())
+    }
+
+    /// The file's size in bytes as its users see it: cached writes count before a commit has them.
+    pub fn size(&self) -> Result<u64> {
+        Ok(self.core()?.size.max(self.grown.load(Ordering::Acquire)))
+    }
+
+    /// Cached writes have made the file `size` bytes long at least. The caller holds the range
+    /// from the old end on.
+    pub fn grow(&self, size: u64) {
+        self.grown.fetch_max(size, Ordering::AcqRel);
+    }
+
+    /// Only what was committed counts: cached bytes behind the end were given up.
+    pub fn forget_growth(&self) {
+        self.grown.store(0, Ordering::Release);
     }
 
     /// Publishes `image`, committed under `sequence`.

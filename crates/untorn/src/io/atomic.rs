@@ -49,7 +49,7 @@ pub(crate) fn append_atomic(
     demand_regular(inode)?;
     let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
     demand_regular(inode)?;
-    let offset = inode.core()?.size;
+    let offset = inode.size()?;
     let request = Request::new(core, offset, bytes.len())?;
     if !bytes.is_empty() {
         write_locked(core, inode, request, bytes, sync)?;
@@ -71,11 +71,11 @@ pub(super) fn lock_for_write<'i>(
         false => blocks.start,
     };
     loop {
-        let seen = first(inode.core()?.size);
+        let seen = first(inode.size()?);
         let range = seen << log..blocks.end.saturating_mul(1 << log);
         let guard = inode.ranges.lock(range, Sharing::Exclusive);
         // The file may have become shorter while this waited.
-        if first(inode.core()?.size) >= seen {
+        if first(inode.size()?) >= seen {
             // It may have been removed while this waited.
             demand_regular(inode)?;
             return Ok(guard);
@@ -111,7 +111,7 @@ struct Tail {
 }
 
 fn dirty_tail(core: &Core, inode: &Inode, request: &Request) -> Result<Option<Tail>> {
-    let size = inode.core()?.size;
+    let size = inode.size()?;
     let (block, used) = core.geometry.file_block(size);
     if used == 0 || block.0 >= request.blocks(core).start || request.end() <= size {
         return Ok(None);

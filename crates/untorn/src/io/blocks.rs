@@ -69,7 +69,7 @@ pub(super) fn read_raw_block(
 /// The file's bytes in block `block`, as the data fork has them: zeroes where nothing was written
 /// and past the end of the file.
 pub(super) fn read_block(core: &Core, inode: &Inode, block: u64) -> Result<AlignedBuffer> {
-    let valid = inode.core()?.size.saturating_sub(block << core.geometry.block_log);
+    let valid = inode.size()?.saturating_sub(block << core.geometry.block_log);
     let size = core.geometry.block_size();
     let bytes = if valid == 0 { None } else { read_raw_block(core, inode, block)? };
     let mut bytes = bytes.unwrap_or_else(|| zeroed(core, size));

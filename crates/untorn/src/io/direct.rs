@@ -95,8 +95,8 @@ fn convert(core: &Arc<Core>, inode: &Arc<Inode>, at: u64, to: u64) -> Result<()>
 fn next_run(core: &Arc<Core>, inode: &Inode, at: u64, request: &Request) -> Result<Run> {
     let (first, _) = core.geometry.file_block(at);
     let limit = FileBlock(request.blocks(core).end);
-    let inside = FileBlock(core.geometry.blocks_for(inode.core()?.size)).min(limit);
-    if first >= inside || request.end() > inode.core()?.size {
+    let inside = FileBlock(core.geometry.blocks_for(inode.size()?)).min(limit);
+    if first >= inside || request.end() > inode.size()? {
         return out_of_place(core, inode, first, limit, inside);
     }
     let mapping = look(core, inode, first, inside)?;
@@ -121,7 +121,7 @@ fn out_of_place(
     inside: FileBlock,
 ) -> Result<Run> {
     // Whole blocks inside the file may still be overwritten where they lie.
-    let whole = FileBlock(core.geometry.file_block(inode.core()?.size).0.0).min(inside);
+    let whole = FileBlock(core.geometry.file_block(inode.size()?).0.0).min(inside);
     if first >= whole {
         return Ok(Run { end: limit.0, target: Target::OutOfPlace });
     }

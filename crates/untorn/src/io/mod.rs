@@ -9,6 +9,8 @@ mod atomic;
 mod begin;
 mod blocks;
 mod direct;
+mod own;
+mod pages;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ mod truncate;
 
 pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use direct::write_plain;
+#[expect(unused_imports, reason = "the space calls are on their way")]
+pub(crate) use own::{own_range, own_two};
 pub(crate) use read::read_at;
 pub(crate) use truncate::discard_contents;
 
@@ -36,6 +40,16 @@ pub enum Sync {
     Visible,
     /// Once it, and all that it depends on, is on stable storage.
     Durable,
+}
+
+/// Whether a call that gives a file space may make it longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SizeRule {
+    /// The size becomes at least the end of the range.
+    #[default]
+    Grow,
+    /// The size stays; blocks behind the end of the file are the file's but nobody sees them.
+    Keep,
 }
 
 /// What a write needs to know: checked, never changed afterwards.

@@ -21,7 +21,7 @@ pub(crate) fn read_at(core: &Core, inode: &Inode, offset: u64, bytes: &mut [u8])
     let range = offset / block * block..last.next_multiple_of(block).max(last);
     let _range = inode.ranges.lock(range, Sharing::Shared);
     demand_regular(inode)?;
-    let size = inode.core()?.size;
+    let size = inode.size()?;
     let length = size.saturating_sub(offset).min(bytes.len() as u64) as usize;
     let (bytes, _) = bytes.split_at_mut(length);
     let end = offset + length as u64;

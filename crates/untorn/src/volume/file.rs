@@ -30,7 +30,7 @@ impl File {
 
     /// Its size in bytes.
     pub fn size(&self) -> Result<u64> {
-        Ok(self.inode.core()?.size)
+        self.inode.size()
     }
 
     /// Fills `bytes` from byte `offset`; how many bytes there were before the end of the file.

@@ -185,7 +185,7 @@ impl Volume {
         let core = &self.core;
         let _owner = inode.owner.read();
         let image = inode.image();
-        let size = inode.core()?.size;
+        let size = inode.size()?;
         let mut extents = published(core, inode.ino, &image, fork)?;
         let last = extents.before(FileBlock(u64::MAX))?;
         let mapped_end = last.map_or(0, |extent| extent.file_end().0);
