@@ -3,10 +3,12 @@
 //!
 //! Never here: operations. This is the struct that they pass around.
 
-use crate::ag::Ag;
+use crate::ag::{Ag, Promised};
 use crate::error::Result;
 use crate::inode::InodeCache;
+use crate::io::PageCache;
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use untorn_format::features::Features;
 use untorn_format::limits::{InodeLayout, Limits};
@@ -52,7 +54,10 @@ pub(crate) struct Core {
     pub superblock: Superblock,
     pub ags: Vec<Ag>,
     pub inodes: InodeCache,
+    pub pages: PageCache,
     pub counters: Counters,
+    /// Free blocks that are promised and not chosen.
+    pub promised: Arc<Promised>,
     /// Numbers writes in progress.
     pub writes: AtomicU64,
     /// AG from which the next allocation without a preference starts.

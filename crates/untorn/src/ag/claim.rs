@@ -75,22 +75,36 @@ impl fmt::Debug for Claim {
 
 impl Core {
     /// Claims `count` blocks for data, in as few runs as can be found, beginning at or behind
-    /// `goal` where that is possible. Keeps back what metadata may need. Waits for busy blocks when
-    /// nothing else is left; refuses, holding nothing, when there is not enough.
+    /// `goal` where that is possible. Keeps back what metadata may need and what others have
+    /// reserved. Refuses, holding nothing, when there is not enough.
     pub fn claim(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Vec<Claim>> {
+        let _reserve = self.reserve(count)?;
+        self.claim_reserved(goal, count)
+    }
+
+    /// Claims `count` blocks that a reservation covers; the caller then gives that back.
+    pub fn claim_reserved(
+        self: &Arc<Self>,
+        goal: Option<FsBlock>,
+        count: u64,
+    ) -> Result<Vec<Claim>> {
         let first = self.try_claim(goal, count);
-        if !matches!(first, Err(Error::NoSpace { .. })) || self.busy_blocks() == 0 {
+        if !matches!(first, Err(Error::NoSpace { .. })) {
             return first;
         }
+        // The blocks exist, but are idle or busy somewhere.
+        self.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
         self.settle_busy()?;
         self.try_claim(goal, count)
     }
 
-    /// Claims one run of exactly `count` blocks at or behind `goal` in its AG, if there is one.
+    /// Claims one run of exactly `count` blocks at or behind `goal` in its AG, if there is one and
+    /// nobody has to give way for it.
     pub fn claim_run(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Option<Claim>> {
         let Some((ag, block)) = goal.and_then(|goal| self.geometry.split(goal)) else {
             return Ok(None);
         };
+        let Some(_reserve) = self.try_reserve(count)? else { return Ok(None) };
         self.claim_in(ag, Some(block), count, Fit::Whole)
     }
 
@@ -147,12 +161,12 @@ impl Core {
         let image = self.store.cache().read(&header)?;
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
         let held = self.ag(ag).held.lock();
-        let kept = held.claimed() + held.busy() + self.reserve(ag, agf);
+        let kept = held.claimed() + held.busy() + self.kept_back(ag, agf);
         Ok(agf.freeblks.get().saturating_sub(kept))
     }
 
     /// Blocks of `ag` kept back so that its btrees can grow as its blocks come into use.
-    fn reserve(&self, ag: AgNumber, agf: &AgfDisk) -> u32 {
+    fn kept_back(&self, ag: AgNumber, agf: &AgfDisk) -> u32 {
         let refcount = self.limits.refcount_reserve(ag, agf.refcount_blocks.get()).unused();
         let rmap = self.limits.rmap_reserve(ag, agf.rmap_blocks.get()).unused();
         let listed = agf.flcount.get();

@@ -96,6 +96,7 @@ fn fill(tx: &mut Tx<'_>, ag: AgNumber, count: u32) -> Result<()> {
     let picked = space::pick(tx, ag, None, count, 1)?;
     let extent = picked.ok_or(Error::NoSpace { needed: count.into(), available: 0 })?;
     space::take(tx, extent)?;
+    tx.core.promised.spend(extent.length);
     space::own(tx, ag, RmapRec::special(extent.start, extent.length, RmapOwner::Ag))?;
     (extent.start.0..extent.end().0).try_for_each(|block| push(tx, ag, AgBlock(block)))
 }

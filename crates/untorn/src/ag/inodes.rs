@@ -142,6 +142,7 @@ fn make_chunk(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     let start = pick_aligned(tx, ag, layout.chunk_blocks, layout.chunk_align)?.ok_or_else(none)?;
     let extent = AgExtent { ag, start, length: layout.chunk_blocks };
     space::take(tx, extent)?;
+    tx.core.promised.spend(extent.length);
     own(tx, ag, RmapRec::special(start, extent.length, RmapOwner::Inodes))?;
     tx.counters.free_blocks -= i64::from(extent.length);
     write_chunk(tx, extent);

@@ -12,6 +12,7 @@ mod freelist;
 mod held;
 mod inodes;
 mod refcount;
+mod reserve;
 mod rmap;
 mod space;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) use files::{
 };
 pub(crate) use held::{Held, Hold};
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
+pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{allocate_block, disown, free_block, own, pick, prepare, take};
 pub(crate) use trees::{Published, edit_agi};
 

@@ -251,6 +251,7 @@ pub(crate) fn allocate_block(
 ) -> Result<AgBlock> {
     let extent = pick(tx, ag, near, 1, 1)?.ok_or(Error::NoSpace { needed: 1, available: 0 })?;
     take(tx, extent)?;
+    tx.core.promised.spend(1);
     own(tx, ag, owner(extent.start))?;
     tx.counters.free_blocks -= 1;
     Ok(extent.start)

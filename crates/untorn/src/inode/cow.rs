@@ -1,14 +1,15 @@
 //! The CoW fork of an inode: blocks that will replace blocks of the data fork. In memory only.
 //!
 //! Pieces are never taken for more than they are:
-//! - `Delalloc` is a reservation without blocks: it cannot be handed to direct I/O.
+//! - `Delalloc` is a reservation without blocks under cached bytes: it cannot be handed to I/O.
+//! - `Waiting` has blocks under cached bytes that are not on them yet.
 //! - `Idle` has blocks that nobody is writing. What they hold on disk is not this file's data.
 //! - `InFlight` means: one write is in progress on exactly these blocks. It is set for exactly the
 //!   blocks that a write was given, trimmed to its range, and ends with that write.
 //!
 //! Invariant: pieces do not overlap; they are not merged, a claim is its piece's own.
 
-use crate::ag::Claim;
+use crate::ag::{Claim, Reserve};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use untorn_format::{FileBlock, FsBlock};
@@ -20,9 +21,11 @@ pub(crate) struct WriteId(pub u64);
 /// What lies behind a piece of the CoW fork.
 #[derive(Debug)]
 pub(crate) enum CowState {
-    /// Space is reserved, blocks are not chosen.
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by buffered writes"))]
-    Delalloc,
+    /// Cached bytes wait to be written; space is reserved, blocks are not chosen. The reservation
+    /// holds the blocks of the piece and some by which the map may grow.
+    Delalloc(Reserve),
+    /// Cached bytes wait to be written to these blocks.
+    Waiting(Claim),
     /// Blocks are claimed, nobody writes them.
     Idle(Claim),
     /// Blocks are claimed and `write` is writing them.
@@ -31,7 +34,18 @@ pub(crate) enum CowState {
         claim: Claim,
         /// Who writes.
         write: WriteId,
+        /// What the blocks were before, and are again should the write fail.
+        before: Before,
     },
+}
+
+/// What blocks were before a write took them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Idle: a write that fails gives them back.
+    Idle,
+    /// Waiting under cached bytes.
+    Waiting,
 }
 
 /// A piece of the CoW fork: `length` blocks of the file.
@@ -49,10 +63,12 @@ impl CowPiece {
         assert!(0 < count && count < self.length, "a split leaves blocks on both sides");
         let length = self.length - count;
         let state = match &mut self.state {
-            CowState::Delalloc => CowState::Delalloc,
+            CowState::Delalloc(reserve) => CowState::Delalloc(reserve.split(count)),
+            CowState::Waiting(claim) => CowState::Waiting(claim.split(count)),
             CowState::Idle(claim) => CowState::Idle(claim.split(count)),
-            CowState::InFlight { claim, write } => {
-                CowState::InFlight { claim: claim.split(count), write: *write }
+            CowState::InFlight { claim, write, before } => {
+                let claim = claim.split(count);
+                CowState::InFlight { claim, write: *write, before: *before }
             }
         };
         self.length = count;
@@ -67,6 +83,8 @@ pub(crate) enum CowSpan {
     Hole { end: u64 },
     /// A reservation up to here.
     Delalloc { end: u64 },
+    /// Blocks under cached bytes up to here; the first is `start`.
+    Waiting { end: u64, start: FsBlock },
     /// Idle blocks up to here; the first is `start`.
     Idle { end: u64, start: FsBlock },
     /// Blocks of a write in progress up to here; the first is `start`.
@@ -86,9 +104,10 @@ impl CowFork {
         if let Some((&first, piece)) = before.filter(|(first, p)| *first + p.length > block.0) {
             let (end, skip) = (first + piece.length, block.0 - first);
             return match &piece.state {
-                CowState::Delalloc => CowSpan::Delalloc { end },
+                CowState::Delalloc(_) => CowSpan::Delalloc { end },
+                CowState::Waiting(claim) => CowSpan::Waiting { end, start: claim.block(skip) },
                 CowState::Idle(claim) => CowSpan::Idle { end, start: claim.block(skip) },
-                CowState::InFlight { claim, write } => {
+                CowState::InFlight { claim, write, .. } => {
                     CowSpan::InFlight { end, start: claim.block(skip), write: *write }
                 }
             };
@@ -107,6 +126,56 @@ impl CowFork {
         let end = first.0 + piece.length;
         assert_eq!(self.at(first, end), CowSpan::Hole { end }, "CoW pieces never overlap");
         self.pieces.insert(first.0, piece);
+    }
+
+    /// Adds a reservation for cached bytes where there is nothing, one with the one before it.
+    pub fn reserve(&mut self, range: Range<u64>, reserve: Reserve) {
+        let length = range.end - range.start;
+        assert!(reserve.blocks() >= length, "a reservation covers its piece");
+        let before = self.pieces.range_mut(..range.start).next_back();
+        if let Some((&first, piece)) = before
+            && first + piece.length == range.start
+            && let CowState::Delalloc(held) = &mut piece.state
+        {
+            held.join(reserve);
+            piece.length += length;
+            return;
+        }
+        let piece = CowPiece { length, state: CowState::Delalloc(reserve) };
+        self.insert(FileBlock(range.start), piece);
+    }
+
+    /// Cached bytes wait for the idle blocks of `range` from now on. The parts of the range that
+    /// have neither blocks nor a reservation.
+    pub fn wait_in(&mut self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut bare = Vec::new();
+        let mut at = range.start;
+        while at < range.end {
+            at = match self.at(FileBlock(at), range.end) {
+                CowSpan::Hole { end } => {
+                    bare.push(at..end);
+                    end
+                }
+                CowSpan::Idle { end, .. } => {
+                    self.wait_on(at..end.min(range.end));
+                    end
+                }
+                CowSpan::Delalloc { end } | CowSpan::Waiting { end, .. } => end,
+                CowSpan::InFlight { write, .. } => {
+                    panic!("{write:?} holds a block that is being cached: range locks failed")
+                }
+            };
+        }
+        bare
+    }
+
+    fn wait_on(&mut self, range: Range<u64>) {
+        for (first, piece) in self.remove(range) {
+            let CowPiece { length, state: CowState::Idle(claim) } = piece else {
+                panic!("only idle blocks can be waited for");
+            };
+            self.pieces.insert(first.0, CowPiece { length, state: CowState::Waiting(claim) });
+        }
     }
 
     /// Makes piece borders at `block`.
@@ -128,13 +197,15 @@ impl CowFork {
         rest.into_iter().map(|(first, piece)| (FileBlock(first), piece)).collect()
     }
 
-    /// Marks exactly `range`, all of it idle, as being written by `write`.
+    /// Marks exactly `range`, all of it idle or waiting, as being written by `write`.
     pub fn begin_write(&mut self, range: Range<u64>, write: WriteId) {
         for (first, piece) in self.remove(range) {
-            let CowState::Idle(claim) = piece.state else {
-                panic!("only idle blocks can be taken for a write");
+            let (claim, before) = match piece.state {
+                CowState::Idle(claim) => (claim, Before::Idle),
+                CowState::Waiting(claim) => (claim, Before::Waiting),
+                other => panic!("{other:?} cannot be taken for a write"),
             };
-            let state = CowState::InFlight { claim, write };
+            let state = CowState::InFlight { claim, write, before };
             self.pieces.insert(first.0, CowPiece { length: piece.length, state });
         }
     }
@@ -151,9 +222,25 @@ impl CowFork {
         true
     }
 
+    /// A write of `range` has failed: blocks that cached bytes wait for wait again, others are
+    /// free.
+    pub fn end_write(&mut self, range: Range<u64>) {
+        for (first, piece) in self.remove(range) {
+            if let CowState::InFlight { claim, before: Before::Waiting, .. } = piece.state {
+                let state = CowState::Waiting(claim);
+                self.pieces.insert(first.0, CowPiece { length: piece.length, state });
+            }
+        }
+    }
+
     /// Drops every idle piece; their blocks are free again.
     pub fn drop_idle(&mut self) {
         self.pieces.retain(|_, piece| !matches!(piece.state, CowState::Idle(_)));
+    }
+
+    /// Drops every piece; their blocks and reservations are free again.
+    pub fn give_up(&mut self) {
+        self.pieces.clear();
     }
 
     /// Blocks that idle pieces hold.

@@ -12,11 +12,13 @@
 
 mod cache;
 mod cow;
+mod pages;
 mod ranges;
 mod snapshot;
 
 pub(crate) use cache::InodeCache;
 pub(crate) use cow::{CowFork, CowPiece, CowSpan, CowState, WriteId};
+pub(crate) use pages::{PageBytes, PageMemory, PageRun, Pages};
 pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};
 pub(crate) use snapshot::InodeSnapshot;
 
@@ -24,7 +26,7 @@ use crate::error::Result;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use untorn_format::inode::{DinodeDisk, InodeCore};
+use untorn_format::inode::{DinodeDisk, InodeCore, Timestamp};
 use untorn_format::{Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence};
 
@@ -37,6 +39,15 @@ pub(crate) struct InodeHome {
     pub offset: usize,
 }
 
+/// What cached writes gave a file and no commit has yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unsaved {
+    /// Size in bytes.
+    size: u64,
+    /// Last change.
+    time: Option<Timestamp>,
+}
+
 /// An inode that is in use.
 pub(crate) struct Inode {
     pub ino: Ino,
@@ -46,8 +57,9 @@ pub(crate) struct Inode {
     pub cow: Mutex<CowFork>,
     pub ranges: RangeLock,
     image: RwLock<Image>,
-    /// Size in bytes that cached writes have given the file and no commit has yet.
-    grown: AtomicU64,
+    /// Cached pages; a lock for the map of pages, never held across I/O.
+    pub pages: Mutex<Pages>,
+    unsaved: Mutex<Unsaved>,
     /// Checkpoint of the last commit that changed it.
     sequence: AtomicU64,
     /// Its unlinked-list pointer changed since it was loaded: the journal carries the pointer too.
@@ -64,7 +76,8 @@ impl Inode {
             cow: Mutex::default(),
             ranges: RangeLock::default(),
             image: RwLock::new(image),
-            grown: AtomicU64::new(0),
+            pages: Mutex::default(),
+            unsaved: Mutex::default(),
             sequence: AtomicU64::new(0),
             logs_unlinked: AtomicBool::new(false),
         }
@@ -82,18 +95,36 @@ impl Inode {
 
     /// The file's size in bytes as its users see it: cached writes count before a commit has them.
     pub fn size(&self) -> Result<u64> {
-        Ok(self.core()?.size.max(self.grown.load(Ordering::Acquire)))
+        Ok(self.core()?.size.max(self.unsaved.lock().size))
     }
 
-    /// Cached writes have made the file `size` bytes long at least. The caller holds the range
-    /// from the old end on.
-    pub fn grow(&self, size: u64) {
-        self.grown.fetch_max(size, Ordering::AcqRel);
+    /// Cached writes have made the file `size` bytes long at least, at `time`. The caller holds the
+    /// range from the old end on.
+    pub fn note_unsaved(&self, size: u64, time: Timestamp) {
+        let mut unsaved = self.unsaved.lock();
+        unsaved.size = unsaved.size.max(size);
+        unsaved.time = Some(time);
     }
 
-    /// Only what was committed counts: cached bytes behind the end were given up.
-    pub fn forget_growth(&self) {
-        self.grown.store(0, Ordering::Release);
+    /// When cached bytes changed that no commit has yet; now, where there are none.
+    pub fn unsaved_time(&self) -> Timestamp {
+        self.unsaved.lock().time.unwrap_or_else(crate::clock::now)
+    }
+
+    /// Only what was committed counts: all is written back, or was given up.
+    pub fn forget_unsaved(&self) {
+        *self.unsaved.lock() = Unsaved::default();
+    }
+
+    /// The core as users see it: with the size and time that cached writes gave it.
+    pub fn visible(&self) -> Result<InodeCore> {
+        let mut core = self.core()?;
+        let unsaved = self.unsaved.lock();
+        core.size = core.size.max(unsaved.size);
+        if let Some(time) = unsaved.time {
+            (core.mtime, core.ctime) = (time, time);
+        }
+        Ok(core)
     }
 
     /// Publishes `image`, committed under `sequence`.

@@ -2,14 +2,14 @@
 //!
 //! For each part of the range the CoW fork says what is there. Nothing: blocks are claimed.
 //! A delayed allocation: its reservation becomes claimed blocks and the lookup starts again. Idle
-//! blocks: exactly the part inside the range is marked as being written. Then the fork is looked at
+//! blocks, and blocks that cached bytes wait for: exactly the part inside the range is marked as being written. Then the fork is looked at
 //! again: it must say what was asked of it.
 //!
 //! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
 
 use super::Request;
 use crate::core::Core;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inode::{CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
 use crate::map::{MappingState, find, published};
 use std::ops::Range;
@@ -34,6 +34,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Its blocks of the file.
+    pub fn range(&self) -> Range<u64> {
+        self.first.0..self.first.0 + self.length
+    }
+
     /// The blocks in their AG.
     pub fn extent(&self, core: &Core) -> Result<AgExtent> {
         core.ag_extent(self.start, self.length as u32)
@@ -76,8 +81,10 @@ impl<'a> Begun<'a> {
     fn step(&mut self, at: u64, end: u64) -> Result<u64> {
         let mut cow = self.inode.cow.lock();
         let span = cow.at(FileBlock(at), end);
-        if let CowSpan::Idle { end: idle_end, start } = span {
-            let piece_end = idle_end.min(end);
+        if let CowSpan::Idle { end: span_end, start } | CowSpan::Waiting { end: span_end, start } =
+            span
+        {
+            let piece_end = span_end.min(end);
             self.mark(&mut cow, at..piece_end, start);
             drop(cow);
             self.note(at..piece_end, start);
@@ -93,7 +100,7 @@ impl<'a> Begun<'a> {
                 self.allocate_reserved(at..reserved_end.min(end))?;
                 Ok(at)
             }
-            CowSpan::Idle { .. } => unreachable!("dealt with above"),
+            CowSpan::Idle { .. } | CowSpan::Waiting { .. } => unreachable!("dealt with above"),
             CowSpan::InFlight { write, .. } => {
                 panic!("{write:?} and {:?} hold the same block: range locks failed", self.id)
             }
@@ -127,7 +134,7 @@ impl<'a> Begun<'a> {
             self.stage(window, vec![piece]);
             return Ok(());
         }
-        let pieces = self.claim(goal, hole_length)?.into_iter().map(|claim| {
+        let pieces = self.core.claim(goal, hole_length)?.into_iter().map(|claim| {
             let length = u64::from(claim.extent().length);
             CowPiece { length, state: CowState::Idle(claim) }
         });
@@ -151,30 +158,17 @@ impl<'a> Begun<'a> {
         assert_eq!(at, hole.end, "claims cover what was asked");
     }
 
-    /// Claims `count` blocks; idle blocks of other files are given up before space runs out.
-    fn claim(&self, goal: Option<FsBlock>, count: u64) -> Result<Vec<crate::ag::Claim>> {
-        let first = self.core.claim(goal, count);
-        if !matches!(first, Err(Error::NoSpace { .. })) {
-            return first;
-        }
-        self.core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
-        self.core.claim(goal, count)
-    }
-
     /// Turns (a part of) a reservation into claimed blocks.
     fn allocate_reserved(&mut self, range: Range<u64>) -> Result<()> {
         let goal = self.goal(range.start)?;
-        let claims = self.claim(goal, range.end - range.start)?;
+        // The reservation stays where it is until there are blocks to put in its place.
+        let claims = self.core.claim_reserved(goal, range.end - range.start)?;
         let mut cow = self.inode.cow.lock();
-        let still = cow.at(FileBlock(range.start), range.end);
-        if !matches!(still, CowSpan::Delalloc { end } if end >= range.end) {
-            return Ok(());
-        }
         drop(cow.remove(range.clone()));
         let mut at = range.start;
         for claim in claims {
             let length = u64::from(claim.extent().length);
-            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Idle(claim) });
+            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Waiting(claim) });
             at += length;
         }
         Ok(())
@@ -193,12 +187,12 @@ impl<'a> Begun<'a> {
             return Ok(hole.clone());
         }
         let cow = self.inode.cow.lock();
-        let start = (hole.start / hint * hint).max(cow.end_before(FileBlock(hole.start)));
-        let end = hole.end.next_multiple_of(hint).min(file_end).max(hole.end);
-        let end = match cow.at(FileBlock(hole.start), end) {
-            CowSpan::Hole { end } => end,
-            _ => hole.end,
+        let wanted = hole.end.next_multiple_of(hint).min(file_end).max(hole.end);
+        let CowSpan::Hole { end } = cow.at(FileBlock(hole.start), wanted) else {
+            // Somebody's hint was faster: the lookup starts again.
+            return Ok(hole.clone());
         };
+        let start = (hole.start / hint * hint).max(cow.end_before(FileBlock(hole.start)));
         Ok(start..end)
     }
 
@@ -226,29 +220,26 @@ impl<'a> Begun<'a> {
 
     /// The write's blocks are the file's now: ends their claims.
     pub fn finish(mut self) {
-        for piece in self.take() {
-            if let CowState::InFlight { claim, .. } = piece.state {
-                claim.settle();
+        let mut cow = self.inode.cow.lock();
+        for piece in std::mem::take(&mut self.pieces) {
+            for (_, piece) in cow.remove(piece.range()) {
+                if let CowState::InFlight { claim, .. } = piece.state {
+                    claim.settle();
+                }
             }
         }
-        self.pieces.clear();
+        drop(cow);
         let Request { offset, length } = self.request;
         debug!(name: "atomic_write_commit", ino = self.inode.ino.0, offset, length);
-    }
-
-    /// Takes the write's pieces out of the CoW fork.
-    fn take(&mut self) -> Vec<CowPiece> {
-        let mut cow = self.inode.cow.lock();
-        let taken = std::mem::take(&mut self.pieces);
-        let range = |piece: &Piece| piece.first.0..piece.first.0 + piece.length;
-        taken.iter().flat_map(|piece| cow.remove(range(piece))).map(|(_, piece)| piece).collect()
     }
 }
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
         if !self.pieces.is_empty() {
-            drop(self.take());
+            let mut cow = self.inode.cow.lock();
+            self.pieces.iter().for_each(|piece| cow.end_write(piece.range()));
+            drop(cow);
             let Request { offset, length } = self.request;
             debug!(name: "atomic_write_abort", ino = self.inode.ino.0, offset, length);
         }

@@ -15,7 +15,7 @@ pub(super) fn byte_of(core: &Core, block: FsBlock) -> Result<u64> {
 }
 
 /// Zeroes that the device reads and writes without a copy.
-fn zeroed(core: &Core, length: usize) -> AlignedBuffer {
+pub(super) fn zeroed(core: &Core, length: usize) -> AlignedBuffer {
     let alignment = core.store.device().geometry().memory_alignment.max(8) as usize;
     AlignedBuffer::zeroed(length, alignment)
 }

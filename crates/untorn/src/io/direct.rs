@@ -3,12 +3,13 @@
 //! A plain write may be torn by a power cut. What goes out of place (holes, unwritten and shared
 //! blocks, past the end of the file) takes the path of atomic writes, run by run.
 
-use super::atomic::{lock_for_write, touch, write_locked};
+use super::atomic::{lock_for_write, write_locked};
 use super::blocks::{byte_of, read_block};
+use super::commit::{FileChange, commit};
 use super::{Request, Sync, demand_regular, fsync};
 use crate::core::Core;
 use crate::error::Result;
-use crate::inode::{Inode, core_of};
+use crate::inode::Inode;
 use crate::map::{self, Mapping, MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
@@ -183,9 +184,5 @@ fn overwrite(core: &Core, inode: &Inode, at: u64, bytes: &[u8], start: FsBlock) 
 
 /// Times after a write that changed no mapping.
 fn stamp(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
-    core.transact(2048, std::slice::from_ref(inode), |tx| {
-        let size = core_of(inode.ino, tx.inode_bytes(inode.ino))?.size;
-        touch(tx, inode, size)
-    })?;
-    Ok(())
+    commit(core, &[FileChange::write(inode, &[], 0)]).map(|_| ())
 }

@@ -8,6 +8,8 @@
 mod atomic;
 mod begin;
 mod blocks;
+mod commit;
+mod compose;
 mod direct;
 mod own;
 mod pages;
@@ -20,6 +22,9 @@ pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use direct::write_plain;
 #[expect(unused_imports, reason = "the space calls are on their way")]
 pub(crate) use own::{own_range, own_two};
+pub(crate) use pages::{
+    PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
+};
 pub(crate) use read::read_at;
 pub(crate) use truncate::discard_contents;
 
@@ -102,7 +107,8 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
 }
 
 /// Makes everything done to `inode` so far durable: data, size, mappings.
-pub(crate) fn fsync(core: &Arc<Core>, inode: &Inode) -> Result<()> {
+pub(crate) fn fsync(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    flush_range(core, inode, 0..u64::MAX)?;
     core.store.force(inode.sequence())?;
     Ok(core.store.flush_data()?)
 }

@@ -2,10 +2,13 @@
 
 use super::blocks::{byte_of, read_bytes};
 use super::demand_regular;
+use super::pages::write_back;
 use crate::core::Core;
 use crate::error::Result;
-use crate::inode::{Inode, Sharing};
+use crate::inode::{Inode, RangeGuard, Sharing};
 use crate::map::{Mapping, MappingState, find, published};
+use std::ops::Range;
+use std::sync::Arc;
 use untorn_format::FileBlock;
 use untorn_format::records::Fork;
 
@@ -14,12 +17,17 @@ const BATCH: usize = 64;
 
 /// Fills `bytes` from byte `offset` of the file; how many there were before its end. Atomic writes
 /// are seen whole or not at all.
-pub(crate) fn read_at(core: &Core, inode: &Inode, offset: u64, bytes: &mut [u8]) -> Result<usize> {
+pub(crate) fn read_at(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &mut [u8],
+) -> Result<usize> {
     demand_regular(inode)?;
     let last = offset.saturating_add(bytes.len() as u64);
     let block = core.geometry.block_size() as u64;
     let range = offset / block * block..last.next_multiple_of(block).max(last);
-    let _range = inode.ranges.lock(range, Sharing::Shared);
+    let _range = lock_clean(core, inode, range)?;
     demand_regular(inode)?;
     let size = inode.size()?;
     let length = size.saturating_sub(offset).min(bytes.len() as u64) as usize;
@@ -35,6 +43,25 @@ pub(crate) fn read_at(core: &Core, inode: &Inode, offset: u64, bytes: &mut [u8])
         }
     }
     Ok(length)
+}
+
+/// Locks `range` such that nothing in it is cached and newer than the device.
+fn lock_clean<'i>(
+    core: &Arc<Core>,
+    inode: &'i Arc<Inode>,
+    range: Range<u64>,
+) -> Result<RangeGuard<'i>> {
+    let blocks = core.geometry.file_block(range.start).0.0..core.geometry.blocks_for(range.end);
+    let guard = inode.ranges.lock(range.clone(), Sharing::Shared);
+    if !inode.pages.lock().any_dirty(blocks) {
+        return Ok(guard);
+    }
+    drop(guard);
+    // Once is enough: what is held exclusively stays clean.
+    let guard = inode.ranges.lock(range.clone(), Sharing::Exclusive);
+    demand_regular(inode)?;
+    write_back(core, inode, range)?;
+    Ok(guard)
 }
 
 /// The next mappings of the bytes from `at` to `end`.

@@ -4,7 +4,7 @@ use crate::ag::{free_inode, unlinked};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, Sharing, core_of};
-use crate::io::discard_contents;
+use crate::io::{discard_contents, give_up};
 use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::ag::Agi;
@@ -75,7 +75,7 @@ fn before(tx: &mut Tx<'_>, ag: AgNumber, wanted: AgIno, first: Option<AgIno>) ->
 pub(crate) fn inactivate(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
     // Whoever reads or writes the file ends first; afterwards it is no file any more.
     let _all = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
-    inode.cow.lock().drop_idle();
+    give_up(core, inode);
     discard_contents(core, inode)?;
     core.transact(32 * 1024, std::slice::from_ref(inode), |tx| {
         unlink_from_chain(tx, inode)?;

@@ -63,6 +63,21 @@ impl File {
         io::write_plain(&self.volume.core, &self.inode, offset, bytes, sync)
     }
 
+    /// Fills `bytes` from byte `offset` through the page cache; how many there were before the end
+    /// of the file.
+    pub fn read_cached(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
+        io::read_cached(&self.volume.core, &self.inode, offset, bytes)
+    }
+
+    /// Writes `bytes` at byte `offset` into the page cache. Every reader sees them at once; the
+    /// device gets them at [`File::sync`], when memory runs short, or when the volume is closed. A
+    /// power cut before that may leave any part of the write. Space for them is set aside here:
+    /// where there is none, the write is refused and no later call fails for it.
+    pub fn write_cached(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
+        self.volume.demand_write("write")?;
+        io::write_cached(&self.volume.core, &self.inode, offset, bytes, sync)
+    }
+
     /// Makes everything done to the file so far durable: bytes, size and mappings.
     pub fn sync(&self) -> Result<()> {
         io::fsync(&self.volume.core, &self.inode)

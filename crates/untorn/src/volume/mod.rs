@@ -112,7 +112,7 @@ impl Volume {
             block_size: self.core.geometry.block_size() as u32,
             blocks: self.core.geometry.data_blocks - self.log_blocks(),
             free: count(&counters.free_blocks),
-            available: self.core.free_for_data()?,
+            available: self.core.available()?,
             inodes: count(&counters.inodes),
             free_inodes: count(&counters.free_inodes),
         })
@@ -139,6 +139,7 @@ impl Volume {
 
     /// Makes everything done so far durable.
     pub fn sync(&self) -> Result<()> {
+        crate::io::flush_all(&self.core)?;
         self.core.store.force_all()?;
         Ok(self.core.store.flush_data()?)
     }
@@ -164,5 +165,6 @@ impl Volume {
         self.closer.open.store(false, Ordering::Release);
         let reason = "the volume was abandoned".to_owned();
         self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
+        crate::io::give_up_all(&self.core);
     }
 }

@@ -266,7 +266,7 @@ fn alternating(run: AgExtent, shared: &[AgExtent]) -> Vec<(AgExtent, bool)> {
 }
 
 fn metadata(inode: &Inode) -> Result<Metadata> {
-    let core = inode.core()?;
+    let core = inode.visible()?;
     let kind = core.kind().ok_or_else(|| Error::NotFound(format!("inode {}", inode.ino)))?;
     let is_device = matches!(kind, FileKind::BlockDevice | FileKind::CharDevice);
     let image = inode.image();

@@ -5,6 +5,7 @@ use crate::ag::Ag;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::InodeCache;
+use crate::io::{self, PageCache};
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -27,12 +28,21 @@ pub enum Access {
 }
 
 /// How to open a volume.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
     /// For what.
     pub access: Access,
     /// Limits of the metadata store.
     pub store: StoreOptions,
+    /// Bytes that cached file contents may take.
+    pub page_bytes: usize,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        let (access, store) = Default::default();
+        Self { access, store, page_bytes: 128 << 20 }
+    }
 }
 
 impl Volume {
@@ -132,7 +142,9 @@ fn build(
         limits,
         superblock,
         inodes: InodeCache::default(),
+        pages: PageCache::new(options.page_bytes),
         counters: Counters::default(),
+        promised: Arc::default(),
         writes: AtomicU64::new(0),
         next_ag: AtomicU64::new(0),
         quota_uncounted: Mutex::new(false),
@@ -163,6 +175,7 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 
 /// Writes the counters to the superblock and closes the journal.
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
+    io::flush_all(core)?;
     core.store.quiesce()?;
     core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
     let header = core.header(AgNumber(0), BlockKind::Superblock);

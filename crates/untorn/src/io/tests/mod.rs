@@ -121,8 +121,8 @@ impl Bench {
 
     /// Puts a delayed allocation into the CoW fork.
     pub fn delalloc(&self, blocks: Range<u64>) {
-        let piece = CowPiece { length: blocks.end - blocks.start, state: CowState::Delalloc };
-        self.inode().cow.lock().insert(FileBlock(blocks.start), piece);
+        let reserve = self.core().reserve(blocks.end - blocks.start).unwrap();
+        self.inode().cow.lock().reserve(blocks, reserve);
     }
 
     pub fn contents(file: &File) -> Vec<u8> {

@@ -139,7 +139,7 @@ fn point_e_events_carry_the_callers_offset_and_length() {
 }
 
 #[test]
-#[should_panic(expected = "only idle blocks can be taken")]
+#[should_panic(expected = "cannot be taken for a write")]
 fn point_f_what_is_not_idle_is_never_marked() {
     let bench = Bench::new();
     bench.delalloc(0..2);

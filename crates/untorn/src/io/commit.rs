@@ -1,0 +1,210 @@
+//! The one transaction that publishes what a call did to files.
+//!
+//! For each file: blocks that were written out of place take the place of what is mapped there,
+//! blocks that were unwritten count as written, ranges lose their blocks, size and times change.
+//! Whatever was mapped before is let go of in the same transaction.
+//!
+//! Never here: data, claims, range locks.
+
+use super::begin::Piece;
+use crate::ag::{Users, prepare_all, release};
+use crate::clock::now;
+use crate::core::Core;
+use crate::error::Result;
+use crate::inode::{Inode, core_of};
+use crate::map;
+use crate::tx::Tx;
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_format::inode::{InodeCore, Timestamp};
+use untorn_format::records::{Extent, ExtentState, Fork};
+use untorn_format::{AgExtent, FileBlock, FsBlock};
+use untorn_store::Sequence;
+
+/// What becomes of a file's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NewSize {
+    /// It is at least this many bytes.
+    AtLeast(u64),
+    /// It is this many bytes; blocks behind go as `cleared` says.
+    Exactly(u64),
+}
+
+/// What a file may hide behind its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// Written blocks behind the old end that this change does not replace go: a longer file must
+    /// not show them.
+    Cleared,
+    /// Nothing: the caller has seen to it.
+    Gone,
+}
+
+/// What a transaction does to one file.
+pub(super) struct FileChange<'a> {
+    pub inode: &'a Arc<Inode>,
+    /// Blocks written out of place, in file order.
+    pub pieces: &'a [Piece],
+    /// Unwritten blocks that were written where they lie.
+    pub converted: &'a [Range<u64>],
+    /// Blocks that the file loses.
+    pub cleared: &'a [Range<u64>],
+    pub size: NewSize,
+    pub hidden: Hidden,
+    /// When its bytes changed.
+    pub time: Timestamp,
+}
+
+impl<'a> FileChange<'a> {
+    /// `pieces` take their places; the file reaches at least to byte `end`.
+    pub fn write(inode: &'a Arc<Inode>, pieces: &'a [Piece], end: u64) -> Self {
+        let (size, hidden) = (NewSize::AtLeast(end), Hidden::Cleared);
+        Self { inode, pieces, converted: &[], cleared: &[], size, hidden, time: now() }
+    }
+
+    fn end(&self, before: u64) -> u64 {
+        match self.size {
+            NewSize::AtLeast(end) => end.max(before),
+            NewSize::Exactly(size) => size,
+        }
+    }
+}
+
+/// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share
+/// for each run.
+fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
+    let runs = |c: &FileChange<'_>| c.pieces.len() + c.converted.len() + c.cleared.len();
+    let runs: usize = changes.iter().map(runs).sum();
+    16 * 1024 * changes.len() as u64 + 512 * runs as u64
+}
+
+/// Publishes `changes`, each of another file, in one transaction.
+pub(super) fn commit(core: &Arc<Core>, changes: &[FileChange<'_>]) -> Result<Sequence> {
+    let inodes: Vec<_> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
+    let ((), sequence) = core.transact(expected_journal(changes), &inodes, |tx| {
+        let mut plans = Vec::with_capacity(changes.len());
+        for change in changes {
+            plans.push(Plan::new(tx, change)?);
+        }
+        let claimed = plans.iter().flat_map(|plan| plan.claimed.iter().chain(&plan.old));
+        let touched: Vec<AgExtent> = claimed.copied().collect();
+        prepare_all(tx, touched.into_iter())?;
+        plans.iter().try_for_each(|plan| plan.run(tx))
+    })?;
+    Ok(sequence)
+}
+
+/// One file's part of the transaction, looked up before anything changes.
+struct Plan<'c> {
+    change: &'c FileChange<'c>,
+    before: InodeCore,
+    /// Blocks that come.
+    claimed: Vec<AgExtent>,
+    /// Ranges of the file whose old blocks go.
+    replaced: Vec<Range<FileBlock>>,
+    /// Those blocks.
+    old: Vec<AgExtent>,
+}
+
+impl<'c> Plan<'c> {
+    fn new(tx: &mut Tx<'_>, change: &'c FileChange<'c>) -> Result<Self> {
+        let inode = change.inode;
+        let before = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
+        let blocks = |range: &Range<u64>| FileBlock(range.start)..FileBlock(range.end);
+        let mut replaced = exposed(tx, change, &before)?;
+        replaced.extend(change.cleared.iter().map(blocks));
+        replaced.extend(change.pieces.iter().map(|piece| blocks(&piece.range())));
+        let old = mapped(tx, inode, &replaced)?;
+        let run = |e: &Extent| tx.core.ag_extent(e.start, e.length);
+        let old = old.iter().map(run).collect::<Result<_>>()?;
+        let claimed = change.pieces.iter().map(|p| p.extent(tx.core)).collect::<Result<_>>()?;
+        Ok(Self { change, before, claimed, replaced, old })
+    }
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let FileChange { inode, pieces, converted, .. } = self.change;
+        for range in &self.replaced {
+            map::unmap(tx, inode.ino, Fork::Data, range.clone())?;
+        }
+        for (piece, extent) in pieces.iter().zip(&self.claimed) {
+            tx.take_claimed(*extent)?;
+            map_piece(tx, inode, piece)?;
+        }
+        for range in *converted {
+            let range = FileBlock(range.start)..FileBlock(range.end);
+            map::convert(tx, inode.ino, range, ExtentState::Written)?;
+        }
+        let users = if self.before.is_reflink() { Users::Several } else { Users::One };
+        self.old.iter().try_for_each(|run| release(tx, *run, users))?;
+        self.touch(tx)
+    }
+
+    /// Size and times.
+    fn touch(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let ino = self.change.inode.ino;
+        let mut after = core_of(ino, tx.inode_bytes(ino))?;
+        after.size = self.change.end(self.before.size);
+        (after.mtime, after.ctime) = (self.change.time, self.change.time);
+        after.change_count += 1;
+        after.encode(tx.inode_mut(ino));
+        Ok(())
+    }
+}
+
+/// Blocks behind the old end of the file that were written though nobody could see them, and that
+/// the change would show.
+fn exposed(
+    tx: &mut Tx<'_>,
+    change: &FileChange<'_>,
+    before: &InodeCore,
+) -> Result<Vec<Range<FileBlock>>> {
+    let geometry = &tx.core.geometry;
+    let from = geometry.blocks_for(before.size);
+    let to = geometry.blocks_for(change.end(before.size));
+    let mut exposed = Vec::new();
+    if change.hidden == Hidden::Gone {
+        return Ok(exposed);
+    }
+    let mut at = from;
+    for kept in change.pieces.iter().map(Piece::range).chain(std::iter::once(to..to)) {
+        if at < kept.start.min(to) {
+            let gap = FileBlock(at)..FileBlock(kept.start.min(to));
+            let found = mapped(tx, change.inode, std::slice::from_ref(&gap))?;
+            let written = found.into_iter().filter(|extent| extent.state == ExtentState::Written);
+            exposed.extend(written.map(|extent| extent.file..extent.file_end()));
+        }
+        at = at.max(kept.end);
+    }
+    Ok(exposed)
+}
+
+/// What is mapped in `ranges`, trimmed to them.
+fn mapped(tx: &mut Tx<'_>, inode: &Inode, ranges: &[Range<FileBlock>]) -> Result<Vec<Extent>> {
+    let mut found = Vec::new();
+    for range in ranges {
+        let mut at = range.start;
+        while let Some(extent) = map::next_extent(tx, inode.ino, Fork::Data, at)?
+            .filter(|extent| extent.file < range.end)
+        {
+            found.push(map::trim(extent, range));
+            at = extent.file_end();
+        }
+    }
+    Ok(found)
+}
+
+fn map_piece(tx: &mut Tx<'_>, inode: &Inode, piece: &Piece) -> Result<()> {
+    let mut done = 0;
+    while done < piece.length {
+        let length = (piece.length - done).min(u64::from(Extent::MAX_LENGTH));
+        let extent = Extent {
+            file: FileBlock(piece.first.0 + done),
+            start: FsBlock(piece.start.0 + done),
+            length: length as u32,
+            state: ExtentState::Written,
+        };
+        map::map(tx, inode.ino, Fork::Data, extent)?;
+        done += length;
+    }
+    Ok(())
+}

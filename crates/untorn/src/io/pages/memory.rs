@@ -1,0 +1,99 @@
+//! The page cache of a volume: its limit, whose pages are dirty, which pages go first.
+//!
+//! Locks: the list of dirty files and the list for eviction have one each, held for list operations
+//! only.
+
+use crate::core::Core;
+use crate::error::Result;
+use crate::inode::{Inode, PageMemory};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
+use untorn_format::Ino;
+
+/// Pages looked at in one file before the sweep goes on to the next.
+const SWEEP: usize = 256;
+
+/// The cached pages of one volume.
+pub(crate) struct PageCache {
+    pub memory: Arc<PageMemory>,
+    /// Files with dirty pages, kept in memory until they are written back.
+    dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
+    /// Files that have had pages, in the order of the next sweep.
+    sweep: Mutex<VecDeque<Weak<Inode>>>,
+}
+
+impl PageCache {
+    /// An empty cache that may take `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            memory: Arc::new(PageMemory::new(limit)),
+            dirty: Mutex::default(),
+            sweep: Mutex::default(),
+        }
+    }
+
+    /// Prepares `inode` for pages.
+    pub fn adopt(&self, inode: &Arc<Inode>) {
+        if !inode.pages.lock().charge_to(&self.memory) {
+            self.sweep.lock().push_back(Arc::downgrade(inode));
+        }
+    }
+
+    /// Says that `inode` has dirty pages.
+    pub fn note_dirty(&self, inode: &Arc<Inode>) {
+        self.dirty.lock().entry(inode.ino).or_insert_with(|| Arc::clone(inode));
+    }
+
+    /// Says that `inode` may have no dirty pages left.
+    pub fn note_clean(&self, inode: &Inode) {
+        let mut dirty = self.dirty.lock();
+        if inode.pages.lock().all_clean() {
+            dirty.remove(&inode.ino);
+        }
+    }
+
+    /// The pages of `ino` are gone.
+    pub fn forget(&self, ino: Ino) {
+        self.dirty.lock().remove(&ino);
+    }
+
+    /// Files with dirty pages.
+    pub fn dirty_files(&self) -> Vec<Arc<Inode>> {
+        self.dirty.lock().values().cloned().collect()
+    }
+
+    /// Whether so much is dirty that writers should write some of it back first.
+    pub fn is_pressed(&self) -> bool {
+        self.memory.dirty() > self.memory.limit / 2
+    }
+
+    /// Drops clean pages until the cache is inside its limit or has no more of them.
+    pub fn shrink(&self) {
+        let mut left = 2 * self.sweep.lock().len();
+        while self.memory.used() > self.memory.limit && left > 0 {
+            let Some(next) = self.sweep.lock().pop_front() else { return };
+            let Some(inode) = next.upgrade() else { continue };
+            let gone = inode.pages.lock().evict(SWEEP);
+            self.sweep.lock().push_back(next);
+            left = if gone > 0 { 2 * self.sweep.lock().len() } else { left - 1 };
+        }
+    }
+
+    /// Keeps a writer from filling memory with dirty pages: writes back until less than a quarter
+    /// of the limit is dirty. Call it with nothing locked.
+    pub fn relieve(&self, core: &Arc<Core>) -> Result<()> {
+        if self.is_pressed() {
+            for inode in self.dirty_files() {
+                super::flush_range(core, &inode, 0..u64::MAX)?;
+                if self.memory.dirty() < self.memory.limit / 4 {
+                    break;
+                }
+            }
+        }
+        if self.memory.used() > self.memory.limit {
+            self.shrink();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! Cached writes: space is reserved, bytes go to pages.
+//!
+//! Space that a page will need when it is written back is reserved before its first byte changes:
+//! a volume that is full refuses here, and nowhere later.
+
+use super::super::blocks::{read_block, read_raw_block};
+use super::super::commit::{FileChange, commit};
+use super::super::{Request, Sync, demand_regular, fsync};
+use super::write_back;
+use crate::clock::now;
+use crate::core::Core;
+use crate::error::Result;
+use crate::inode::Inode;
+use crate::map::{MappingState, find, published};
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_device::AlignedBuffer;
+use untorn_format::btree::BtreeKind;
+use untorn_format::records::{ExtentState, Fork};
+use untorn_format::{AgBlock, FileBlock};
+
+/// Blocks that are cached at a time.
+const STEP: u64 = 256;
+
+/// Writes `bytes` at byte `offset` into the cache.
+pub(crate) fn write_cached(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+    sync: Sync,
+) -> Result<()> {
+    demand_regular(inode)?;
+    let request = Request::new(core, offset, bytes.len())?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    core.pages.relieve(core)?;
+    core.pages.adopt(inode);
+    let range = super::super::atomic::lock_cached(core, inode, &request)?;
+    prepare_end(core, inode, &request)?;
+    let blocks = request.blocks(core);
+    let mut at = blocks.start;
+    while at < blocks.end {
+        let step = at..blocks.end.min(at + STEP);
+        at = step.end;
+        cache_step(core, inode, &request, bytes, step)?;
+        if core.pages.is_pressed() {
+            // The range is this write's: nobody else can write it back.
+            write_back(core, inode, request.offset..byte(core, at))?;
+            core.pages.shrink();
+        }
+    }
+    drop(range);
+    match sync {
+        Sync::Visible => Ok(()),
+        Sync::Durable => fsync(core, inode),
+    }
+}
+
+fn byte(core: &Core, block: u64) -> u64 {
+    block << core.geometry.block_log
+}
+
+/// Puts the bytes of the blocks `step` into pages.
+fn cache_step(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    request: &Request,
+    bytes: &[u8],
+    step: Range<u64>,
+) -> Result<()> {
+    reserve(core, inode, step.clone())?;
+    let whole = Whole { core, inode, request };
+    let mut fresh = Vec::with_capacity((step.end - step.start) as usize);
+    for block in step.clone() {
+        fresh.push(whole.fresh(block)?);
+    }
+    let mut pages = inode.pages.lock();
+    for (block, fresh) in step.clone().zip(fresh) {
+        if let Some(fresh) = fresh {
+            pages.insert(block, Arc::new(fresh));
+        }
+        let (within, from) = whole.part(block);
+        let Some(page) = pages.change(block) else {
+            // Evicted since it was looked at: it was clean, the device has it.
+            drop(pages);
+            let again = read_block(core, inode, block)?;
+            pages = inode.pages.lock();
+            pages.insert(block, Arc::new(again));
+            let Some(page) = pages.change(block) else { unreachable!("it was just put in") };
+            page[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
+            continue;
+        };
+        page[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
+    }
+    drop(pages);
+    inode.note_unsaved(request.end().min(byte(core, step.end)), now());
+    core.pages.note_dirty(inode);
+    Ok(())
+}
+
+/// A write as its blocks see it.
+struct Whole<'a> {
+    core: &'a Core,
+    inode: &'a Inode,
+    request: &'a Request,
+}
+
+impl Whole<'_> {
+    /// The bytes of `block` that are written, and where they begin in the write.
+    fn part(&self, block: u64) -> (Range<usize>, usize) {
+        let start = byte(self.core, block);
+        let from = self.request.offset.max(start);
+        let to = self.request.end().min(start + self.core.geometry.block_size() as u64);
+        ((from - start) as usize..(to - start) as usize, (from - self.request.offset) as usize)
+    }
+
+    /// A new page for `block`, unless it has one: read where the write leaves some of it alone.
+    fn fresh(&self, block: u64) -> Result<Option<AlignedBuffer>> {
+        if self.inode.pages.lock().has(block) {
+            return Ok(None);
+        }
+        let size = self.core.geometry.block_size();
+        match self.part(block).0.len() == size {
+            true => Ok(Some(super::super::blocks::zeroed(self.core, size))),
+            false => read_block(self.core, self.inode, block).map(Some),
+        }
+    }
+}
+
+/// Reserves what writing back the blocks `step` will take: blocks that are dirty already have it.
+fn reserve(core: &Arc<Core>, inode: &Arc<Inode>, step: Range<u64>) -> Result<()> {
+    for run in clean_runs(inode, step) {
+        for part in out_of_place(core, inode, run)? {
+            let bare = inode.cow.lock().wait_in(part);
+            for hole in bare {
+                reserve_hole(core, inode, hole)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reserves the blocks of `hole`, and those by which the file's map may grow for it.
+fn reserve_hole(core: &Arc<Core>, inode: &Arc<Inode>, hole: Range<u64>) -> Result<()> {
+    let blocks = hole.end - hole.start;
+    let growth = core.limits.blocks_for(BtreeKind::Bmbt, blocks)
+        + u64::from(core.limits.bmbt_levels(Fork::Data));
+    let reserve = core.reserve(blocks + growth)?;
+    let mut cow = inode.cow.lock();
+    // Another write's hint may have put idle blocks here meanwhile.
+    let bare = cow.wait_in(hole.clone());
+    if bare == [hole.clone()] {
+        cow.reserve(hole, reserve);
+        return Ok(());
+    }
+    let mut reserve = reserve;
+    for part in bare {
+        let rest = reserve.split(part.end - part.start);
+        cow.reserve(part, std::mem::replace(&mut reserve, rest));
+    }
+    Ok(())
+}
+
+/// The runs of blocks of `step` whose pages are not dirty.
+fn clean_runs(inode: &Inode, step: Range<u64>) -> Vec<Range<u64>> {
+    let pages = inode.pages.lock();
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for block in step {
+        if pages.is_dirty(block) {
+            continue;
+        }
+        match runs.last_mut().filter(|run| run.end == block) {
+            Some(run) => run.end += 1,
+            None => runs.push(block..block + 1),
+        }
+    }
+    runs
+}
+
+/// The parts of `run` that cannot be written where they lie: holes and shared blocks.
+fn out_of_place(core: &Arc<Core>, inode: &Inode, run: Range<u64>) -> Result<Vec<Range<u64>>> {
+    let mut parts = Vec::new();
+    let mut written = Vec::new();
+    {
+        let _owner = inode.owner.read();
+        let image = inode.image();
+        let mut extents = published(core, inode.ino, &image, Fork::Data)?;
+        let mut at = FileBlock(run.start);
+        while at.0 < run.end {
+            let mapping = find(&mut extents, at, FileBlock(run.end))?;
+            at = mapping.end();
+            match mapping.state {
+                MappingState::Hole => parts.push(mapping.first.0..at.0),
+                MappingState::Unwritten(_) => {}
+                MappingState::Written(start) => written.push((mapping, start)),
+            }
+        }
+    }
+    if inode.core()?.is_reflink() {
+        for (mapping, start) in written {
+            let extent = core.ag_extent(start, mapping.length as u32)?;
+            let into = |block: AgBlock| mapping.first.0 + u64::from(block.0 - extent.start.0);
+            let shared = core.shared_parts(extent)?;
+            parts.extend(shared.iter().map(|part| into(part.start)..into(part.end())));
+        }
+    }
+    Ok(parts)
+}
+
+/// A write that begins behind the end of the file must not show what lies behind it: the last
+/// block is cached with zeroes there, and written blocks beyond it go.
+fn prepare_end(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Result<()> {
+    let size = inode.size()?;
+    if request.end() <= size {
+        return Ok(());
+    }
+    hide_exposed(core, inode, request)?;
+    let (block, used) = core.geometry.file_block(size);
+    let first = request.blocks(core).start;
+    if used == 0 || block.0 >= first || inode.pages.lock().is_dirty(block.0) {
+        return Ok(());
+    }
+    let stale = read_raw_block(core, inode, block.0)?
+        .is_some_and(|bytes| bytes[used..].iter().any(|&byte| byte != 0));
+    if stale {
+        let last = read_block(core, inode, block.0)?;
+        reserve(core, inode, block.0..block.0 + 1)?;
+        let mut pages = inode.pages.lock();
+        pages.insert(block.0, Arc::new(last));
+        let _ = pages.change(block.0);
+        drop(pages);
+        core.pages.note_dirty(inode);
+    }
+    Ok(())
+}
+
+/// Lets go of written blocks between the end of the file and a write behind it.
+fn hide_exposed(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Result<()> {
+    let from = FileBlock(core.geometry.blocks_for(inode.size()?));
+    let to = FileBlock(request.blocks(core).start);
+    let mut hidden = Vec::new();
+    if from < to {
+        let _owner = inode.owner.read();
+        let image = inode.image();
+        let mut extents = published(core, inode.ino, &image, Fork::Data)?;
+        let mut at = from;
+        while let Some(extent) = extents.at_or_after(at)?.filter(|extent| extent.file < to) {
+            if extent.state == ExtentState::Written {
+                hidden.push(extent.file.max(at).0..extent.file_end().min(to).0);
+            }
+            at = extent.file_end();
+        }
+    }
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let change = FileChange { cleared: &hidden, ..FileChange::write(inode, &[], 0) };
+    commit(core, &[change]).map(|_| ())
+}
