@@ -1,0 +1,243 @@
+//! Cached, direct and atomic I/O on one file against a byte model.
+
+use super::BLOCK;
+use crate::mkfs;
+use crate::{Error, File, NewFile, OpenOptions, Sync, Volume};
+use std::sync::Arc;
+use untorn_device::{BlockDevice, MemoryDevice};
+
+/// Numbers that look random (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+fn open(device: &Arc<MemoryDevice>, page_bytes: usize) -> Volume {
+    let options = OpenOptions { page_bytes, ..OpenOptions::default() };
+    Volume::open(device.clone(), options).unwrap()
+}
+
+fn made(size: u64, options: mkfs::Options) -> Arc<MemoryDevice> {
+    let device = Arc::new(MemoryDevice::new(size));
+    let contents = mkfs::Contents::Zeroed;
+    mkfs::make(&*device, &mkfs::Options { contents, uuid: Some([5; 16]), ..options }).unwrap();
+    device
+}
+
+fn check(device: &MemoryDevice, what: &str) {
+    let report = untorn_check::check(device, &untorn_check::Options::default()).unwrap();
+    let findings = report.findings;
+    assert!(findings.is_empty(), "{what}: {:?}", &findings[..findings.len().min(4)]);
+}
+
+fn contents(file: &File) -> Vec<u8> {
+    let mut bytes = vec![0; file.size().unwrap() as usize];
+    assert_eq!(file.read_cached(0, &mut bytes).unwrap(), bytes.len());
+    bytes
+}
+
+/// One step of a run.
+fn step(dice: &mut Dice, file: &File, model: &mut Vec<u8>, most: u64, count: u64) {
+    let offset = dice.below(most);
+    let length = (1 + dice.below(most / 6)).min(most - offset);
+    let bytes: Vec<u8> = (0..length).map(|i| (count * 31 + i * 7 + 1) as u8).collect();
+    let sync = if dice.below(12) == 0 { Sync::Durable } else { Sync::Visible };
+    let wrote = match dice.below(9) {
+        0..=2 => file.write_cached(offset, &bytes, sync).map(|()| true),
+        3 => file.write_at(offset, &bytes, sync).map(|()| true),
+        4 => file.write_atomic(offset, &bytes, sync).map(|()| true),
+        5 => file.sync().map(|()| false),
+        6 => read(file, model, offset, length, File::read_at),
+        _ => read(file, model, offset, length, File::read_cached),
+    };
+    if wrote.unwrap() {
+        let end = (offset + length) as usize;
+        model.resize(model.len().max(end), 0);
+        model[offset as usize..end].copy_from_slice(&bytes);
+    }
+    assert_eq!(file.size().unwrap(), model.len() as u64, "step {count}");
+}
+
+fn read(
+    file: &File,
+    model: &[u8],
+    offset: u64,
+    length: u64,
+    how: impl Fn(&File, u64, &mut [u8]) -> crate::Result<usize>,
+) -> crate::Result<bool> {
+    let mut bytes = vec![0xee; length as usize];
+    let count = how(file, offset, &mut bytes)?;
+    let from = model.len().min(offset as usize);
+    let expected = &model[from..model.len().min((offset + length) as usize)];
+    assert!(&bytes[..count] == expected, "read of {length} bytes at {offset}");
+    Ok(false)
+}
+
+fn run(seed: u64, block_size: u32, page_bytes: usize) {
+    let what = format!("seed {seed}, {block_size} byte blocks, {page_bytes} bytes of cache");
+    let options = mkfs::Options { block_size, ..mkfs::Options::default() };
+    let device = made(if block_size > 4096 { 512 << 20 } else { 96 << 20 }, options);
+    let mut dice = Dice(seed);
+    let mut model = Vec::new();
+    let most = 40 * u64::from(block_size).max(4096);
+    let mut volume = open(&device, page_bytes);
+    let mut file = volume.create_file("/file", NewFile::default()).unwrap();
+    for count in 0..300 {
+        step(&mut dice, &file, &mut model, most, count);
+        if dice.below(60) == 0 {
+            drop(file);
+            volume.close().unwrap();
+            check(&device, &what);
+            volume = open(&device, page_bytes);
+            file = volume.open_file("/file").unwrap();
+        }
+    }
+    assert!(contents(&file) == model, "{what}");
+    drop(file);
+    assert_eq!(volume.core().pages.memory.dirty() > 0, !volume.core().pages.dirty_files().is_empty());
+    volume.sync().unwrap();
+    assert_eq!(volume.core().pages.memory.dirty(), 0, "{what}");
+    assert_eq!(volume.core().promised.blocks(), 0, "{what}: promises outlive what they were for");
+    volume.close().unwrap();
+    check(&device, &what);
+}
+
+#[test]
+fn cached_direct_and_atomic_io_agree_with_the_model_check() {
+    let rounds = std::env::var("UNTORN_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    for seed in 0..rounds {
+        for (block_size, page_bytes) in
+            [(4096, 64 << 20), (4096, 64 << 10), (1024, 1 << 20), (65536, 1 << 20)]
+        {
+            run(seed, block_size, page_bytes);
+        }
+    }
+}
+
+#[test]
+fn a_full_volume_refuses_the_cached_write_and_nothing_later() {
+    let device = made(48 << 20, mkfs::Options::default());
+    let volume = open(&device, 256 << 20);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let bytes = vec![7; 1 << 20];
+    let mut size = 0;
+    let refused = loop {
+        match file.write_cached(size, &bytes, Sync::Visible) {
+            Ok(()) => size += bytes.len() as u64,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::NoSpace { .. }), "{refused}");
+    // What was taken is written, though nothing was on the device when space ran out.
+    volume.sync().unwrap();
+    let length = file.size().unwrap();
+    assert!(length >= size && size > 8 << 20, "{size} of {length}");
+    assert!(contents(&file)[..size as usize].iter().all(|&byte| byte == 7));
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "full");
+}
+
+/// Fills the volume with two files block by block and removes one: free space is single blocks.
+fn shatter(volume: &Volume) {
+    let files = ["/keep", "/gone"].map(|n| volume.create_file(n, NewFile::default()).unwrap());
+    let (mut at, mut turn) = (0, 0);
+    while files[turn].write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).is_ok() {
+        (at, turn) = (at + turn as u64, 1 - turn);
+    }
+    volume.remove("/gone").unwrap();
+    volume.sync().unwrap();
+}
+
+#[test]
+fn a_shattered_full_volume_refuses_the_cached_write_and_nothing_later() {
+    let device = made(48 << 20, mkfs::Options::default());
+    let volume = open(&device, 256 << 20);
+    shatter(&volume);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let mut at = 0;
+    let refused = loop {
+        // Every other block: as many extents as blocks.
+        match file.write_cached(at * 2 * BLOCK, &[3; BLOCK as usize], Sync::Visible) {
+            Ok(()) => at += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::NoSpace { .. }), "{refused}");
+    assert!(at > 2000, "only {at} blocks fitted");
+    volume.sync().unwrap();
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "shattered");
+}
+
+#[test]
+fn dirty_pages_of_a_removed_file_go_with_it() {
+    let device = made(48 << 20, mkfs::Options::default());
+    let volume = open(&device, 64 << 20);
+    // The directory may take blocks the first time.
+    volume.create_file("/other", NewFile::default()).unwrap();
+    let before = volume.space().unwrap().available;
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    file.write_cached(0, &vec![1; 3 << 20], Sync::Visible).unwrap();
+    assert!(volume.space().unwrap().available + 768 <= before, "space is set aside");
+    volume.remove("/file").unwrap();
+    assert!(file.write_cached(0, b"x", Sync::Visible).is_err());
+    volume.sync().unwrap();
+    assert_eq!(volume.core().pages.memory.used(), 0);
+    assert_eq!(volume.core().promised.blocks(), 0);
+    assert_eq!(volume.space().unwrap().available, before);
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "removed");
+}
+
+#[test]
+fn the_cache_stays_inside_its_limit_model() {
+    let device = made(128 << 20, mkfs::Options::default());
+    let limit = 4 << 20;
+    let volume = open(&device, limit);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let bytes: Vec<u8> = (0..24u32 << 20).map(|i| (i >> 9) as u8).collect();
+    let memory = &volume.core().pages.memory;
+    file.write_cached(0, &bytes, Sync::Visible).unwrap();
+    assert!(memory.used() <= limit + (2 << 20), "{}", memory.used());
+    let mut back = vec![0; 1 << 20];
+    for at in 0..24 {
+        assert_eq!(file.read_cached(at << 20, &mut back).unwrap(), 1 << 20);
+        assert!(back == bytes[(at as usize) << 20..(at as usize + 1) << 20]);
+        assert!(memory.used() <= limit + (4 << 20), "{}", memory.used());
+    }
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "limit");
+}
+
+#[test]
+fn a_cut_after_a_sync_keeps_cached_bytes_and_size() {
+    let device = made(64 << 20, mkfs::Options::default());
+    let volume = open(&device, 64 << 20);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    file.write_cached(100, &[5; 10_000], Sync::Visible).unwrap();
+    file.sync().unwrap();
+    file.write_cached(5000, &[6; 100_000], Sync::Visible).unwrap();
+    drop(file);
+    volume.abandon();
+    let volume = open(&device, 64 << 20);
+    let file = volume.open_file("/file").unwrap();
+    let bytes = contents(&file);
+    assert_eq!(bytes.len(), 10_100, "the write that was not synced is not there");
+    assert!(bytes[..100].iter().all(|&b| b == 0) && bytes[100..].iter().all(|&b| b == 5));
+    drop(file);
+    volume.close().unwrap();
+    let device: Arc<dyn BlockDevice> = device;
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
