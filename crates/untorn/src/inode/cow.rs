@@ -128,8 +128,9 @@ impl CowFork {
         self.pieces.insert(first.0, piece);
     }
 
-    /// Adds a reservation for cached bytes where there is nothing, one with the one before it.
-    pub fn reserve(&mut self, range: Range<u64>, reserve: Reserve) {
+    /// Adds a reservation for cached bytes where there is nothing, one with the one before it:
+    /// `growth` says what a piece of so many blocks needs beyond them.
+    pub fn reserve(&mut self, range: Range<u64>, reserve: Reserve, growth: impl Fn(u64) -> u64) {
         let length = range.end - range.start;
         assert!(reserve.blocks() >= length, "a reservation covers its piece");
         let before = self.pieces.range_mut(..range.start).next_back();
@@ -139,6 +140,8 @@ impl CowFork {
         {
             held.join(reserve);
             piece.length += length;
+            let needed = piece.length + growth(piece.length);
+            drop(held.split(needed.min(held.blocks())));
             return;
         }
         let piece = CowPiece { length, state: CowState::Delalloc(reserve) };

@@ -6,7 +6,7 @@
 use super::atomic::{lock_for_write, write_locked};
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::{Request, Sync, demand_regular, fsync};
+use super::{Request, Sync, demand_regular, make_durable};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
@@ -60,7 +60,7 @@ pub(crate) fn write_plain(
     }
     match sync {
         Sync::Visible => Ok(()),
-        Sync::Durable => fsync(core, inode),
+        Sync::Durable => make_durable(core, inode),
     }
 }
 

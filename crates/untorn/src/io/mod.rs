@@ -109,6 +109,11 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
 /// Makes everything done to `inode` so far durable: data, size, mappings.
 pub(crate) fn fsync(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
     flush_range(core, inode, 0..u64::MAX)?;
+    make_durable(core, inode)
+}
+
+/// Makes everything durable that was committed to `inode` or written around the cache.
+pub(crate) fn make_durable(core: &Core, inode: &Inode) -> Result<()> {
     core.store.force(inode.sequence())?;
     Ok(core.store.flush_data()?)
 }

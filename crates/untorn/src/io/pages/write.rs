@@ -6,10 +6,10 @@
 use super::super::blocks::{read_block, read_raw_block};
 use super::super::commit::{FileChange, commit};
 use super::super::{Request, Sync, demand_regular, fsync};
-use super::write_back;
+use super::{flush_all, write_back};
 use crate::clock::now;
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::map::{MappingState, find, published};
 use std::ops::Range;
@@ -37,25 +37,37 @@ pub(crate) fn write_cached(
     }
     core.pages.relieve(core)?;
     core.pages.adopt(inode);
-    let range = super::super::atomic::lock_cached(core, inode, &request)?;
-    prepare_end(core, inode, &request)?;
+    match cache(core, inode, &request, bytes) {
+        // Reservations for the growth of maps are generous: what is written back needs less.
+        Err(Error::NoSpace { .. }) => {
+            flush_all(core)?;
+            cache(core, inode, &request, bytes)?;
+        }
+        done => done?,
+    }
+    match sync {
+        Sync::Visible => Ok(()),
+        Sync::Durable => fsync(core, inode),
+    }
+}
+
+fn cache(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) -> Result<()> {
+    let _range = super::super::atomic::lock_cached(core, inode, request)?;
+    prepare_end(core, inode, request)?;
     let blocks = request.blocks(core);
+    reserve(core, inode, blocks.clone()).inspect_err(|_| unreserve(inode, blocks.clone()))?;
     let mut at = blocks.start;
     while at < blocks.end {
         let step = at..blocks.end.min(at + STEP);
         at = step.end;
-        cache_step(core, inode, &request, bytes, step)?;
+        cache_step(core, inode, request, bytes, step)?;
         if core.pages.is_pressed() {
             // The range is this write's: nobody else can write it back.
             write_back(core, inode, request.offset..byte(core, at))?;
             core.pages.shrink();
         }
     }
-    drop(range);
-    match sync {
-        Sync::Visible => Ok(()),
-        Sync::Durable => fsync(core, inode),
-    }
+    Ok(())
 }
 
 fn byte(core: &Core, block: u64) -> u64 {
@@ -70,7 +82,6 @@ fn cache_step(
     bytes: &[u8],
     step: Range<u64>,
 ) -> Result<()> {
-    reserve(core, inode, step.clone())?;
     let whole = Whole { core, inode, request };
     let mut fresh = Vec::with_capacity((step.end - step.start) as usize);
     for block in step.clone() {
@@ -142,25 +153,36 @@ fn reserve(core: &Arc<Core>, inode: &Arc<Inode>, step: Range<u64>) -> Result<()>
     Ok(())
 }
 
+/// Gives back what was reserved for blocks that did not become dirty.
+fn unreserve(inode: &Inode, blocks: Range<u64>) {
+    for run in clean_runs(inode, blocks) {
+        drop(inode.cow.lock().remove(run));
+    }
+}
+
 /// Reserves the blocks of `hole`, and those by which the file's map may grow for it.
 fn reserve_hole(core: &Arc<Core>, inode: &Arc<Inode>, hole: Range<u64>) -> Result<()> {
     let blocks = hole.end - hole.start;
-    let growth = core.limits.blocks_for(BtreeKind::Bmbt, blocks)
-        + u64::from(core.limits.bmbt_levels(Fork::Data));
-    let reserve = core.reserve(blocks + growth)?;
+    let growth = |blocks| growth(core, blocks);
+    let reserve = core.reserve(blocks + growth(blocks))?;
     let mut cow = inode.cow.lock();
     // Another write's hint may have put idle blocks here meanwhile.
     let bare = cow.wait_in(hole.clone());
     if bare == [hole.clone()] {
-        cow.reserve(hole, reserve);
+        cow.reserve(hole, reserve, growth);
         return Ok(());
     }
     let mut reserve = reserve;
     for part in bare {
         let rest = reserve.split(part.end - part.start);
-        cow.reserve(part, std::mem::replace(&mut reserve, rest));
+        cow.reserve(part, std::mem::replace(&mut reserve, rest), growth);
     }
     Ok(())
+}
+
+/// Blocks by which the map of a file may grow when `blocks` of it are mapped.
+fn growth(core: &Core, blocks: u64) -> u64 {
+    core.limits.blocks_for(BtreeKind::Bmbt, blocks) + u64::from(core.limits.bmbt_levels(Fork::Data))
 }
 
 /// The runs of blocks of `step` whose pages are not dirty.

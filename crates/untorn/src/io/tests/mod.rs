@@ -123,7 +123,7 @@ impl Bench {
     /// Puts a delayed allocation into the CoW fork.
     pub fn delalloc(&self, blocks: Range<u64>) {
         let reserve = self.core().reserve(blocks.end - blocks.start).unwrap();
-        self.inode().cow.lock().reserve(blocks, reserve);
+        self.inode().cow.lock().reserve(blocks, reserve, |_| 0);
     }
 
     pub fn contents(file: &File) -> Vec<u8> {
