@@ -21,7 +21,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// `XFS_ATTR3_LEAF_MAGIC`.
 pub(crate) const MAGIC: u16 = 0x3bee;
-const WHAT: &str = "attribute leaf";
+pub(crate) const WHAT: &str = "attribute leaf";
 
 /// A run of free bytes.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -62,18 +62,18 @@ const _: () = assert!(size_of::<LeafEntry>() == 8);
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct LocalHeader {
-    value_length: U16,
-    name_length: u8,
+pub(crate) struct LocalHeader {
+    pub(crate) value_length: U16,
+    pub(crate) name_length: u8,
 }
 const _: () = assert!(size_of::<LocalHeader>() == 3);
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct RemoteName {
-    block: U32,
-    value_length: U32,
-    name_length: u8,
+pub(crate) struct RemoteName {
+    pub(crate) block: U32,
+    pub(crate) value_length: U32,
+    pub(crate) name_length: u8,
 }
 const _: () = assert!(size_of::<RemoteName>() == 9);
 
@@ -106,7 +106,7 @@ impl<'a> Leaf<'a> {
     pub fn entries(&self) -> &'a [LeafEntry] {
         self.entries
     }
-    fn first_used(&self) -> usize {
+    pub(super) fn first_used(&self) -> usize {
         match self.header.first_used.get() {
             0 => self.bytes.len(),
             first => first.into(),

@@ -7,10 +7,11 @@
 //! remote      a value of its own blocks, each with a header, at a da block that its entry names
 //! ```
 //!
-//! Readers borrow bytes ([`Short`], [`Leaf`], [`remote::parse`]); [`short_edit`] changes bytes that
-//! the caller owns. Nothing here decides between forms.
+//! Readers borrow bytes ([`Short`], [`Leaf`], [`remote::parse`]); [`short_edit`] and [`leaf_edit`]
+//! change bytes that the caller owns. Nothing here decides between forms.
 
 pub mod leaf;
+pub mod leaf_edit;
 pub mod remote;
 pub mod short;
 pub mod short_edit;
@@ -51,7 +52,7 @@ pub enum Namespace {
 
 impl Namespace {
     /// The flag bit that says so.
-    pub(crate) fn flag(self) -> u8 {
+    pub fn flag(self) -> u8 {
         match self {
             Self::User => 0,
             Self::Trusted => ROOT,
@@ -60,7 +61,7 @@ impl Namespace {
         }
     }
     /// The namespace that flags say; at most one bit may be set.
-    pub(crate) fn of(what: &'static str, flags: u8) -> Result<Self, Fault> {
+    pub fn of(what: &'static str, flags: u8) -> Result<Self, Fault> {
         match flags & (ROOT | SECURE | PARENT) {
             0 => Ok(Self::User),
             ROOT => Ok(Self::Trusted),

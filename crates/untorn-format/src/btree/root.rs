@@ -78,6 +78,26 @@ impl Root {
             None => Ok(Self { level, children }),
         }
     }
+    /// Moves the entries to `block`, which was made an empty bmbt block of this root's level at
+    /// `at`: the root above it, with that one child.
+    pub fn push_down(&self, block: &mut [u8], at: FsBlock) -> Result<Self, Fault> {
+        let kind = super::BtreeKind::Bmbt;
+        let (count, most) = (self.children.len(), kind.max_records(block.len(), self.level));
+        let level = self.level + 1;
+        if count > most || level >= super::MAX_LEVELS {
+            return Err(Fault::Field { what: WHAT, field: "bb_numrecs", value: count as u64 });
+        }
+        let header = super::Header::decode(kind, block)?;
+        super::Header { numrecs: count as u16, ..header }.store(kind, block);
+        for (index, (key, child)) in self.children.iter().enumerate() {
+            let (key_at, pointer_at) =
+                (kind.key_offset(index), kind.pointer_offset(block.len(), index));
+            block[key_at..key_at + 8].copy_from_slice(&key.0.to_be_bytes());
+            block[pointer_at..pointer_at + 8].copy_from_slice(&child.0.to_be_bytes());
+        }
+        let first = self.children.first().map_or(FileBlock(0), |(key, _)| *key);
+        Ok(Self { level, children: vec![(first, at)] })
+    }
     /// Writes the root into `fork`, all of it; the rest becomes zero. The entries must fit.
     pub fn encode(&self, fork: &mut [u8]) {
         let size = fork.len();

@@ -14,6 +14,7 @@
 //! A node whose level is 1 points at leaves. Equal hashes may span leaves: readers follow `forw`
 //! while the hash continues.
 
+pub mod edit;
 mod hash;
 mod info;
 mod node;

@@ -13,7 +13,7 @@ pub(crate) const MAGIC: u16 = 0x3ebe;
 /// Highest level that a node may say it has (`XFS_DA_NODE_MAXDEPTH`).
 pub const MAX_LEVEL: u16 = 5;
 
-const WHAT: &str = "index node";
+pub(crate) const WHAT: &str = "index node";
 
 /// Header of a node.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]

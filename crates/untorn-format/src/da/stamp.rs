@@ -80,6 +80,12 @@ pub struct Birth {
 }
 
 impl Birth {
+    pub(crate) fn write_info(&self, info: &mut super::BlockInfo, magic: u16) {
+        info.magic.set(magic);
+        info.addr.set(self.addr.0);
+        info.uuid = self.uuid;
+        info.owner.set(self.owner.0);
+    }
     pub(crate) fn write_dir(&self, header: &mut DirHeader, magic: u32) {
         header.magic.set(magic);
         header.addr.set(self.addr.0);
