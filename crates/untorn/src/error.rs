@@ -46,6 +46,9 @@ pub enum Error {
     /// No such file or directory.
     #[error("{0}: no such file or directory")]
     NotFound(String),
+    /// No such attribute.
+    #[error("{0}: no such attribute")]
+    NoAttribute(String),
     /// The name is taken.
     #[error("{0}: exists already")]
     Exists(String),

@@ -1,9 +1,23 @@
-//! Extended attributes: reading them in every form, remote values included.
+//! Extended attributes: reading and writing them in every form, remote values included.
 //!
-//! Never here: what names mean to a system call (`user.`, ACLs), writing.
+//! ```text
+//! Attributes (read)     set, remove, finish (write) -- short form, leaf, tree
+//!       |                    |            index: the tree; divide: full leaves
+//!       v                    v
+//!   ForkBlocks           AttrFork (an inode's attribute fork inside a transaction)
+//! ```
+//!
+//! Never here: what names mean to a system call (`user.`, ACLs), where blocks come from, when a
+//! transaction begins.
 
+mod divide;
+mod fork;
+mod index;
 mod read;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use fork::{AttrFork, Form};
 pub use read::{Attributes, Listed};
+pub use write::{Key, NewValue, Outcome, SetMode, finish, remove, set};

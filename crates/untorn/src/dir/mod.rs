@@ -15,7 +15,7 @@ mod write;
 
 pub use list::{Cookie, Listed};
 pub use lookup::Found;
-pub use write::{DirFork, Refusal, add, init, is_empty, remove, replace};
+pub use write::{DirFork, Refusal, add, init, is_empty, leave_inode, remove, replace};
 
 use crate::da::ForkBlocks;
 use untorn_format::Ino;

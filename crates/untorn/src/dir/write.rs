@@ -157,6 +157,14 @@ fn stage<F: DirFork>(fork: &mut F) -> Result<&mut [u8], F::Error> {
     fork.stage()
 }
 
+/// Moves inline contents to a block: attributes need their place.
+pub fn leave_inode<F: DirFork>(fork: &mut F) -> Result<(), F::Error> {
+    match inline(fork)? {
+        Some(bytes) => to_block(fork, &bytes),
+        None => Ok(()),
+    }
+}
+
 fn to_block<F: DirFork>(fork: &mut F, short: &[u8]) -> Result<(), F::Error> {
     let geometry = fork.geometry().clone();
     let (birth, block) = fork.grow()?;

@@ -8,6 +8,7 @@
 mod atomic;
 mod begin;
 mod blocks;
+mod claimed;
 mod commit;
 mod compose;
 mod direct;
@@ -19,6 +20,7 @@ mod tests;
 mod truncate;
 
 pub(crate) use atomic::{append_atomic, write_atomic};
+pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
 #[expect(unused_imports, reason = "the space calls are on their way")]
 pub(crate) use own::{own_range, own_two};

@@ -12,8 +12,10 @@ mod edit;
 mod fork;
 mod list;
 mod mapping;
+mod refit;
 mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};
 pub(crate) use fork::{last_extent, next_extent, published};
 pub(crate) use mapping::{Mapping, MappingState, find};
+pub(crate) use refit::set_fork_offset;

@@ -1,15 +1,38 @@
 //! Extended attributes of what is in an open volume.
 
 use super::Volume;
-use crate::attr::{Attributes, Listed};
+use crate::attr::{Attributes, Listed, SetMode};
 use crate::error::Result;
 use crate::inode::core_of;
 use crate::namespace::{self, ForkReader};
+use untorn_format::attr::Namespace;
 use untorn_format::inode::{ForkFormat, attr_fork};
 use untorn_format::records::Fork;
 use untorn_format::{Ino, Place};
 
 impl Volume {
+    /// Sets the attribute `name` (without the prefix that its namespace stands for) of inode `ino`
+    /// as `mode` says: all of it or nothing, whatever happens; durable with the next sync. Names
+    /// have 1 to 255 bytes, values at most 64 KiB.
+    pub fn set_attribute(
+        &self,
+        ino: Ino,
+        (namespace, name): (Namespace, &[u8]),
+        value: &[u8],
+        mode: SetMode,
+    ) -> Result<()> {
+        self.demand_write("set an attribute")?;
+        let inode = self.core.inodes.load(&self.core, ino)?;
+        namespace::set_attribute(&self.core, &inode, (namespace, name), value, mode).map(drop)
+    }
+
+    /// Removes the attribute `name` of inode `ino`.
+    pub fn remove_attribute(&self, ino: Ino, (namespace, name): (Namespace, &[u8])) -> Result<()> {
+        self.demand_write("remove an attribute")?;
+        let inode = self.core.inodes.load(&self.core, ino)?;
+        namespace::remove_attribute(&self.core, &inode, (namespace, name)).map(drop)
+    }
+
     /// Every extended attribute of inode `ino` with its value, in the order of the disk.
     pub fn attributes(&self, ino: Ino) -> Result<Vec<Listed>> {
         let inode = self.core.inodes.load(&self.core, ino)?;
