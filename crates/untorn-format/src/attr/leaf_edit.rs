@@ -20,6 +20,10 @@ const INDEX: usize = size_of::<LeafEntry>();
 /// Bytes of a leaf that entries cannot have.
 const HEADER: usize = size_of::<Header>();
 
+/// Bytes that a remote name takes besides itself: the structure, and two that a compiler once put
+/// behind it and that are part of the format since (`xfs_attr_leaf_entsize_remote`).
+const REMOTE: usize = size_of::<RemoteName>() + 2;
+
 /// The value of an entry apart from its leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryValue {
@@ -67,9 +71,7 @@ impl Entry {
     fn name_size(&self) -> usize {
         match &self.value {
             EntryValue::Local(value) => local_size(self.name.len(), value.len()),
-            EntryValue::Remote { .. } => {
-                (size_of::<RemoteName>() + self.name.len()).next_multiple_of(4)
-            }
+            EntryValue::Remote { .. } => (REMOTE + self.name.len()).next_multiple_of(4),
         }
     }
     fn flags(&self) -> u8 {

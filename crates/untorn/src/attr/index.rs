@@ -196,7 +196,7 @@ pub(super) fn only_leaf<F: AttrFork>(fork: &mut F) -> Result<Option<Vec<Entry>>,
 }
 
 /// Adds an attribute.
-pub(super) fn insert<F: AttrFork>(fork: &mut F, entry: &Entry) -> Result<(), F::Error> {
+pub(crate) fn insert<F: AttrFork>(fork: &mut F, entry: &Entry) -> Result<(), F::Error> {
     let mut path = descend(fork, entry.hash)?;
     let leaf = path.leaf;
     let (fit, last) = edit_block(fork, leaf, BlockKind::AttrLeaf, |bytes| {

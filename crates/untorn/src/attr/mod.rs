@@ -12,7 +12,7 @@
 
 mod divide;
 mod fork;
-mod index;
+pub(crate) mod index;
 mod read;
 #[cfg(test)]
 mod tests;

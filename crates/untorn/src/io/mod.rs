@@ -8,6 +8,7 @@
 mod atomic;
 mod begin;
 mod blocks;
+mod cancel;
 mod claimed;
 mod commit;
 mod compose;

@@ -1,5 +1,6 @@
 //! Letting go of a file's blocks.
 
+use super::cancel::Journaled;
 use crate::ag::{Users, release};
 use crate::core::Core;
 use crate::error::Result;
@@ -34,9 +35,12 @@ fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork) -> Result<bool
             Fork::Data if before.is_reflink() => Users::Several,
             _ => Users::One,
         };
+        let journaled = Journaled::of(tx, &before, fork);
         let mut freed = 0;
         while freed < BATCH {
             let Some(last) = map::last_extent(tx, inode.ino, fork)? else { return Ok(false) };
+            let last = journaled.last_part(last);
+            journaled.cancel(tx, inode.ino, last)?;
             discard_extent(tx, inode, fork, last, users)?;
             freed += 1;
         }

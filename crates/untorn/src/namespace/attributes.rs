@@ -152,6 +152,39 @@ pub(crate) fn remove_attribute(
     Ok(sequence)
 }
 
+/// What an attribute is to be: of this value, or not there.
+pub(crate) struct Finish<'a> {
+    /// Which attribute.
+    pub key: Key<'a>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Makes the attributes of a locked inode what `wanted` says, whatever half-way state they are in,
+/// in one transaction with what `also` does. Times stay as they are: the change was made before.
+pub(crate) fn finish_attributes(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    wanted: &[Finish<'_>],
+    mut also: impl FnMut(&mut Tx<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut prepared = Vec::with_capacity(wanted.len());
+    for Finish { key, value } in wanted {
+        let value = value.map(|value| Prepared::new(core, inode, key.name, value)).transpose()?;
+        prepared.push((*key, value));
+    }
+    core.transact(EXPECTED, std::slice::from_ref(inode), |tx| {
+        for (key, value) in &prepared {
+            let claims = value.as_ref().map_or(&[][..], Prepared::claims);
+            let value = value.as_ref().map(Prepared::value);
+            attr::finish(&mut AttrTx::new(tx, inode.ino, claims), *key, value)?;
+        }
+        also(tx)
+    })?;
+    prepared.into_iter().filter_map(|(_, value)| value).for_each(Prepared::settle);
+    Ok(())
+}
+
 fn answer(name: &[u8], outcome: Outcome) -> Result<()> {
     let shown = || name.escape_ascii().to_string();
     match outcome {

@@ -1,6 +1,7 @@
 //! Finishing what the journal says was begun: each intent in one transaction, with its done item,
 //! by the code that performs the operation live.
 
+use super::attributes;
 use crate::ag::{self, Users, own, prepare};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -26,9 +27,13 @@ const EXPECTED: u64 = 64 * 1024;
 /// Finishes one intent.
 pub(super) fn finish(core: &Arc<Core>, intent: &Intent) -> Result<()> {
     let inodes = inodes(core, &intent.work)?;
+    let answer = || Arc::new(Answer(intent.clone()));
+    if let (Work::Attr(update), [inode]) = (&intent.work, inodes.as_slice()) {
+        return attributes::finish(core, inode, update, answer);
+    }
     core.transact(EXPECTED, &inodes, |tx| {
         perform(tx, &intent.work)?;
-        tx.buffers_mut().log(Arc::new(Answer(intent.clone())));
+        tx.buffers_mut().log(answer());
         Ok(())
     })?;
     Ok(())
@@ -52,10 +57,7 @@ fn perform(tx: &mut Tx<'_>, work: &Work) -> Result<()> {
         Work::Refcount(list) => list.iter().try_for_each(|update| refcount(tx, update)),
         Work::Map(list) => list.iter().try_for_each(|update| map(tx, update)),
         Work::Exchange(one) => exchange(tx, one),
-        Work::Attr(update) => Err(Error::Unsupported {
-            what: format!("an unfinished change of an attribute of inode {}", update.ino),
-            remedy: "mount and unmount the volume on Linux once; it finishes the change".to_owned(),
-        }),
+        Work::Attr(_) => unreachable!("attributes have values that are written first"),
     }
 }
 
@@ -216,7 +218,7 @@ fn finish_exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
 }
 
 /// The done item of an intent.
-struct Answer(Intent);
+pub(super) struct Answer(Intent);
 
 impl Item for Answer {
     fn key(&self) -> ItemKey {

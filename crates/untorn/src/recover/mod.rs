@@ -1,6 +1,7 @@
 //! After the replay: what a crash left half done is finished, what nobody can reach is freed, what
 //! is free is counted.
 
+mod attributes;
 mod intents;
 mod leftovers;
 

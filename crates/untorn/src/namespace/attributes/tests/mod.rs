@@ -1,6 +1,9 @@
 //! Attributes of every kind of inode against a map, on volumes of every block size; the checker and
 //! the block accounting at the end.
 
+mod intents;
+mod reuse;
+
 use crate::attr::SetMode;
 use crate::mkfs;
 use crate::{Error, NewFile, OpenOptions, Sync, Volume};
@@ -45,7 +48,8 @@ fn options(block_size: u32, inode_size: u32) -> mkfs::Options {
 
 impl Bench {
     fn new(options: &mkfs::Options) -> Self {
-        let device = Arc::new(MemoryDevice::new(64 << 20));
+        let size = if options.block_size > 4096 { 512 << 20 } else { 64 << 20 };
+        let device = Arc::new(MemoryDevice::new(size));
         mkfs::make(&*device, options).unwrap();
         let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
         let ino = volume.create_file("/file", NewFile::default()).unwrap().ino();
@@ -196,8 +200,8 @@ fn many_attributes_follow_a_map_model() {
 
 #[test]
 fn attributes_on_large_blocks_follow_a_map_model() {
-    let log = mkfs::Log { size: Some(16 << 20), ..mkfs::Log::default() };
-    live(&mkfs::Options { log, ..options(65536, 512) }, 1, 20);
+    live(&options(65536, 512), 1, 20);
+    live(&options(65536, 512), 2, 80);
 }
 
 #[test]
