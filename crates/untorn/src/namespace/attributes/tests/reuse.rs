@@ -1,6 +1,8 @@
 //! Blocks of attributes that were freed belong to whoever has them next, also in a replay.
 
 use super::*;
+use crate::dir;
+use crate::namespace::forks::DirTx;
 
 /// Fills the volume with one file and makes it durable; its bytes.
 fn fill_volume(bench: &Bench) -> Vec<u8> {
@@ -26,12 +28,22 @@ fn cut(bench: Bench) -> Bench {
     Bench { device, volume, ino, model }
 }
 
+/// Makes an empty directory that has its two entries in a block.
+fn block_directory(bench: &Bench) {
+    let core = bench.volume.core();
+    let ino = bench.volume.create_dir("/directory", NewFile::default()).unwrap();
+    let inode = core.inodes.load(core, ino).unwrap();
+    core.transact(16 << 10, &[inode], |tx| dir::leave_inode(&mut DirTx { tx, ino })).unwrap();
+    assert_eq!(bench.volume.metadata_of(ino).unwrap().inode.blocks, 1);
+}
+
 fn survives(free: impl FnOnce(&mut Bench)) {
     let mut bench = Bench::new(&options(4096, 512));
     for number in 0..200u64 {
         bench.set(format!("attribute-{number}").as_bytes(), &[9; 60]);
     }
     bench.set(b"value", &[9; 30_000]);
+    block_directory(&bench);
     bench.volume.sync().unwrap();
     free(&mut bench);
     bench.volume.sync().unwrap();
@@ -62,4 +74,9 @@ fn blocks_of_removed_attributes_are_not_replayed_over_data() {
 #[test]
 fn blocks_of_attributes_of_a_removed_file_are_not_replayed_over_data() {
     survives(|bench| bench.volume.remove("/file").unwrap());
+}
+
+#[test]
+fn blocks_of_a_removed_directory_are_not_replayed_over_data() {
+    survives(|bench| bench.volume.remove("/directory").unwrap());
 }
