@@ -15,7 +15,7 @@ use std::sync::Arc;
 use untorn_format::attr::{Short, short_edit};
 use untorn_format::btree::root;
 use untorn_format::da::{Birth, DaBlock, Fit};
-use untorn_format::inode::{self, ForkFormat, InodeCore};
+use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::superblock::SuperblockDisk;
 use untorn_format::{
@@ -165,6 +165,15 @@ impl<'a, 'c> AttrTx<'a, 'c> {
         Ok(u8::try_from(offset).ok().filter(|_| offset >= least))
     }
 
+    /// Whether the inode is a symbolic link whose target lies in blocks though it would fit the
+    /// inode without attributes. Linux before 6.10 and xfs_repair take such an inode for damaged
+    /// once the fork is gone: it stays.
+    fn target_would_fit(&self, core: &InodeCore) -> bool {
+        let inside = self.tx.inode_bytes(self.ino).len() - core.core_size();
+        let remote = core.kind() == Some(FileKind::Symlink) && core.format != ForkFormat::Local;
+        remote && core.has_attr_fork() && core.size <= inside as u64
+    }
+
     /// Gives the inode an attribute fork at `offset`, or moves the one that it has.
     fn move_border(&mut self, offset: u8) -> Result<()> {
         if !self.core()?.has_attr_fork() {
@@ -275,7 +284,10 @@ impl AttrFork for AttrTx<'_, '_> {
 
     fn clear(&mut self) -> Result<()> {
         let core = self.core()?;
-        if core.format == ForkFormat::Btree || self.tx.core.features.has_parent() {
+        if core.format == ForkFormat::Btree
+            || self.tx.core.features.has_parent()
+            || self.target_would_fit(&core)
+        {
             let fit = self.set_short(&short_edit::init())?;
             assert!(fit == Fit::Done, "no attributes fit every fork");
             return Ok(());
