@@ -6,8 +6,9 @@ use crate::da::{Blocks, Index, LeafSpan, Leaves};
 use crate::inode::Node;
 use crate::inode::states::{States, name_hash};
 use crate::scan::{Scan, Step};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use untorn_format::attr::{self, Attr, Leaf, Namespace, Short, State, Value, remote, short};
+use untorn_format::attr::{self, Attr, Leaf, Namespace, Short, State, Value, leaf, remote, short};
 use untorn_format::da::DaBlock;
 use untorn_format::inode::ForkFormat;
 use untorn_format::units::*;
@@ -34,7 +35,11 @@ pub(crate) fn check(
     walk.walk(scan, DaBlock(0), &mut taker)?;
     taker.check_duplicates(scan)?;
     let values = std::mem::take(&mut taker.values);
-    values.iter().try_for_each(|value| check_remote(scan, &blocks, value))
+    let mut owned = std::mem::take(&mut walk.seen);
+    values.iter().try_for_each(|value| {
+        check_alone(scan, &blocks, value, &mut owned)?;
+        check_remote(scan, &blocks, value)
+    })
 }
 
 fn short_form(scan: &mut Scan<'_>, node: &Node<'_>, taker: &mut Taker<'_>) -> Step {
@@ -128,6 +133,7 @@ impl Leaves for Taker<'_> {
 
     fn leaf(&mut self, scan: &mut Scan<'_>, bytes: &[u8], place: Place) -> Step<Option<LeafSpan>> {
         let Ok(leaf) = Leaf::parse(bytes) else { return Ok(None) };
+        scan.unless_faulty(leaf::account(bytes), place)?;
         for (entry, attr) in leaf.entries().iter().zip(leaf.attrs()) {
             let Ok(attr) = attr else { continue };
             let base = place.offset.unwrap_or(0);
@@ -146,6 +152,25 @@ impl Leaves for Taker<'_> {
         let hashes = ends.map(|(first, last)| (first.hash.get(), last.hash.get()));
         Ok(Some(LeafSpan { info: *leaf.info(), hashes }))
     }
+}
+
+/// Checks that a remote value has its blocks for itself: neither the index nor another value is in
+/// them.
+fn check_alone(
+    scan: &mut Scan<'_>,
+    blocks: &Blocks,
+    value: &Remote,
+    owned: &mut HashSet<u32>,
+) -> Step {
+    let count = remote::blocks_for(value.length, scan.geometry().block_size());
+    for block in (value.block.0..=u32::MAX).take(count) {
+        if !owned.insert(block) {
+            let place = blocks.place(scan, DaBlock(block).file_block());
+            let told = format!("block {block} of a remote value has another use in the fork");
+            return scan.find(Code::AttributeValue, place, told);
+        }
+    }
+    Ok(())
 }
 
 /// Checks the blocks of a remote value: each there, each the part that follows the one before.

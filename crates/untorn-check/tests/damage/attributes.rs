@@ -75,6 +75,10 @@ pub const TABLE: &[Damage] = &[
         leaf(p, |bytes| bytes.copy_within(ENTRIES..ENTRIES + 8, ENTRIES + 8));
         Place::inode(p.ino("attr-leaf"))
     }),
+    damage("attribute leaf: bytes in use", Code::BadField, |p| leaf(p, |bytes| bytes[59] ^= 4)),
+    damage("attribute leaf: names over one another", Code::BadField, |p| {
+        leaf(p, |bytes| bytes.copy_within(ENTRIES + 12..ENTRIES + 14, ENTRIES + 4))
+    }),
     damage("attribute node: hash of a child", Code::IndexHash, |p| {
         node(p, |bytes| bytes[NODE_ENTRIES + 3] ^= 1)
     }),

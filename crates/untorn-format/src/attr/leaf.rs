@@ -171,6 +171,50 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// Bytes of a leaf that a name takes with a value beside it.
+pub(super) fn local_size(name: usize, value: usize) -> usize {
+    (size_of::<LocalHeader>() + name + value).next_multiple_of(4)
+}
+
+/// Bytes of a leaf that a name takes whose value has blocks of its own: the structure, two bytes
+/// that a compiler once put behind it and that are part of the format since
+/// (`xfs_attr_leaf_entsize_remote`), the name.
+pub(super) fn remote_size(name: usize) -> usize {
+    (size_of::<RemoteName>() + 2 + name).next_multiple_of(4)
+}
+
+/// Checks what a leaf counts and where its names lie: no two over one another, all of them inside
+/// the block with what the format puts behind them, `usedbytes` their sum, `firstused` the first
+/// (or, where there are holes, before it). Readers do without; for the checker.
+pub fn account(bytes: &[u8]) -> Result<(), Fault> {
+    let leaf = Leaf::parse(bytes)?;
+    let mut runs = Vec::with_capacity(leaf.entries.len());
+    for entry in leaf.entries {
+        let attr = leaf.attr(entry)?;
+        let size = match attr.value {
+            Value::Local(value) => local_size(attr.name.len(), value.len()),
+            Value::Remote { .. } => remote_size(attr.name.len()),
+        };
+        runs.push((usize::from(entry.name_index.get()), size));
+    }
+    runs.sort_unstable();
+    let ends = runs.iter().map(|(at, size)| at + size);
+    let next = runs.iter().skip(1).map(|(at, _)| *at).chain([bytes.len()]);
+    let field = |field, value: usize| Fault::Field { what: WHAT, field, value: value as u64 };
+    if let Some((end, _)) = ends.zip(next).find(|(end, next)| end > next) {
+        return Err(field("nameidx: names over one another, byte", end - 1));
+    }
+    let used: usize = runs.iter().map(|(_, size)| size).sum();
+    if usize::from(leaf.header.used_bytes.get()) != used {
+        return Err(field("usedbytes", leaf.header.used_bytes.get().into()));
+    }
+    let first = runs.first().map_or(bytes.len(), |(at, _)| *at);
+    match leaf.header.holes == 0 && leaf.first_used() != first {
+        true => Err(field("firstused", leaf.first_used())),
+        false => Ok(()),
+    }
+}
+
 /// Checks a leaf just read: identity, order, that every name lies in the block, and the free map's
 /// bounds. A leaf may be empty: a kernel that stopped between two steps leaves one.
 pub fn verify(bytes: &[u8], identity: &Identity<'_>) -> Result<(), Fault> {

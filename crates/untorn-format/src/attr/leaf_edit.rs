@@ -5,7 +5,9 @@
 //! is written anew without holes. The free map names the gap alone: Linux takes what a map leaves
 //! out for lost until the block is compacted, and the mark for holes tells it to do that.
 
-use super::leaf::{FreeRun, Header, Leaf, LeafEntry, LocalHeader, MAGIC, RemoteName, WHAT};
+use super::leaf::{
+    FreeRun, Header, Leaf, LeafEntry, LocalHeader, MAGIC, RemoteName, WHAT, local_size, remote_size,
+};
 use super::{Attr, INCOMPLETE, LOCAL, Namespace, State, Value};
 use crate::Fault;
 use crate::bytes::{put, view_mut};
@@ -19,10 +21,6 @@ mod tests;
 const INDEX: usize = size_of::<LeafEntry>();
 /// Bytes of a leaf that entries cannot have.
 const HEADER: usize = size_of::<Header>();
-
-/// Bytes that a remote name takes besides itself: the structure, and two that a compiler once put
-/// behind it and that are part of the format since (`xfs_attr_leaf_entsize_remote`).
-const REMOTE: usize = size_of::<RemoteName>() + 2;
 
 /// The value of an entry apart from its leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +69,7 @@ impl Entry {
     fn name_size(&self) -> usize {
         match &self.value {
             EntryValue::Local(value) => local_size(self.name.len(), value.len()),
-            EntryValue::Remote { .. } => (REMOTE + self.name.len()).next_multiple_of(4),
+            EntryValue::Remote { .. } => remote_size(self.name.len()),
         }
     }
     fn flags(&self) -> u8 {
@@ -100,10 +98,6 @@ impl Entry {
         bytes.resize(self.name_size(), 0);
         bytes
     }
-}
-
-fn local_size(name: usize, value: usize) -> usize {
-    (size_of::<LocalHeader>() + name + value).next_multiple_of(4)
 }
 
 /// Whether a value of `value` bytes stands beside its name of `name` bytes in leaves of

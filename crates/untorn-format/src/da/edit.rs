@@ -47,7 +47,12 @@ pub fn fill_node(bytes: &mut [u8], children: &[Child]) -> Result<(), Fault> {
     bytes[size_of::<NodeHeader>()..].fill(0);
     for (index, child) in children.iter().enumerate() {
         let entry = NodeEntry { hash: U32::new(child.hash), before: U32::new(child.block.0) };
-        put(WHAT, bytes, size_of::<NodeHeader>() + index * size_of::<NodeEntry>(), entry.as_bytes())?;
+        put(
+            WHAT,
+            bytes,
+            size_of::<NodeHeader>() + index * size_of::<NodeEntry>(),
+            entry.as_bytes(),
+        )?;
     }
     Ok(())
 }

@@ -33,11 +33,7 @@ pub trait AttrFork: ForkBlocks {
     fn grow(&mut self) -> Result<DaBlock, Self::Error>;
     /// A mapped block, to become another of `kind` from its first byte on, and what it must say of
     /// itself.
-    fn create(
-        &mut self,
-        at: DaBlock,
-        kind: BlockKind,
-    ) -> Result<(Birth, &mut [u8]), Self::Error>;
+    fn create(&mut self, at: DaBlock, kind: BlockKind) -> Result<(Birth, &mut [u8]), Self::Error>;
     /// A private copy of a block, verified as `kind`, to be changed.
     fn stage(&mut self, at: DaBlock, kind: BlockKind) -> Result<&mut [u8], Self::Error>;
     /// Unmaps and frees `count` blocks from `at` on, all of which must be mapped.

@@ -107,7 +107,8 @@ fn go_down<F: AttrFork>(
             path.leaf = at;
             return Ok(());
         }
-        let parsed = Node::parse(&image).and_then(|node| Ok((node.level(), edit::children(&image)?)));
+        let parsed =
+            Node::parse(&image).and_then(|node| Ok((node.level(), edit::children(&image)?)));
         let (level, children) = parsed.map_err(|fault| fork.corrupt(Some(at), fault))?;
         if above.is_some_and(|above| level + 1 != above) {
             return Err(wrong(fork, at, "level", level.into()));
@@ -329,8 +330,7 @@ fn neighbour<F: AttrFork>(
 fn split_leaf<F: AttrFork>(fork: &mut F, mut path: Path, entry: &Entry) -> Result<(), F::Error> {
     let (at, kind) = (path.leaf, BlockKind::AttrLeaf);
     let image = leaf_image(fork, at)?;
-    let mut entries =
-        leaf_edit::entries(&image).map_err(|fault| fork.corrupt(Some(at), fault))?;
+    let mut entries = leaf_edit::entries(&image).map_err(|fault| fork.corrupt(Some(at), fault))?;
     entries.insert(entries.partition_point(|other| other.hash <= entry.hash), entry.clone());
     let pieces = divide(entries, leaf_edit::room(image.len()));
     let mut blocks = Vec::with_capacity(pieces.len());
@@ -442,7 +442,8 @@ fn merge_leaf<F: AttrFork>(
             continue;
         }
         let here = path.steps.last().map_or(0, |step| step.index);
-        let (first, second) = if index < here { (theirs.as_slice(), entries) } else { (entries, theirs.as_slice()) };
+        let (first, second) =
+            if index < here { (theirs.as_slice(), entries) } else { (entries, theirs.as_slice()) };
         let all = [first, second].concat();
         let last = all.last().map_or(0, |entry| entry.hash);
         edit_block(fork, other, BlockKind::AttrLeaf, |bytes| leaf_edit::fill(bytes, &all))?;

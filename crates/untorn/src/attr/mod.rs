@@ -20,4 +20,5 @@ mod write;
 
 pub use fork::{AttrFork, Form};
 pub use read::{Attributes, Listed};
+pub use untorn_format::attr::Namespace;
 pub use write::{Key, NewValue, Outcome, SetMode, finish, remove, set};

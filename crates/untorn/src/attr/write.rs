@@ -11,11 +11,11 @@
 use super::fork::{AttrFork, Form};
 use super::index;
 use std::collections::BTreeSet;
+use untorn_format::Fault;
 use untorn_format::attr::leaf_edit::{Entry, EntryValue};
 use untorn_format::attr::short_edit::{self, Key as ShortKey};
 use untorn_format::attr::{self, Attr, Namespace, Short, State, Value, remote, short};
 use untorn_format::da::{DaBlock, Fit};
-use untorn_format::Fault;
 
 /// Which attribute is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +65,14 @@ impl Key<'_> {
     }
     fn short(&self) -> ShortKey<'_> {
         match self.namespace {
-            Namespace::Parent => {
-                ShortKey::NameAndValue(self.namespace, self.name, self.pointer)
-            }
+            Namespace::Parent => ShortKey::NameAndValue(self.namespace, self.name, self.pointer),
             _ => ShortKey::Name(self.namespace, self.name),
         }
     }
     /// Whether `attr` is the one, complete or not.
     fn means(&self, attr: &Attr<'_>) -> bool {
         let named = attr.namespace == self.namespace && attr.name == self.name;
-        named
-            && (self.namespace != Namespace::Parent || attr.value == Value::Local(self.pointer))
+        named && (self.namespace != Namespace::Parent || attr.value == Value::Local(self.pointer))
     }
 }
 

@@ -349,7 +349,10 @@ impl AttrFork for AttrTx<'_, '_> {
 
     fn too_high(&self) -> Error {
         Error::Unsupported {
-            what: format!("inode {} has more attributes than an index can hold; one more", self.ino),
+            what: format!(
+                "inode {} has more attributes than an index can hold; one more",
+                self.ino
+            ),
             remedy: "remove some of them".to_owned(),
         }
     }

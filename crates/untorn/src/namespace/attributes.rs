@@ -97,7 +97,8 @@ fn beside(core: &Core, ino: Ino) -> Option<FsBlock> {
 /// Refuses names and values that no attribute can have.
 fn demand_legal(namespace: Namespace, name: &[u8], value: &[u8]) -> Result<()> {
     if namespace == Namespace::Parent {
-        let what = "parent pointers follow the names of directories; they are not set by themselves";
+        let what =
+            "parent pointers follow the names of directories; they are not set by themselves";
         return Err(Error::Invalid(what.to_owned()));
     }
     if !(1..=MAX_NAME).contains(&name.len()) || name.contains(&0) {

@@ -14,6 +14,26 @@ impl Volume {
     /// Sets the attribute `name` (without the prefix that its namespace stands for) of inode `ino`
     /// as `mode` says: all of it or nothing, whatever happens; durable with the next sync. Names
     /// have 1 to 255 bytes, values at most 64 KiB.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use untorn::{NewFile, OpenOptions, Volume, mkfs};
+    /// use untorn::attr::{Namespace, SetMode};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let device = Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+    /// # mkfs::make(&*device, &mkfs::Options::default())?;
+    /// # let volume = Volume::open(device, OpenOptions::default())?;
+    /// let ino = volume.create_file("/photo", NewFile::default())?.ino();
+    /// // What Linux calls user.origin:
+    /// let key = (Namespace::User, &b"origin"[..]);
+    /// volume.set_attribute(ino, key, b"https://example.org/1.jpg", SetMode::Create)?;
+    /// volume.set_attribute(ino, key, b"https://example.org/2.jpg", SetMode::Replace)?;
+    /// assert_eq!(volume.attributes(ino)?[0].value, b"https://example.org/2.jpg");
+    /// volume.remove_attribute(ino, key)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_attribute(
         &self,
         ino: Ino,

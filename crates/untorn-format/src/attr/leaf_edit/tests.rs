@@ -21,6 +21,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 /// What Linux and xfs_repair demand of the header.
 fn check_header(bytes: &[u8], entries: &[Entry]) {
+    super::super::leaf::account(bytes).unwrap();
     let header: &Header = crate::bytes::view(WHAT, bytes, 0).unwrap();
     let used: usize = entries.iter().map(Entry::name_size).sum();
     assert_eq!(usize::from(header.used_bytes.get()), used % 65536);

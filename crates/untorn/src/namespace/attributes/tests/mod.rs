@@ -1,6 +1,7 @@
 //! Attributes of every kind of inode against a map, on volumes of every block size; the checker and
 //! the block accounting at the end.
 
+mod hostile;
 mod intents;
 mod reuse;
 
