@@ -4,7 +4,8 @@ use untorn_format::attr::leaf_edit::Entry;
 
 /// Divides `entries`, which are more than `room` bytes hold though each is less, into two pieces
 /// or, where that cannot be, three; each fits `room`. Names of one hash stay together where they
-/// can: xfs_repair takes them for damage in two leaves. Then the pieces are as equal as they can be.
+/// can: xfs_repair takes them for damage in two leaves. Then the pieces are as equal as they
+/// can be.
 pub(super) fn divide(entries: Vec<Entry>, room: usize) -> Vec<Vec<Entry>> {
     let total: usize = entries.iter().map(Entry::size).sum();
     let mut best: Option<((bool, usize), usize)> = None;

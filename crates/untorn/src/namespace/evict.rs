@@ -62,6 +62,7 @@ pub(super) fn take_run(tx: &mut Tx<'_>, ino: Ino, blocks: u32) -> Result<AgExten
         if let Some(run) = pick(tx, ag, None, blocks, blocks)? {
             take(tx, run)?;
             tx.counters.free_blocks -= i64::from(run.length);
+            tx.core.promised.spend(run.length);
             return Ok(run);
         }
     }

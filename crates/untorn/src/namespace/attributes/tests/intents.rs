@@ -79,7 +79,7 @@ fn half_way(bench: &Bench, name: &[u8], value: EntryValue, lost: u32) {
     let (namespace, state) = (Namespace::User, State::Incomplete);
     let entry =
         Entry { hash: hash(namespace, name, &[]), namespace, state, name: name.to_vec(), value };
-    core.transact(64 << 10, &[inode.clone()], |tx| {
+    core.transact(64 << 10, std::slice::from_ref(&inode), |tx| {
         let mut fork = AttrTx::new(tx, inode.ino, &[]);
         for _ in 0..lost {
             fork.grow()?;
@@ -93,8 +93,10 @@ fn half_way(bench: &Bench, name: &[u8], value: EntryValue, lost: u32) {
 fn empty_fork(bench: &Bench) {
     let core = bench.volume.core();
     let inode = core.inodes.load(core, bench.ino).unwrap();
-    core.transact(4096, &[inode.clone()], |tx| AttrTx::new(tx, inode.ino, &[]).set_indexed(40))
-        .unwrap();
+    core.transact(4096, std::slice::from_ref(&inode), |tx| {
+        AttrTx::new(tx, inode.ino, &[]).set_indexed(40)
+    })
+    .unwrap();
 }
 
 fn attributes(volume: &Volume, ino: Ino) -> Model {
