@@ -235,7 +235,7 @@ fn a_tree_of_nodes_grows_and_goes_model() {
 #[test]
 fn a_file_of_many_extents_makes_way_check() {
     // Lists of every length around the borders, and B+trees with roots up to full.
-    for extents in [1u64, 9, 12, 13, 18, 19, 20, 21, 22, 60, 700, 1300, 1500] {
+    for extents in [1u64, 9, 12, 13, 18, 19, 20, 21, 22, 60, 700, 1000, 1130, 1170, 1500] {
         let mut bench = Bench::new(&options(1024, 512));
         let file = bench.volume.open_file("/file").unwrap();
         for index in 0..extents {
