@@ -8,7 +8,7 @@ mod paths;
 mod remove;
 mod unlinked;
 
-pub(crate) use create::{NewInode, create};
+pub(crate) use create::{NewInode, create, create_in};
 pub(crate) use forks::{ForkReader, list, read_link};
 pub(crate) use paths::{Follow, parent_of, resolve};
 pub(crate) use remove::remove;
