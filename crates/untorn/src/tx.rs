@@ -83,7 +83,7 @@ impl Core {
         end: impl Fn(&mut Tx<'_>) -> Result<E>,
     ) -> Result<(R, E)> {
         let mut bytes = bytes;
-        let limit = self.store.largest_transaction();
+        let limit = self.largest_transaction;
         let mut late = BTreeSet::new();
         let mut forced = false;
         loop {
@@ -116,7 +116,7 @@ impl Core {
 
 impl<'c> Tx<'c> {
     fn begin(core: &'c Arc<Core>, bytes: u64) -> Result<Self> {
-        let bytes = bytes.min(core.store.largest_transaction());
+        let bytes = bytes.min(core.largest_transaction);
         Ok(Self {
             core,
             inner: Some(core.store.begin(bytes)?),
@@ -283,7 +283,7 @@ impl<'c> Tx<'c> {
             unreachable!("a transaction ends with its commit");
         };
         self.snapshots().into_iter().for_each(|s| inner.log(s as _));
-        let (need, limit) = (inner.cost(), self.core.store.largest_transaction());
+        let (need, limit) = (inner.cost(), self.core.largest_transaction);
         if need > limit { Err(Error::TooLarge { need, limit }) } else { Ok(()) }
     }
 
@@ -304,6 +304,10 @@ impl<'c> Tx<'c> {
         if !self.freed.is_empty() {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || release(&core, &freed)));
+        }
+        let limit = self.core.largest_transaction;
+        if limit < self.core.store.largest_transaction() && inner.cost() > limit {
+            return Err(Error::Outgrown(inner.cost()));
         }
         let sequence = inner.commit()?;
         self.freed.clear();

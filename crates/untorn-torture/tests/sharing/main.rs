@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod model;
+mod power;
+
 mod world;
 
 /// A size from the environment: a smoke by default, a soak where it says so.

@@ -5,7 +5,7 @@ use super::world::{Geometry, Space, World};
 
 const MIB: u64 = 1 << 20;
 
-fn geometries() -> [Geometry; 7] {
+fn geometries() -> [Geometry; 8] {
     let base = Geometry {
         name: "4 KiB blocks",
         size: 64 * MIB,
@@ -15,6 +15,7 @@ fn geometries() -> [Geometry; 7] {
         nrext64: true,
         longest: 96,
         space: Space::Ample,
+        journal: None,
     };
     let small = Geometry { name: "1 KiB blocks", block_size: 1024, longest: 400, ..base };
     [
@@ -31,6 +32,12 @@ fn geometries() -> [Geometry; 7] {
             ..base
         },
         Geometry { name: "many groups", size: 512 * MIB, groups: 32, ..base },
+        Geometry {
+            name: "little journal",
+            space: Space::Shattered,
+            journal: Some(16 << 10),
+            ..small
+        },
         Geometry { name: "scarce", space: Space::Scarce, longest: 64, ..base },
     ]
 }
@@ -39,7 +46,7 @@ fn run(index: usize) {
     let geometry = geometries()[index];
     let steps = budget("UNTORN_SHARING_STEPS", 250);
     let first = budget("UNTORN_SHARING_SEED", 1);
-    let mut refused = 0;
+    let (mut refused, mut too_large) = (0, 0);
     for seed in first..first + budget("UNTORN_SHARING_SEEDS", 2) {
         let mut world = World::new(&geometry, seed);
         for step in 0..steps {
@@ -50,9 +57,11 @@ fn run(index: usize) {
         }
         world.judge();
         refused += world.refused;
+        too_large += world.too_large;
     }
-    println!("{}: {refused} times refused for space", geometry.name);
+    println!("{}: {refused} times refused for space, {too_large} for size", geometry.name);
     assert_eq!(refused > 0, geometry.space == Space::Scarce, "{}", geometry.name);
+    assert_eq!(too_large > 0, geometry.journal.is_some(), "{}", geometry.name);
 }
 
 macro_rules! runs {
@@ -71,5 +80,6 @@ runs! {
     files_that_share_on_a_shattered_volume_keep_their_bytes_model_check = 3;
     files_of_large_blocks_that_share_keep_their_bytes_model_check = 4;
     files_that_share_over_many_groups_keep_their_bytes_model_check = 5;
-    files_that_share_on_an_almost_full_volume_keep_their_bytes_model_check = 6;
+    files_that_share_in_many_small_transactions_keep_their_bytes_model_check = 6;
+    files_that_share_on_an_almost_full_volume_keep_their_bytes_model_check = 7;
 }

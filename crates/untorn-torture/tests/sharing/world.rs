@@ -24,6 +24,8 @@ pub struct Geometry {
     /// Longest file in blocks.
     pub longest: u64,
     pub space: Space,
+    /// Journal bytes that one transaction may take, where that is little.
+    pub journal: Option<u64>,
 }
 
 /// What free space there is.
@@ -38,6 +40,10 @@ pub enum Space {
 }
 
 impl Geometry {
+    pub fn open(&self) -> OpenOptions {
+        OpenOptions { largest_transaction: self.journal, ..OpenOptions::default() }
+    }
+
     pub fn mkfs(&self) -> mkfs::Options {
         let mut options = mkfs::Options {
             block_size: self.block_size,
@@ -63,7 +69,8 @@ pub struct Shadowed {
 
 pub struct World {
     pub device: Arc<dyn BlockDevice>,
-    pub volume: Option<Volume>,
+    volume: Option<Volume>,
+    open: OpenOptions,
     pub files: Vec<Shadowed>,
     pub dice: Dice,
     pub block: u64,
@@ -71,6 +78,8 @@ pub struct World {
     /// What was done, for messages; and how often what was refused for space.
     pub last: String,
     pub refused: u64,
+    /// How often what one transaction cannot carry.
+    pub too_large: u64,
 }
 
 pub fn contents(file: &File) -> Vec<u8> {
@@ -95,13 +104,14 @@ impl World {
 
     /// On a volume that was made.
     pub fn on(device: Arc<dyn BlockDevice>, geometry: &Geometry, seed: u64) -> Self {
-        let volume = Volume::open(Arc::clone(&device), OpenOptions::default()).unwrap();
+        let volume = Volume::open(Arc::clone(&device), geometry.open()).unwrap();
         let block = u64::from(geometry.block_size);
         prepare(&volume, geometry);
         let files = (0..FILES).map(|number| made(&volume, number)).collect();
         let (longest, dice) = (geometry.longest * block, Dice::new(seed));
-        let (last, refused) = (String::new(), 0);
-        Self { device, volume: Some(volume), files, dice, block, longest, last, refused }
+        let (last, refused, too_large) = (String::new(), 0, 0);
+        let (volume, open) = (Some(volume), geometry.open());
+        Self { device, volume, open, files, dice, block, longest, last, refused, too_large }
     }
 
     pub fn volume(&self) -> &Volume {
@@ -175,6 +185,13 @@ impl World {
     fn settle(&mut self, which: usize, result: Result<()>, after: Vec<u8>, partial: Partial) {
         match result {
             Ok(()) => self.files[which].bytes = after,
+            Err(Error::TooLarge { .. }) if self.open.largest_transaction.is_some() => {
+                assert!(partial != Partial::Blocks, "{}: a clone is never too large", self.last);
+                self.too_large += 1;
+                if partial == Partial::Bytes {
+                    self.accept_part(which, &after, 1);
+                }
+            }
             Err(Error::NoSpace { .. }) => {
                 self.refused += 1;
                 match partial {
@@ -216,7 +233,7 @@ impl World {
         self.last = format!("{way:?} write of {length} at {at} of {which}");
         let file = &self.files[which].file;
         let (result, partial) = match way {
-            Way::Plain => (file.write_at(at, &bytes, Sync::Visible), Partial::Blocks),
+            Way::Plain => (file.write_at(at, &bytes, Sync::Visible), Partial::Bytes),
             Way::Atomic => (file.write_atomic(at, &bytes, Sync::Visible), Partial::Nothing),
         };
         let mut after = self.files[which].bytes.clone();
@@ -363,6 +380,10 @@ impl World {
                 self.refused += 1;
                 false
             }
+            Err(Error::TooLarge { .. }) if self.open.largest_transaction.is_some() => {
+                self.too_large += 1;
+                false
+            }
             Err(error) => panic!("{}: {error}", self.last),
         }
     }
@@ -439,7 +460,7 @@ impl World {
         let report = untorn_check::check(&*self.device, &Default::default()).unwrap();
         let findings = &report.findings[..report.findings.len().min(4)];
         assert!(findings.is_empty(), "after {}: {findings:#?}", self.last);
-        let volume = Volume::open(Arc::clone(&self.device), OpenOptions::default()).unwrap();
+        let volume = Volume::open(Arc::clone(&self.device), self.open).unwrap();
         self.files = bytes
             .into_iter()
             .map(|(name, bytes)| Shadowed { file: volume.open_file(&name).unwrap(), name, bytes })

@@ -4,13 +4,12 @@
 //! kernels cannot finish. Here no intent is written: what one transaction cannot carry is refused,
 //! and any volume will do.
 
-use super::remap::{EXPECTED, mark_shared};
+use super::remap::{EXPECTED, mark_shared, touch};
 use super::rules::{self, Files, Request, Use};
 use super::{own, own_range};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
-use crate::io::atomic::touch;
 use crate::map::{self, published};
 use crate::tx::Tx;
 use std::ops::Range;
@@ -163,7 +162,7 @@ impl Exchange<'_> {
             if shared {
                 mark_shared(tx, inode.ino)?;
             }
-            touch(tx, inode, 0)?;
+            touch(tx, inode.ino, 0)?;
         }
         Ok(())
     }
@@ -198,7 +197,7 @@ fn to_end_blocks(
 
 /// Refuses what no transaction can carry, before anything is staged.
 fn demand_possible(core: &Core, exchange: &Exchange<'_>, work: &log::Exchange) -> Result<()> {
-    let limit = core.store.largest_transaction();
+    let limit = core.largest_transaction;
     // Each record leaves one map and enters the other.
     let most = limit / (2 * Extent::SIZE as u64);
     let [from, to] = work.offsets;

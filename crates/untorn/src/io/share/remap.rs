@@ -8,10 +8,10 @@
 
 use super::rules::Blocks;
 use crate::ag::{Users, lend, prepare_all, release};
+use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
-use crate::io::atomic::touch;
 use crate::map::{self, Mapping, MappingState};
 use crate::tx::Tx;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) struct Pace {
 impl Pace {
     /// As much as the journal may carry.
     pub fn new(core: &Core) -> Self {
-        let steps = (core.store.largest_transaction() / STEP).clamp(1, MOST_STEPS);
+        let steps = (core.largest_transaction / STEP).clamp(1, MOST_STEPS);
         Self { steps, blocks: u64::MAX }
     }
 
@@ -149,7 +149,7 @@ fn share_in(
     }
     let whole = tried.blocks == left;
     if let After::Contents { end, hint } = job.after {
-        touch(tx, job.dest, if whole { end } else { 0 })?;
+        touch(tx, job.dest.ino, if whole { end } else { 0 })?;
         if let Some(hint) = hint.filter(|_| whole) {
             edit(tx, job.dest.ino, |core| {
                 core.flags2 = core.flags2.with(InodeFlags2::COWEXTSIZE);
@@ -158,6 +158,15 @@ fn share_in(
         }
     }
     Ok(())
+}
+
+/// Times after a change of contents, and a size of `end` bytes at least.
+pub(super) fn touch(tx: &mut Tx<'_>, ino: Ino, end: u64) -> Result<()> {
+    edit(tx, ino, |core| {
+        core.size = core.size.max(end);
+        (core.mtime, core.ctime) = (now(), now());
+        core.change_count += 1;
+    })
 }
 
 /// Changes the core of a locked inode.
