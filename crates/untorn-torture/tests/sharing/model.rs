@@ -61,7 +61,7 @@ fn run(index: usize) {
     }
     println!("{}: {refused} times refused for space, {too_large} for size", geometry.name);
     assert_eq!(refused > 0, geometry.space == Space::Scarce, "{}", geometry.name);
-    assert_eq!(too_large > 0, geometry.journal.is_some(), "{}", geometry.name);
+    assert!(too_large == 0 || geometry.journal.is_some(), "{}", geometry.name);
 }
 
 macro_rules! runs {

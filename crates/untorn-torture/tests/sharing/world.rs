@@ -89,6 +89,13 @@ pub fn contents(file: &File) -> Vec<u8> {
     bytes
 }
 
+fn cached_contents(file: &File) -> Vec<u8> {
+    let mut bytes = vec![0; file.size().unwrap() as usize];
+    let count = file.read_cached(0, &mut bytes).unwrap();
+    assert_eq!(count, bytes.len());
+    bytes
+}
+
 fn overlay(contents: &mut Vec<u8>, at: u64, bytes: &[u8]) {
     let end = at as usize + bytes.len();
     contents.resize(contents.len().max(end), 0);
@@ -152,7 +159,8 @@ impl World {
         let (one, other) =
             (self.dice.below(FILES as u64) as usize, self.dice.below(FILES as u64) as usize);
         match self.dice.below(20) {
-            0..=3 => self.write(one, Way::Plain),
+            0..=1 => self.write(one, Way::Plain),
+            2..=3 => self.write(one, Way::Cached),
             4..=5 => self.write(one, Way::Atomic),
             6..=9 => self.clone(one, other),
             10 => self.clone_whole(one, other),
@@ -167,16 +175,18 @@ impl World {
         self.compare(other);
     }
 
-    fn compare(&self, which: usize) {
+    fn compare(&mut self, which: usize) {
+        let cached = self.dice.chance(1, 2);
         let Shadowed { name, file, bytes } = &self.files[which];
-        let found = contents(file);
+        // Reading around the cache would write it back each time.
+        let found = if cached { cached_contents(file) } else { contents(file) };
         if let Some(at) = first_difference(&found, bytes) {
             panic!("{}: {name} differs from its shadow at byte {at}", self.last);
         }
     }
 
     /// Every file is its shadow: nobody changed but who was meant to.
-    pub fn compare_all(&self) {
+    pub fn compare_all(&mut self) {
         (0..FILES).for_each(|which| self.compare(which));
     }
 
@@ -234,6 +244,7 @@ impl World {
         let file = &self.files[which].file;
         let (result, partial) = match way {
             Way::Plain => (file.write_at(at, &bytes, Sync::Visible), Partial::Bytes),
+            Way::Cached => (file.write_cached(at, &bytes, Sync::Visible), Partial::Bytes),
             Way::Atomic => (file.write_atomic(at, &bytes, Sync::Visible), Partial::Nothing),
         };
         let mut after = self.files[which].bytes.clone();
@@ -397,6 +408,7 @@ impl World {
             let files = &self.files;
             let whole = files[one].bytes.len().min(files[other].bytes.len()) as u64;
             let length = whole / self.block * self.block;
+            files[other].file.sync().unwrap();
             let written = written(self.volume(), &files[other].file, length);
             let span = Span::Bytes(length);
             let result = files[one].file.exchange(0, &files[other].file, 0, span, options);
@@ -526,6 +538,7 @@ fn prepare(volume: &Volume, geometry: &Geometry) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Plain,
+    Cached,
     Atomic,
 }
 
