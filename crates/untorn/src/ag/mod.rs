@@ -16,7 +16,7 @@ mod reserve;
 mod rmap;
 mod space;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trees;
 pub(crate) mod unlinked;
 

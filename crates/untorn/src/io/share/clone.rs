@@ -1,6 +1,6 @@
 //! Cloning: blocks of one file become those of another as well.
 
-use super::remap::{After, Job, share_all, share_whole};
+use super::remap::{After, EXPECTED, Job, room_for_maps, share_all, share_whole};
 use super::rules::{self, Blocks, Files, Request, Same};
 use super::{own, own_range};
 use crate::ag::{Users, release};
@@ -164,7 +164,8 @@ pub(crate) fn clone_new(
     let files = Files { source: size, dest: 0, same: Same::Two };
     rules::to_clone(core, &Request { from: 0, to: 0, length: size }, files)?;
     let first = [Arc::clone(source), Arc::clone(also)];
-    let (inode, _) = core.transact(super::remap::EXPECTED, &first, |tx| {
+    let _room = room_for_maps(core, std::slice::from_ref(source))?;
+    let (inode, _) = core.transact(EXPECTED, &first, |tx| {
         let dest = make(tx)?;
         if size > 0 {
             share_whole(tx, &Job { source, dest: &dest, blocks, after })?;

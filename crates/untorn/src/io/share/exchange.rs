@@ -4,7 +4,7 @@
 //! kernels cannot finish. Here no intent is written: what one transaction cannot carry is refused,
 //! and any volume will do.
 
-use super::remap::{EXPECTED, mark_shared, touch};
+use super::remap::{EXPECTED, mark_shared, room_for_maps, touch};
 use super::rules::{self, Files, Request, Use};
 use super::{own, own_range};
 use crate::core::Core;
@@ -108,6 +108,7 @@ pub(crate) fn exchange_range(core: &Arc<Core>, exchange: &Exchange<'_>) -> Resul
     }
     demand_possible(core, exchange, &work)?;
     let inodes = [Arc::clone(one), Arc::clone(other)];
+    let _room = room_for_maps(core, &inodes)?;
     let body = |tx: &mut Tx<'_>| exchange.perform(tx, &work);
     match exchange.options.rehearsal {
         Rehearsal::Yes => core.rehearse(EXPECTED, &inodes, body),

@@ -20,6 +20,8 @@ mod exchange;
 mod look;
 mod remap;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use clone::{Clone, clone_new, clone_range, is_too_large};
 pub(crate) use copy::copy_range;

@@ -7,7 +7,7 @@
 //! is dropped and fewer are tried, down to one step of one block.
 
 use super::rules::Blocks;
-use crate::ag::{Users, lend, prepare_all, release};
+use crate::ag::{Reserve, Users, lend, prepare_all, release};
 use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use crate::inode::{Inode, core_of};
 use crate::map::{self, Mapping, MappingState};
 use crate::tx::Tx;
 use std::sync::Arc;
+use untorn_format::btree::BtreeKind;
 use untorn_format::inode::{InodeCore, InodeFlags2};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{FileBlock, Ino};
@@ -95,6 +96,7 @@ pub(super) fn share_some(
     pace: &mut Pace,
 ) -> Result<u64> {
     let inodes = [Arc::clone(job.source), Arc::clone(job.dest)];
+    let _room = room_for_maps(core, &inodes)?;
     loop {
         let mut tried = Tried::default();
         let outcome = core.transact(EXPECTED, &inodes, |tx| {
@@ -113,6 +115,18 @@ pub(super) fn share_some(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Reserves what the maps of files may grow by when each gets the extents of all: blocks that are
+/// promised to cached writes stay theirs.
+pub(super) fn room_for_maps(core: &Arc<Core>, inodes: &[Arc<Inode>]) -> Result<Reserve> {
+    let mut extents = 0;
+    for inode in inodes {
+        extents += inode.core()?.extents;
+    }
+    let growth = core.limits.blocks_for(BtreeKind::Bmbt, extents + 2);
+    let levels = u64::from(core.limits.bmbt_levels(Fork::Data));
+    core.reserve(growth + inodes.len() as u64 * levels)
 }
 
 /// Shares all of `job`.
