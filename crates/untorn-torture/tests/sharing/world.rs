@@ -125,6 +125,33 @@ impl World {
         self.volume.as_ref().unwrap()
     }
 
+    /// On a volume whose files somebody else has changed: what they must hold.
+    pub fn resume(
+        device: Arc<dyn BlockDevice>,
+        geometry: &Geometry,
+        seed: u64,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Self {
+        let volume = Volume::open(Arc::clone(&device), geometry.open()).unwrap();
+        let files = shadowed(&volume, files);
+        let block = u64::from(geometry.block_size);
+        let (longest, dice) = (geometry.longest * block, Dice::new(seed));
+        let (last, refused, too_large) = ("opening".to_owned(), 0, 0);
+        let (volume, open) = (Some(volume), geometry.open());
+        let mut world =
+            Self { device, volume, open, files, dice, block, longest, last, refused, too_large };
+        world.compare_all();
+        world
+    }
+
+    /// Closes the volume: what each file must hold.
+    pub fn close(mut self) -> Vec<(String, Vec<u8>)> {
+        self.compare_all();
+        let files = self.files.drain(..).map(|file| (file.name, file.bytes)).collect();
+        self.volume.take().unwrap().close().unwrap();
+        files
+    }
+
     /// A place in a file: mostly whole blocks, often near the file's end.
     fn place(&mut self, size: u64) -> u64 {
         let at = match self.dice.below(8) {
@@ -473,13 +500,15 @@ impl World {
         let findings = &report.findings[..report.findings.len().min(4)];
         assert!(findings.is_empty(), "after {}: {findings:#?}", self.last);
         let volume = Volume::open(Arc::clone(&self.device), self.open).unwrap();
-        self.files = bytes
-            .into_iter()
-            .map(|(name, bytes)| Shadowed { file: volume.open_file(&name).unwrap(), name, bytes })
-            .collect();
+        self.files = shadowed(&volume, bytes);
         self.volume = Some(volume);
         self.compare_all();
     }
+}
+
+fn shadowed(volume: &Volume, files: Vec<(String, Vec<u8>)>) -> Vec<Shadowed> {
+    let open = |name: &str| volume.open_file(name).unwrap();
+    files.into_iter().map(|(name, bytes)| Shadowed { file: open(&name), name, bytes }).collect()
 }
 
 /// Ranges of whole blocks below `limit` that are written.
