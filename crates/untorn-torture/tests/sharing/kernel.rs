@@ -171,10 +171,10 @@ fn both_take_turns_on_volumes_whose_files_share_kernel() {
             assert_same_maps(&geometry, &mounted, &maps);
             shell(
                 &mounted,
-                "cp --reflink=always file-0 file-3.new && mv file-3.new file-3
-                 xfs_io -c 'reflink file-1 0 0 8k' file-2 || true
-                 xfs_io -c 'pwrite -q 4k 9k' -c 'falloc 40k 20k' file-3
-                 xfs_io -c 'dedupe file-0 0 0 4k' file-3 || true
+                "cp --reflink=always file-0 file-3.new && mv file-3.new file-3 || true
+                 xfs_io -c 'reflink file-1 0 0 8k' file-2 >&2 || true
+                 xfs_io -c 'pwrite -q 4k 9k' -c 'falloc 40k 20k' file-3 || true
+                 xfs_io -c 'dedupe file-0 0 0 4k' file-3 >&2 || true
                  truncate -s 70k file-1",
             );
             let names: Vec<_> = shadows.iter().map(|(name, _)| name.clone()).collect();
@@ -337,6 +337,10 @@ fn calls_say_and_do_what_they_do_on_linux_kernel() {
             let what = format!("{}, call {number}, {}", geometry.name, call.line());
             assert_eq!(errno == 0, ours.is_ok(), "{what}: {errno}, {ours:?}");
             match ours {
+                // Of a last block that it leaves out Linux does not tell.
+                Ok(ours) if call.verb == "dedupe" && ours >= 0 => {
+                    assert!(ours <= value && value < ours + block as i64, "{what}: {ours}, {value}")
+                }
                 Ok(ours) => assert_eq!(ours, value, "{what}"),
                 Err(error) => assert!(matches!(error, Error::Invalid(_)), "{what}: {error}"),
             }

@@ -338,6 +338,8 @@ impl World {
         self.last = format!("dedupe of {range:?} of {source} with {at} of {dest}");
         let length = range.end - range.start;
         let inside = range.end <= sizes[1] && at + length <= sizes[0];
+        let ends = range.end == sizes[1] && at + length == sizes[0];
+        let length = if ends { length } else { length / self.block * self.block };
         let apart = dest != source || !self.overlaps(at, &range, length);
         let aligned = self.is_aligned(at) && self.is_aligned(range.start);
         let result =
@@ -346,8 +348,6 @@ impl World {
             assert!(matches!(result, Err(Error::Invalid(_))), "{}: {result:?}", self.last);
             return;
         }
-        let ends = range.end == sizes[1] && at + length == sizes[0];
-        let length = if ends { length } else { length / self.block * self.block };
         let bytes =
             |which: usize, at: u64| &self.files[which].bytes[at as usize..(at + length) as usize];
         let same = bytes(dest, at) == bytes(source, range.start);

@@ -176,16 +176,16 @@ pub(super) fn to_dedupe(core: &Core, request: &Request, files: Files) -> Result<
     demand_aligned(core, request)?;
     demand_inside(request.from, request.length, files.source)?;
     demand_inside(request.to, request.length, files.dest)?;
-    demand_apart(core, request, whole(core, request.length), files.same)?;
     let ends_both =
         request.from + request.length == files.source && request.to + request.length == files.dest;
-    match is_aligned(core, request.length) || ends_both {
-        true => Ok(*request),
-        false => {
-            let block = core.geometry.block_size() as u64;
-            Ok(Request { length: request.length / block * block, ..*request })
-        }
-    }
+    let block = core.geometry.block_size() as u64;
+    let length = match ends_both {
+        true => request.length,
+        false => request.length / block * block,
+    };
+    let request = Request { length, ..*request };
+    demand_apart(core, &request, whole(core, length), files.same)?;
+    Ok(request)
 }
 
 /// The blocks of a checked request.
