@@ -1,6 +1,7 @@
 //! Linux beside what is done here: the same calls on both, and volumes that both take turns on.
 
 use super::budget;
+use super::power::{self, Run, State};
 use super::world::{Geometry, Space, World, contents};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -13,6 +14,7 @@ use untorn::{
 use untorn_device::{Access, BlockDevice, FileDevice};
 use untorn_format::Fork;
 use untorn_torture::dice::Dice;
+use untorn_torture::disk::Family;
 use untorn_torture::kernel::{
     Extra, MkfsOptions, Mounted, Scratch, demand, make_volume, remove_exchange_range, xfs_bmap,
     xfs_repair_n,
@@ -186,6 +188,39 @@ fn both_take_turns_on_volumes_whose_files_share_kernel() {
         }
         world.close();
         xfs_repair_n(&image).unwrap().assert_clean();
+    }
+}
+
+#[test]
+fn power_cuts_of_clones_and_exchanges_are_recovered_by_linux_kernel() {
+    if !demand() {
+        return;
+    }
+    for geometry in power::geometries() {
+        let run = Run::record(geometry);
+        let scratch = Scratch::new().unwrap();
+        let mut cuts = 0;
+        let stride = budget("UNTORN_CUT_STRIDE", 12) as usize;
+        let families = [Family::Prefix, Family::FlushedOnly];
+        for cut in run.cuts().families(&families).distinct().step_by(stride) {
+            let image = scratch.image("cut.img");
+            cut.image.store(&image).unwrap();
+            let mounted = Mounted::new(&image).unwrap();
+            let found: State = std::fs::read_dir(mounted.root())
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .map(|entry| {
+                    let bytes = std::fs::read(entry.path()).unwrap();
+                    (entry.file_name().into_encoded_bytes(), bytes)
+                })
+                .collect();
+            mounted.unmount().unwrap();
+            run.judge(&cut, &found);
+            xfs_repair_n(&image).unwrap().assert_clean();
+            cuts += 1;
+        }
+        println!("{}: Linux recovered {cuts} power cuts", geometry.name);
+        assert!(cuts > 3);
     }
 }
 

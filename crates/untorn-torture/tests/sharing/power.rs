@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use untorn::{Error, ExchangeOptions, File, NewFile, OpenOptions, Span, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_torture::dice::Dice;
-use untorn_torture::disk::{Cut, Family, SimDisk};
+use untorn_torture::disk::{Cut, CutPlan, Family, SimDisk};
 
 const MIB: u64 = 1 << 20;
 const FILES: [&str; 3] = ["/a", "/b", "/c"];
 
 /// Every file and its bytes.
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn base() -> Geometry {
     Geometry {
@@ -31,7 +31,7 @@ fn base() -> Geometry {
     }
 }
 
-fn geometries() -> [Geometry; 3] {
+pub fn geometries() -> [Geometry; 3] {
     let small = Geometry { name: "1 KiB, no rmapbt", block_size: 1024, rmapbt: false, ..base() };
     let (name, journal) = ("little journal", Some(16 << 10));
     [base(), small, Geometry { name, journal, longest: 700, ..small }]
@@ -130,60 +130,87 @@ fn is_prefixed(is: &[u8], old: &[u8], new: &[u8], block: usize) -> bool {
     starts().skip(fresh).all(|at| part(is, at) == part(old, at))
 }
 
-fn judge(cut: &Cut, states: &[State], geometry: &Geometry) -> bool {
-    let mark = cut.mark.unwrap_or(0);
-    let (durable, begun) = ((mark >> 32) as usize, (mark & 0xffff_ffff) as usize);
+/// A run of calls on a simulated disk, and the files before and after each.
+pub struct Run {
+    pub geometry: Geometry,
+    disk: Arc<SimDisk>,
+    states: Vec<State>,
+}
+
+impl Run {
+    /// Makes the calls; after every fourth what was done is made durable.
+    pub fn record(geometry: Geometry) -> Self {
+        let block = u64::from(geometry.block_size);
+        let disk = SimDisk::new(prepare(&geometry).snapshot());
+        let volume = Volume::open(disk.clone(), geometry.open()).unwrap();
+        let (mut states, mut dice, mut durable) = (vec![state(&volume)], Dice::new(11), 0);
+        for number in 0..budget("UNTORN_SHARING_CUTS", 18) {
+            disk.mark(durable << 32 | states.len() as u64);
+            match geometry.journal {
+                None => act(&volume, number, block, &mut dice),
+                Some(_) => act_while_syncing(&volume, number, block, &mut dice),
+            }
+            states.push(state(&volume));
+            if number % 4 == 3 {
+                volume.sync().unwrap();
+                durable = states.len() as u64 - 1;
+                disk.mark(durable << 32 | durable);
+            }
+        }
+        volume.close().unwrap();
+        let last = states.len() as u64 - 1;
+        disk.mark(last << 32 | last);
+        Self { geometry, disk, states }
+    }
+
+    pub fn cuts(&self) -> CutPlan {
+        self.disk.cuts()
+    }
+
+    /// Panics where a cut may not leave `found`; whether that lies between two states.
+    pub fn judge(&self, cut: &Cut, found: &State) -> bool {
+        let Self { geometry, states, .. } = self;
+        let mark = cut.mark.unwrap_or(0);
+        let (durable, begun) = ((mark >> 32) as usize, (mark & 0xffff_ffff) as usize);
+        if states[durable..=begun].contains(found) {
+            return false;
+        }
+        // Copies go piece by piece; clones only where one transaction cannot carry them.
+        let block = geometry.block_size as usize;
+        let step = (durable..begun).find(|&step| {
+            let in_pieces = geometry.journal.is_some() && step % 9 != 1 && step % 9 != 3;
+            (in_pieces || step % 9 == 5)
+                && lies_between(found, &states[step], &states[step + 1], block)
+        });
+        assert!(step.is_some(), "{}, {cut}: no state of {durable} to {begun}", geometry.name);
+        true
+    }
+}
+
+/// Recovers what a cut left here.
+fn recovered(run: &Run, cut: &Cut) -> State {
+    let name = run.geometry.name;
     let device: Arc<dyn BlockDevice> = Arc::new(cut.image.snapshot());
-    let volume = Volume::open(Arc::clone(&device), OpenOptions::default())
-        .unwrap_or_else(|error| panic!("{}, {cut}: {error}", geometry.name));
+    let opened = Volume::open(Arc::clone(&device), OpenOptions::default());
+    let volume = opened.unwrap_or_else(|error| panic!("{name}, {cut}: {error}"));
     let found = state(&volume);
     volume.close().unwrap();
     let report = untorn_check::check(&*device, &Default::default()).unwrap();
-    assert!(report.findings.is_empty(), "{}, {cut}: {:?}", geometry.name, report.findings.first());
-    if states[durable..=begun].contains(&found) {
-        return false;
-    }
-    // Copies go piece by piece; clones only where one transaction cannot carry them.
-    let step = (durable..begun).find(|&step| {
-        let in_pieces = geometry.journal.is_some() && step % 9 != 1 && step % 9 != 3;
-        let block = geometry.block_size as usize;
-        (in_pieces || step % 9 == 5)
-            && lies_between(&found, &states[step], &states[step + 1], block)
-    });
-    assert!(step.is_some(), "{}, {cut}: no state between {durable} and {begun}", geometry.name);
-    true
+    assert!(report.findings.is_empty(), "{name}, {cut}: {:?}", report.findings.first());
+    found
 }
 
 fn survive(index: usize) {
-    let geometry = geometries()[index];
-    let block = u64::from(geometry.block_size);
-    let disk = SimDisk::new(prepare(&geometry).snapshot());
-    let volume = Volume::open(disk.clone(), geometry.open()).unwrap();
-    let (mut states, mut dice, mut durable) = (vec![state(&volume)], Dice::new(11), 0);
-    for number in 0..budget("UNTORN_SHARING_CUTS", 18) {
-        disk.mark(durable << 32 | states.len() as u64);
-        match geometry.journal {
-            None => act(&volume, number, block, &mut dice),
-            Some(_) => act_while_syncing(&volume, number, block, &mut dice),
-        }
-        states.push(state(&volume));
-        if number % 4 == 3 {
-            volume.sync().unwrap();
-            durable = states.len() as u64 - 1;
-            disk.mark(durable << 32 | durable);
-        }
-    }
-    volume.close().unwrap();
-    let last = states.len() as u64 - 1;
-    disk.mark(last << 32 | last);
+    let run = Run::record(geometries()[index]);
     let (mut cuts, mut in_between) = (0, 0);
-    for cut in disk.cuts().families(&Family::ALL).distinct() {
+    for cut in run.cuts().families(&Family::ALL).distinct() {
         cuts += 1;
-        in_between += usize::from(judge(&cut, &states, &geometry));
+        in_between += usize::from(run.judge(&cut, &recovered(&run, &cut)));
     }
-    println!("{}: {cuts} cuts, {in_between} between two states", geometry.name);
+    let Geometry { name, journal, .. } = run.geometry;
+    println!("{name}: {cuts} cuts, {in_between} between two states");
     assert!(cuts > 100);
-    assert_eq!(in_between > 0, geometry.journal.is_some(), "{}", geometry.name);
+    assert_eq!(in_between > 0, journal.is_some(), "{name}");
 }
 
 macro_rules! survives {

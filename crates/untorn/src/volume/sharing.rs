@@ -33,6 +33,20 @@ impl File {
     /// Untorn where one journal transaction can carry it; where it cannot, it goes from left to
     /// right in as few as can be, the size last: after a power cut a prefix may be there, block by
     /// block old or new.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use untorn::{Error, NewFile, OpenOptions, Sync, Volume, mkfs};
+    /// # let device = Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+    /// # mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    /// # let volume = Volume::open(device, OpenOptions::default())?;
+    /// let source = volume.create_file("/source", NewFile::default())?;
+    /// source.write_atomic(0, &[7; 10_000], Sync::Visible)?;
+    /// let copy = volume.create_file("/copy", NewFile::default())?;
+    /// copy.clone_range(0, &source, 0..10_000)?;
+    /// assert!(copy.extents()?.iter().all(|extent| extent.shared));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn clone_range(&self, at: u64, source: &File, range: Range<u64>) -> Result<()> {
         self.demand_same_volume(source, "clone")?;
         let what = Clone::Range { at, range };
@@ -61,9 +75,10 @@ impl File {
         share::copy_range(&self.volume.core, &self.inode, at, &source.inode, &range)
     }
 
-    /// Exchanges `length` bytes from byte `at` on with those of `other` from `other_at` on, whole or
-    /// not at all: only maps change, no byte is copied. Whole blocks, or up to the ends of both
-    /// files. Refused, with nothing changed, where one journal transaction cannot carry it.
+    /// Exchanges `length` bytes from byte `at` on with those of `other` from `other_at` on, whole
+    /// or not at all: only maps change, no byte is copied. Whole blocks, or up to the ends of both
+    /// files. Refused, with nothing changed, where one journal transaction cannot carry it. Any
+    /// volume will do: no feature is needed.
     pub fn exchange_range(&self, at: u64, other: &File, other_at: u64, length: u64) -> Result<()> {
         let (span, options) = (Span::Bytes(length), ExchangeOptions::default());
         self.exchange(at, other, other_at, span, options)
@@ -94,6 +109,22 @@ impl File {
     ///
     /// To change a file as a whole: take its freshness, write the new contents to another file,
     /// exchange the two.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use untorn::{Error, NewFile, OpenOptions, Sync, Volume, mkfs};
+    /// # let device = Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+    /// # mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    /// # let volume = Volume::open(device, OpenOptions::default())?;
+    /// # let settings = volume.create_file("/settings", NewFile::default())?;
+    /// # settings.write_atomic(0, b"colour = red", Sync::Visible)?;
+    /// let since = settings.freshness()?;
+    /// let new = volume.create_file("/settings.new", NewFile::default())?;
+    /// new.write_atomic(0, b"colour = blue, taste = sour", Sync::Visible)?;
+    /// settings.exchange_if_unchanged(&new, since)?;
+    /// assert_eq!(settings.size()?, 27);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn exchange_if_unchanged(&self, other: &File, since: Freshness) -> Result<()> {
         let unless_changed = Some(since);
         let options = ExchangeOptions { unless_changed, ..ExchangeOptions::default() };

@@ -127,7 +127,8 @@ pub(super) fn is_aligned(core: &Core, at: u64) -> bool {
     at.is_multiple_of(core.geometry.block_size() as u64)
 }
 
-fn blocks(core: &Core, request: &Request) -> Blocks {
+/// The blocks of a checked request.
+pub(super) fn blocks_of(core: &Core, request: &Request) -> Blocks {
     let (from, _) = core.geometry.file_block(request.from);
     let (to, _) = core.geometry.file_block(request.to);
     Blocks { from, to, blocks: core.geometry.blocks_for(request.length) }
@@ -157,7 +158,7 @@ pub(super) fn to_clone(core: &Core, request: &Request, files: Files) -> Result<B
     if !is_aligned(core, request.length) && !ends_both {
         return Err(refused("the range must end at a whole block, or at the end of both files"));
     }
-    Ok(blocks(core, request))
+    Ok(blocks_of(core, request))
 }
 
 /// What of a request can be cloned; `None` where nothing can.
@@ -188,11 +189,6 @@ pub(super) fn to_dedupe(core: &Core, request: &Request, files: Files) -> Result<
     Ok(request)
 }
 
-/// The blocks of a checked request.
-pub(super) fn blocks_of(core: &Core, request: &Request) -> Blocks {
-    blocks(core, request)
-}
-
 /// The blocks of an exchange of `request`.
 pub(super) fn to_exchange(core: &Core, request: &Request, files: Files) -> Result<Blocks> {
     demand_aligned(core, request)?;
@@ -204,5 +200,5 @@ pub(super) fn to_exchange(core: &Core, request: &Request, files: Files) -> Resul
     if !is_aligned(core, request.length) && !ends_both {
         return Err(refused("the ranges must end at whole blocks, or at the ends of both files"));
     }
-    Ok(blocks(core, request))
+    Ok(blocks_of(core, request))
 }

@@ -1,19 +1,21 @@
 //! Sharing and exchanging on small volumes in memory, each judged by the checker at the end.
 //!
 //! Random sequences against shadows, power cuts and Linux are tests of `untorn-torture`
-//! (`tests/sharing`). Here are the rules, the limits, and the known hazards of such code. Those that
-//! cannot exist here:
-//! - H38, H43, H44 (a fork or a mapping looked at, used after a wait): both maps are looked at inside
-//!   the transaction that changes them, with both files' ranges held.
+//! (`tests/sharing`). Here are the rules, the limits, and the known hazards of such code. Those
+//! that cannot exist here:
+//! - H38, H43, H44 (a fork or a mapping looked at, used after a wait): both maps are looked at
+//!   inside the transaction that changes them, with both files' ranges held.
 //! - H79 (no blocks for a moment): counts change with the map, once, at the commit.
 //! - H80, H99 (quota): usage is not kept; its marks go before the first write.
 //! - H82 (hints that change under reservations): taking a file over leaves it without any.
 //! - H83 (an end taken for a length): ranges are `Range`, lengths are never passed beside them.
-//! - H84, H86, H88 to H93 (order, continuation, chains and relogging of intents): none are written;
-//!   counts, reverse mappings and free space change in one transaction.
+//! - H84, H86, H88 to H93 (order, continuation, chains and relogging of intents): none are
+//!   written; counts, reverse mappings and free space change in one transaction.
 //! - H94 (an intent that forgets a state): of Linux's intents `recover` takes the state as it is.
 //! - H95, H96 (the sweep of staged blocks): see `recover`.
-//! - H69 (extents that cannot be counted) is tested beside the map, H87's counts beside the tree.
+//!
+//! H69 (extents that cannot be counted) is tested beside the map, the counts of H87 beside the
+//! tree.
 
 mod calls;
 mod hazards;
