@@ -34,8 +34,9 @@ fn geometries() -> [Geometry; 8] {
         Geometry { name: "many groups", size: 512 * MIB, groups: 32, ..base },
         Geometry {
             name: "little journal",
+            longest: 900,
             space: Space::Shattered,
-            journal: Some(16 << 10),
+            journal: Some(32 << 10),
             ..small
         },
         Geometry { name: "scarce", space: Space::Scarce, longest: 64, ..base },
