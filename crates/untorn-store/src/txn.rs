@@ -10,7 +10,7 @@
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
-use crate::item::Item;
+use crate::item::{Item, item_cost};
 use crate::store::{Reservation, Sequence, Store};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -121,6 +121,13 @@ impl<'s> Transaction<'s> {
         self.staged.is_empty() && self.items.is_empty()
     }
 
+    /// Journal bytes that committing this would take.
+    pub fn cost(&self) -> u64 {
+        let items: u64 = self.items.iter().map(|item| item_cost(&**item)).sum();
+        let unlogged: u64 = self.unlogged.iter().map(Change::cost).sum();
+        self.staged.values().map(Staged::cost).sum::<u64>() + unlogged + items
+    }
+
     /// Publishes everything in one step. The result names the checkpoint to force for durability.
     ///
     /// Fails, publishing nothing, when the transaction outgrew its reservation and the journal has
@@ -134,6 +141,11 @@ impl<'s> Transaction<'s> {
 }
 
 impl Staged {
+    fn cost(&self) -> u64 {
+        let (block, base, image) = (self.block, self.base.clone(), self.image.clone());
+        Self { block, base, image }.change().map_or(0, |change| change.cost())
+    }
+
     fn change(self) -> Option<Change> {
         let Self { block, base, image } = self;
         let Some(image) = image else {

@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub next_ag: AtomicU64,
     /// Whether the marks that quota was counted are gone.
     pub quota_uncounted: Mutex<bool>,
+    /// Journal bytes that a transaction may take at most.
+    pub largest_transaction: u64,
 }
 
 impl Core {

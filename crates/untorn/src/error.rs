@@ -43,6 +43,12 @@ pub enum Error {
         /// Bytes that one transaction can have.
         limit: u64,
     },
+    /// A block has as many users as can be counted. Sharing it further was refused.
+    #[error("block {0} has as many users as can be counted: copy the bytes instead")]
+    TooShared(u64),
+    /// A file was changed since it was looked at. Nothing was done.
+    #[error("{0}: was changed meanwhile")]
+    Changed(String),
     /// No such file or directory.
     #[error("{0}: no such file or directory")]
     NotFound(String),

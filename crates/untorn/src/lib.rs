@@ -50,6 +50,7 @@ mod tx;
 mod volume;
 
 pub use error::{Error, Result};
+pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{SizeRule, Sync};
 pub use volume::{
     Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery,

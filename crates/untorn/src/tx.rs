@@ -60,16 +60,36 @@ impl Core {
         self: &Arc<Self>,
         bytes: u64,
         first: &[Arc<Inode>],
-        mut body: impl FnMut(&mut Tx<'_>) -> Result<R>,
+        body: impl FnMut(&mut Tx<'_>) -> Result<R>,
     ) -> Result<(R, Sequence)> {
+        self.run(bytes, first, body, |tx| tx.commit())
+    }
+
+    /// Does as [`Core::transact`] would, up to the commit, and drops it: what it would say.
+    pub fn rehearse<R>(
+        self: &Arc<Self>,
+        bytes: u64,
+        first: &[Arc<Inode>],
+        body: impl FnMut(&mut Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        Ok(self.run(bytes, first, body, |tx| tx.demand_fits())?.0)
+    }
+
+    fn run<R, E>(
+        self: &Arc<Self>,
+        bytes: u64,
+        first: &[Arc<Inode>],
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<R>,
+        end: impl Fn(&mut Tx<'_>) -> Result<E>,
+    ) -> Result<(R, E)> {
         let mut bytes = bytes;
-        let limit = self.store.largest_transaction();
+        let limit = self.largest_transaction;
         let mut late = BTreeSet::new();
         let mut forced = false;
         loop {
             let mut tx = Tx::begin(self, bytes)?;
             let outcome = tx.lock(first, &late).and_then(|()| body(&mut tx));
-            let outcome = outcome.and_then(|result| Ok((result, tx.commit()?)));
+            let outcome = outcome.and_then(|result| Ok((result, end(&mut tx)?)));
             drop(tx);
             match outcome {
                 Err(Error::Restart(owner)) => {
@@ -96,7 +116,7 @@ impl Core {
 
 impl<'c> Tx<'c> {
     fn begin(core: &'c Arc<Core>, bytes: u64) -> Result<Self> {
-        let bytes = bytes.min(core.store.largest_transaction());
+        let bytes = bytes.min(core.largest_transaction);
         Ok(Self {
             core,
             inner: Some(core.store.begin(bytes)?),
@@ -257,22 +277,37 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
+    /// Refuses what no transaction could journal. Ends the transaction all the same.
+    fn demand_fits(&mut self) -> Result<()> {
+        let Some(mut inner) = self.inner.take() else {
+            unreachable!("a transaction ends with its commit");
+        };
+        self.snapshots().into_iter().for_each(|s| inner.log(s as _));
+        let (need, limit) = (inner.cost(), self.core.largest_transaction);
+        if need > limit { Err(Error::TooLarge { need, limit }) } else { Ok(()) }
+    }
+
+    fn snapshots(&self) -> Vec<Arc<InodeSnapshot>> {
+        let changed = self.inodes.values().filter(|s| s.changed == Changed::Yes);
+        let snapshot =
+            |s: &StagedInode| InodeSnapshot::new(&s.inode, &s.image, &self.core.features);
+        changed.map(|s| Arc::new(snapshot(s))).collect()
+    }
+
     /// Publishes everything.
     fn commit(&mut self) -> Result<Sequence> {
         let Some(mut inner) = self.inner.take() else {
             unreachable!("a transaction ends with its commit");
         };
         let changed = |s: &&StagedInode| s.changed == Changed::Yes;
-        let snapshots: Vec<_> = self
-            .inodes
-            .values()
-            .filter(changed)
-            .map(|s| Arc::new(InodeSnapshot::new(&s.inode, &s.image, &self.core.features)))
-            .collect();
-        snapshots.iter().for_each(|s| inner.log(Arc::clone(s) as _));
+        self.snapshots().into_iter().for_each(|s| inner.log(s as _));
         if !self.freed.is_empty() {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || release(&core, &freed)));
+        }
+        let limit = self.core.largest_transaction;
+        if limit < self.core.store.largest_transaction() && inner.cost() > limit {
+            return Err(Error::Outgrown(inner.cost()));
         }
         let sequence = inner.commit()?;
         self.freed.clear();

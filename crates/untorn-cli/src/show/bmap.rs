@@ -54,6 +54,8 @@ pub struct Row {
     pub ag_offset: Option<u64>,
     /// The flags of `xfs_bmap`.
     pub flags: u32,
+    /// Whether space is only reserved: cached bytes wait for blocks.
+    pub delalloc: bool,
     /// Whether the blocks read as zeroes.
     pub unwritten: bool,
     /// Whether other files use the blocks too.
@@ -69,11 +71,12 @@ impl Row {
         };
         let total = extent.length / UNIT;
         let unwritten = extent.kind == ExtentKind::Unwritten;
+        let delalloc = extent.kind == ExtentKind::Delalloc;
         let mut flags = block.map_or(0, |block| stripe_flags(block, total, stripes));
         flags |= if extent.shared { SHARED } else { 0 };
         flags |= if unwritten { UNWRITTEN } else { 0 };
         let (offset, shared) = (extent.offset / UNIT, extent.shared);
-        Self { offset, total, block, ag, ag_offset: within, flags, unwritten, shared }
+        Self { offset, total, block, ag, ag_offset: within, flags, delalloc, unwritten, shared }
     }
 }
 
@@ -95,7 +98,7 @@ fn range(start: u64, length: u64) -> String {
 
 /// The rows under their names. A file without blocks has none.
 pub fn table(out: &mut dyn Write, path: &str, rows: &[Row]) -> io::Result<()> {
-    if rows.iter().all(|row| row.block.is_none()) {
+    if rows.iter().all(|row| row.block.is_none() && !row.delalloc) {
         return writeln!(out, "{path}: no extents");
     }
     let cells: Vec<[String; 5]> = rows.iter().map(cells).collect();
@@ -128,6 +131,7 @@ fn cells(row: &Row) -> [String; 5] {
             let within = format!("({})", range(within, row.total));
             (range(block, row.total), ag.to_string(), within)
         }
+        _ if row.delalloc => ("delalloc".to_owned(), String::new(), String::new()),
         _ => ("hole".to_owned(), String::new(), String::new()),
     };
     [file, block, ag, within, row.total.to_string()]
@@ -137,4 +141,42 @@ fn cells(row: &Row) -> [String; 5] {
 pub fn legend(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, " FLAG Values:")?;
     LEGEND.iter().try_for_each(|(flag, text)| writeln!(out, "    {flag:07o} {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(offset: u64, kind: ExtentKind, at: Option<(u64, u32, u64)>) -> Row {
+        let extent = FileExtent { offset, length: 65536, kind, at, shared: false };
+        Row::of(&extent, Stripes { unit: 0, width: 0 })
+    }
+
+    #[test]
+    fn reservations_are_shown_as_xfs_bmap_shows_them() {
+        let rows = [
+            row(0, ExtentKind::Written, Some((98304, 0, 98304))),
+            row(65536, ExtentKind::Hole, None),
+            row(131072, ExtentKind::Delalloc, None),
+        ];
+        let mut out = Vec::new();
+        table(&mut out, "a", &rows).unwrap();
+        let columns = " EXT: FILE-OFFSET      BLOCK-RANGE      AG AG-OFFSET        TOTAL FLAGS";
+        let expected = [
+            "a:",
+            columns,
+            "   0: [0..127]:        192..319          0 (192..319)         128 000000",
+            "   1: [128..255]:      hole                                   128",
+            "   2: [256..383]:      delalloc                               128",
+            "",
+        ];
+        assert_eq!(String::from_utf8(out).unwrap(), expected.join("\n"));
+    }
+
+    #[test]
+    fn a_file_with_nothing_but_reservations_has_extents() {
+        let mut out = Vec::new();
+        table(&mut out, "a", &[row(0, ExtentKind::Delalloc, None)]).unwrap();
+        assert!(!String::from_utf8(out).unwrap().contains("no extents"));
+    }
 }

@@ -4,7 +4,7 @@ use super::trees::Trees;
 use super::{refcount, rmap, space};
 use crate::btree::{Refcounts, Rmaps};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::{AgBlock, AgExtent, AgNumber};
@@ -65,6 +65,17 @@ fn decrease(tx: &mut Tx<'_>, extent: AgExtent) -> Result<Vec<AgExtent>> {
 pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     super::prepare(tx, extent.ag)?;
     refcount::increase(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
+}
+
+/// One user more for `extent`, refused where they could not be counted: a count that has reached
+/// its end never comes back, and the blocks with it.
+pub(crate) fn lend(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
+    super::prepare(tx, extent.ag)?;
+    let full = refcount::find_full(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())?;
+    match full {
+        Some(block) => Err(Error::TooShared(tx.core.geometry.fs_block(extent.ag, block).0)),
+        None => share(tx, extent),
+    }
 }
 
 /// Records that Linux staged `extent` for copy-on-write.

@@ -29,6 +29,21 @@ pub(crate) fn find_shared<B: TreeBlocks>(
     Ok(Some(start..end.min(blocks.end)))
 }
 
+/// The first of `blocks` whose owners could not be counted any more with one more.
+pub(crate) fn find_full<B: TreeBlocks>(
+    tree: &mut Tree<Refcounts, B>,
+    blocks: Range<AgBlock>,
+) -> Result<Option<AgBlock>, B::Error> {
+    let mut found = first_from(tree, RefcountDomain::Shared, &blocks)?;
+    while let Some(record) = found.filter(|record| record.start < blocks.end) {
+        if record.refs >= RefcountRec::MAX_REFS - 1 {
+            return Ok(Some(record.start.max(blocks.start)));
+        }
+        found = tree.next()?.filter(|next| next.domain == record.domain);
+    }
+    Ok(None)
+}
+
 /// One owner more for each of `blocks`, all of which have one.
 pub(crate) fn increase<B: TreeBlocks>(
     tree: &mut Tree<Refcounts, B>,

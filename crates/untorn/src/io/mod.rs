@@ -16,6 +16,7 @@ mod direct;
 mod own;
 mod pages;
 mod read;
+pub(crate) mod share;
 #[cfg(test)]
 mod tests;
 mod truncate;
@@ -23,8 +24,6 @@ mod truncate;
 pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
-#[expect(unused_imports, reason = "the space calls are on their way")]
-pub(crate) use own::{own_range, own_two};
 pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
 };

@@ -44,7 +44,11 @@ fn settle(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64>) -> Result<()>
     // It may have been removed while this waited.
     demand_regular(inode)?;
     pages::write_back(core, inode, range.clone())?;
-    pages::forget(core, inode, range);
+    pages::forget(core, inode, range.clone());
+    if range == (0..u64::MAX) {
+        // Committed, all of it: a size that goes down from here stays down.
+        inode.forget_unsaved();
+    }
     inode.cow.lock().drop_idle();
     Ok(())
 }

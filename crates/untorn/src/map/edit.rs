@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::tx::Tx;
 use std::ops::Range;
-use untorn_format::inode::{self, ForkFormat, InodeCore, max_extents};
+use untorn_format::features::Features;
+use untorn_format::inode::{self, ForkFormat, InodeCore, InodeFlags2, max_extents};
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{Fault, FileBlock, FsBlock, Ino, Place};
 
@@ -140,10 +141,14 @@ fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Exte
     let count = core.fork_extents(fork) + records.len() as u64;
     let missing = || corrupt(ino, "count of extents too small", FileBlock(0));
     let count = count.checked_sub(out.len() as u64).ok_or_else(missing)?;
-    if count > max_extents(fork, core.flags2) {
+    let flags2 = counting(tx.core.features, core.flags2, fork, count).ok_or_else(|| {
         let what = format!("a fork of inode {ino} with {count} extents");
         let remedy = "copy the file, or upgrade the volume to nrext64".to_owned();
-        return Err(Error::Unsupported { what, remedy });
+        Error::Unsupported { what, remedy }
+    })?;
+    if flags2 != core.flags2 {
+        core.flags2 = flags2;
+        core.encode(tx.inode_mut(ino));
     }
     match core.fork_format(fork) {
         ForkFormat::Btree => {
@@ -155,6 +160,19 @@ fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Exte
         }
         _ => change_list(tx, ino, fork, &mut core, out, records),
     }
+}
+
+/// The flags of an inode that can count `count` extents: with wide counters where the volume allows
+/// them and narrow ones do not reach; `None` where none do.
+fn counting(
+    features: Features,
+    flags2: InodeFlags2,
+    fork: Fork,
+    count: u64,
+) -> Option<InodeFlags2> {
+    let wide = flags2.with(InodeFlags2::NREXT64);
+    let choices = [Some(flags2), features.has_nrext64().then_some(wide)];
+    choices.into_iter().flatten().find(|&flags2| count <= max_extents(fork, flags2))
 }
 
 fn set_extents(core: &mut InodeCore, fork: Fork, count: u64) {
@@ -283,5 +301,35 @@ fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse)
     match what {
         Reverse::Map => own(tx, run.ag, mapping),
         Reverse::Unmap => disown(tx, run.ag, mapping),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{mkfs, probe};
+    use untorn_device::MemoryDevice;
+
+    fn features(nrext64: bool) -> Features {
+        let device = MemoryDevice::new(32 << 20);
+        let mut options = mkfs::Options::default();
+        options.features.nrext64 = nrext64;
+        mkfs::make(&device, &options).unwrap();
+        probe(&device).unwrap().features
+    }
+
+    #[test]
+    fn h69_extents_that_cannot_be_counted_are_refused_before_the_map_changes() {
+        let (narrow, wide) = (InodeFlags2::default(), InodeFlags2::NREXT64);
+        let most = max_extents(Fork::Data, narrow);
+        let (old, new) = (features(false), features(true));
+        assert_eq!(counting(old, narrow, Fork::Data, most), Some(narrow));
+        assert_eq!(counting(old, narrow, Fork::Data, most + 1), None);
+        assert_eq!(counting(new, narrow, Fork::Data, most), Some(narrow));
+        assert_eq!(counting(new, narrow, Fork::Data, most + 1), Some(wide));
+        let most = max_extents(Fork::Data, wide);
+        assert_eq!(counting(new, wide, Fork::Data, most + 1), None);
+        assert_eq!(counting(old, narrow, Fork::Attr, 1 << 15), None);
+        assert_eq!(counting(new, narrow, Fork::Attr, 1 << 15), Some(wide));
     }
 }

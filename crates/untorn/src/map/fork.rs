@@ -1,6 +1,7 @@
 //! Looking up extents, whatever the form of the fork.
 
 use super::list;
+use super::mapping::{Mapping, find};
 use super::tree::{ForkTree, PublishedFork};
 use crate::btree::{self, Find, Tree, TreeBlocks};
 use crate::core::Core;
@@ -120,4 +121,15 @@ pub(crate) fn next_extent(
     at: FileBlock,
 ) -> Result<Option<Extent>> {
     staged(tx, ino, fork)?.at_or_after(at)
+}
+
+/// What lies at `at` of the staged fork, up to `limit` at most.
+pub(crate) fn mapping_at(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    at: FileBlock,
+    limit: FileBlock,
+) -> Result<Mapping> {
+    find(&mut staged(tx, ino, fork)?, at, limit)
 }

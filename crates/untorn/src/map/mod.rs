@@ -9,6 +9,7 @@
 //! Never here: file data, directories, when a mapping changes.
 
 mod edit;
+mod exchange;
 mod fork;
 mod list;
 mod mapping;
@@ -16,6 +17,7 @@ mod refit;
 mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};
-pub(crate) use fork::{last_extent, next_extent, published};
+pub(crate) use exchange::exchange;
+pub(crate) use fork::{last_extent, mapping_at, next_extent, published};
 pub(crate) use mapping::{Mapping, MappingState, find};
 pub(crate) use refit::set_fork_offset;

@@ -38,24 +38,33 @@ pub(crate) fn create(
     name: &[u8],
     new: NewInode,
 ) -> Result<Arc<Inode>> {
-    refuse_parent_pointers(core)?;
-    let (inode, _) = core.transact(64 * 1024, std::slice::from_ref(parent), |tx| {
-        if core_of(parent.ino, tx.inode_bytes(parent.ino))?.nlink == 0 {
-            return Err(Error::NotFound("the directory was removed".to_owned()));
-        }
-        if lookup_locked(tx, parent.ino, name)?.is_some() {
-            return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
-        }
-        let ino = allocate_anywhere(tx, parent.ino, new.kind)?;
-        let inode = begin_inode(tx, parent.ino, ino, new)?;
-        if new.kind == FileKind::Directory {
-            dir::init(&mut DirTx { tx, ino }, parent.ino)?;
-        }
-        let file_type = FileType::of_mode(new.kind.mode_bits());
-        dir::add(&mut DirTx { tx, ino: parent.ino }, NewEntry { name, ino, file_type })?;
-        note_change(tx, parent.ino, if new.kind == FileKind::Directory { 1 } else { 0 })?;
-        Ok(inode)
-    })?;
+    let parents = std::slice::from_ref(parent);
+    let (inode, _) = core.transact(64 * 1024, parents, |tx| create_in(tx, parent, name, new))?;
+    Ok(inode)
+}
+
+/// The same as a part of a transaction that has locked `parent`.
+pub(crate) fn create_in(
+    tx: &mut Tx<'_>,
+    parent: &Arc<Inode>,
+    name: &[u8],
+    new: NewInode,
+) -> Result<Arc<Inode>> {
+    refuse_parent_pointers(tx.core)?;
+    if core_of(parent.ino, tx.inode_bytes(parent.ino))?.nlink == 0 {
+        return Err(Error::NotFound("the directory was removed".to_owned()));
+    }
+    if lookup_locked(tx, parent.ino, name)?.is_some() {
+        return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
+    }
+    let ino = allocate_anywhere(tx, parent.ino, new.kind)?;
+    let inode = begin_inode(tx, parent.ino, ino, new)?;
+    if new.kind == FileKind::Directory {
+        dir::init(&mut DirTx { tx, ino }, parent.ino)?;
+    }
+    let file_type = FileType::of_mode(new.kind.mode_bits());
+    dir::add(&mut DirTx { tx, ino: parent.ino }, NewEntry { name, ino, file_type })?;
+    note_change(tx, parent.ino, if new.kind == FileKind::Directory { 1 } else { 0 })?;
     Ok(inode)
 }
 

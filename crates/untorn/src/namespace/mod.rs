@@ -12,7 +12,7 @@ mod remove;
 mod unlinked;
 
 pub(crate) use attributes::{Finish, finish_attributes, remove_attribute, set_attribute};
-pub(crate) use create::{NewInode, create};
+pub(crate) use create::{NewInode, create, create_in};
 pub(crate) use forks::{ForkReader, list, read_link};
 pub(crate) use paths::{Follow, parent_of, resolve};
 pub(crate) use remove::remove;

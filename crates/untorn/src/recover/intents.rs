@@ -5,18 +5,15 @@ use super::attributes;
 use crate::ag::{self, Users, own, prepare};
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::{Inode, core_of};
+use crate::inode::Inode;
 use crate::map;
 use crate::tx::Tx;
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::InodeFlags2;
 use untorn_format::log::{
-    Exchange, ExchangeFlag, FreeExtent, Intent, MapOp, MapUpdate, RefcountOp, RefcountUpdate,
-    RmapOp, RmapUpdate, Work,
+    FreeExtent, Intent, MapOp, MapUpdate, RefcountOp, RefcountUpdate, RmapOp, RmapUpdate, Work,
 };
-use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
+use untorn_format::records::{Extent, ExtentState, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{AgExtent, Fault, FileBlock, Ino, Lsn, Place};
 use untorn_store::{BlockRef, Item, ItemKey, Logged};
 
@@ -56,7 +53,7 @@ fn perform(tx: &mut Tx<'_>, work: &Work) -> Result<()> {
         Work::Rmap(list) => list.iter().try_for_each(|update| rmap(tx, update)),
         Work::Refcount(list) => list.iter().try_for_each(|update| refcount(tx, update)),
         Work::Map(list) => list.iter().try_for_each(|update| map(tx, update)),
-        Work::Exchange(one) => exchange(tx, one),
+        Work::Exchange(one) => map::exchange(tx, one),
         Work::Attr(_) => unreachable!("attributes have values that are written first"),
     }
 }
@@ -136,85 +133,6 @@ fn map(tx: &mut Tx<'_>, update: &MapUpdate) -> Result<()> {
             map::unmap(tx, ino, fork, file..end).map(drop)
         }
     }
-}
-
-/// Exchanges what is left to be exchanged of two files.
-fn exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
-    let [one, two] = work.inodes;
-    let [from_one, from_two] = work.offsets;
-    let fork = work.fork;
-    let range = |from: FileBlock| from..FileBlock(from.0.saturating_add(work.blocks));
-    let first = extents_in(tx, one, fork, range(from_one))?;
-    if work.flags.contains(&ExchangeFlag::FirstWritten) {
-        for extent in first.iter().filter(|extent| extent.state == ExtentState::Written) {
-            let skip = extent.file.0 - from_one.0;
-            let at = FileBlock(from_two.0 + skip);
-            swap(tx, [one, two], fork, [extent.file, at], u64::from(extent.length))?;
-        }
-    } else {
-        swap(tx, [one, two], fork, work.offsets, work.blocks)?;
-    }
-    finish_exchange(tx, work)
-}
-
-fn extents_in(
-    tx: &mut Tx<'_>,
-    ino: Ino,
-    fork: Fork,
-    range: Range<FileBlock>,
-) -> Result<Vec<Extent>> {
-    let mut found = Vec::new();
-    let mut at = range.start;
-    while let Some(extent) =
-        map::next_extent(tx, ino, fork, at)?.filter(|extent| extent.file < range.end)
-    {
-        found.push(map::trim(extent, &range));
-        at = extent.file_end();
-    }
-    Ok(found)
-}
-
-/// Exchanges all mappings of `blocks` blocks of two files.
-fn swap(
-    tx: &mut Tx<'_>,
-    inodes: [Ino; 2],
-    fork: Fork,
-    offsets: [FileBlock; 2],
-    blocks: u64,
-) -> Result<()> {
-    let [one, two] = inodes;
-    let [at_one, at_two] = offsets;
-    let range = |from: FileBlock| from..FileBlock(from.0.saturating_add(blocks));
-    let first = map::unmap(tx, one, fork, range(at_one))?;
-    let second = map::unmap(tx, two, fork, range(at_two))?;
-    let moved = |extent: Extent, from: FileBlock, to: FileBlock| Extent {
-        file: FileBlock(to.0 + (extent.file.0 - from.0)),
-        ..extent
-    };
-    for extent in first {
-        map::map(tx, two, fork, moved(extent, at_one, at_two))?;
-    }
-    for extent in second {
-        map::map(tx, one, fork, moved(extent, at_two, at_one))?;
-    }
-    Ok(())
-}
-
-/// Sizes and flags after an exchange.
-fn finish_exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
-    let [size_one, size_two] = work.sizes;
-    let clears = [ExchangeFlag::ClearFirstReflink, ExchangeFlag::ClearSecondReflink];
-    for ((ino, size), clear) in work.inodes.into_iter().zip([size_one, size_two]).zip(clears) {
-        let mut core = core_of(ino, tx.inode_bytes(ino))?;
-        if work.flags.contains(&ExchangeFlag::SetSizes) {
-            core.size = size;
-        }
-        if work.flags.contains(&clear) {
-            core.flags2 = core.flags2.without(InodeFlags2::REFLINK);
-        }
-        core.encode(tx.inode_mut(ino));
-    }
-    Ok(())
 }
 
 /// The done item of an intent.

@@ -4,13 +4,16 @@
 //! is free. Closing leaves a journal that needs no replay.
 
 mod attributes;
+mod extents;
 mod file;
 mod names;
 mod open;
 mod probe;
+mod sharing;
 
+pub use extents::{ExtentKind, FileExtent};
 pub use file::File;
-pub use names::{DirEntry, ExtentKind, FileExtent, Metadata, NewFile};
+pub use names::{DirEntry, Metadata, NewFile};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
 

@@ -5,14 +5,12 @@ use crate::core::Core;
 use crate::dir::{Cookie, Listed};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
-use crate::map::{Mapping, MappingState, find, published};
 use crate::namespace::{self, Follow, NewInode};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use untorn_format::Ino;
 use untorn_format::dir::FileType;
-use untorn_format::inode::{FileKind, ForkFormat, InodeCore, data_fork};
-use untorn_format::records::Fork;
-use untorn_format::{AgBlock, AgExtent, FileBlock, Ino};
+use untorn_format::inode::{FileKind, InodeCore, data_fork};
 
 /// What is known of a file, directory or other inode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,33 +34,6 @@ pub struct DirEntry {
     pub file_type: FileType,
 }
 
-/// What lies behind a run of a file's blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExtentKind {
-    /// Nothing.
-    Hole,
-    /// Blocks that read as zeroes.
-    Unwritten,
-    /// Blocks with the file's bytes.
-    Written,
-}
-
-/// A run of a file's blocks and where they lie: a hole, or (a part of) one extent whose blocks are
-/// all shared or all not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileExtent {
-    /// First byte in the file.
-    pub offset: u64,
-    /// Length in bytes.
-    pub length: u64,
-    /// What lies there.
-    pub kind: ExtentKind,
-    /// First byte on the volume, allocation group and byte in it; nothing for holes.
-    pub at: Option<(u64, u32, u64)>,
-    /// Other files use the blocks too.
-    pub shared: bool,
-}
-
 /// Permissions and owner of what is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewFile {
@@ -82,7 +53,7 @@ impl Default for NewFile {
 }
 
 impl Volume {
-    fn inode(&self, path: &[u8], follow: Follow) -> Result<Arc<Inode>> {
+    pub(super) fn inode(&self, path: &[u8], follow: Follow) -> Result<Arc<Inode>> {
         namespace::resolve(&self.core, path, follow)
     }
 
@@ -149,89 +120,6 @@ impl Volume {
         let (parent, name) = namespace::parent_of(&self.core, path.as_ref())?;
         namespace::remove(&self.core, &parent, &name)
     }
-
-    /// Where the bytes of the regular file or directory `path` lie, holes included, in order. The
-    /// attribute fork where `fork` says so.
-    pub fn extents(&self, path: impl AsRef<[u8]>, fork: Fork) -> Result<Vec<FileExtent>> {
-        self.extents_in(&*self.inode(path.as_ref(), Follow::NotLast)?, fork)
-    }
-
-    /// Where the bytes of inode `ino` lie, holes included, in order.
-    pub fn extents_of(&self, ino: Ino) -> Result<Vec<FileExtent>> {
-        self.extents_in(&*self.core.inodes.load(&self.core, ino)?, Fork::Data)
-    }
-
-    fn extents_in(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
-        let core = inode.core()?;
-        let format = match fork {
-            Fork::Attr if !core.has_attr_fork() => return Ok(Vec::new()),
-            _ => core.fork_format(fork),
-        };
-        match format {
-            ForkFormat::Extents | ForkFormat::Btree => self.mapped(inode, fork),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn mapped(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
-        let mut extents = Vec::new();
-        for mapping in self.mappings(inode, fork)? {
-            self.place(inode, fork, &mapping, &mut extents)?;
-        }
-        Ok(extents)
-    }
-
-    fn mappings(&self, inode: &Inode, fork: Fork) -> Result<Vec<Mapping>> {
-        let core = &self.core;
-        let _owner = inode.owner.read();
-        let image = inode.image();
-        let size = inode.size()?;
-        let mut extents = published(core, inode.ino, &image, fork)?;
-        let last = extents.before(FileBlock(u64::MAX))?;
-        let mapped_end = last.map_or(0, |extent| extent.file_end().0);
-        let file_end = if fork == Fork::Data { core.geometry.blocks_for(size) } else { 0 };
-        let (mut at, end) = (FileBlock(0), FileBlock(mapped_end.max(file_end)));
-        let mut found = Vec::new();
-        while at < end {
-            let mapping = find(&mut extents, at, end)?;
-            at = mapping.end();
-            found.push(mapping);
-        }
-        Ok(found)
-    }
-
-    /// Adds the parts of `mapping`, shared and not shared, to `found`.
-    fn place(
-        &self,
-        inode: &Inode,
-        fork: Fork,
-        mapping: &Mapping,
-        found: &mut Vec<FileExtent>,
-    ) -> Result<()> {
-        let core = &self.core;
-        let log = core.geometry.block_log;
-        let (kind, start) = match mapping.state {
-            MappingState::Hole => (ExtentKind::Hole, None),
-            MappingState::Unwritten(start) => (ExtentKind::Unwritten, Some(start)),
-            MappingState::Written(start) => (ExtentKind::Written, Some(start)),
-        };
-        let (mut offset, length) = (mapping.first.0 << log, mapping.length << log);
-        let Some(start) = start else {
-            found.push(FileExtent { offset, length, kind, at: None, shared: false });
-            return Ok(());
-        };
-        let run = core.ag_extent(start, mapping.length as u32)?;
-        let may_share = fork == Fork::Data && inode.core()?.is_reflink();
-        let shared = if may_share { core.shared_parts(run)? } else { Vec::new() };
-        for (part, shared) in alternating(run, &shared) {
-            let byte = core.geometry.byte_of(core.geometry.addr(part.ag, part.start));
-            let at = Some((byte, part.ag.0, u64::from(part.start.0) << log));
-            let length = u64::from(part.length) << log;
-            found.push(FileExtent { offset, length, kind, at, shared });
-            offset += length;
-        }
-        Ok(())
-    }
 }
 
 /// The entries of a directory, `.` and `..` left out.
@@ -245,24 +133,6 @@ pub(super) fn entries(core: &Core, inode: &Inode) -> Result<Vec<DirEntry>> {
         ControlFlow::Continue(())
     })?;
     Ok(entries)
-}
-
-/// `run` cut where it begins and ceases to be among `shared` parts, which lie in it in order.
-fn alternating(run: AgExtent, shared: &[AgExtent]) -> Vec<(AgExtent, bool)> {
-    let mut parts = Vec::new();
-    let mut at = run.start;
-    let mut add = |from: AgBlock, to: AgBlock, shared| {
-        if to > from {
-            parts.push((AgExtent { start: from, length: to.0 - from.0, ..run }, shared));
-        }
-    };
-    for part in shared {
-        add(at, part.start, false);
-        add(part.start, part.end(), true);
-        at = part.end();
-    }
-    add(at, run.end(), false);
-    parts
 }
 
 fn metadata(inode: &Inode) -> Result<Metadata> {

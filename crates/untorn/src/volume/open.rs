@@ -36,12 +36,16 @@ pub struct OpenOptions {
     pub store: StoreOptions,
     /// Bytes that cached file contents may take.
     pub page_bytes: usize,
+    /// Journal bytes that one transaction may take; what the journal can carry by default, and
+    /// never more. With less, long calls hold up others less, and what must be one transaction may
+    /// be refused earlier.
+    pub largest_transaction: Option<u64>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store) = Default::default();
-        Self { access, store, page_bytes: 128 << 20 }
+        let (access, store, largest_transaction) = Default::default();
+        Self { access, store, page_bytes: 128 << 20, largest_transaction }
     }
 }
 
@@ -133,7 +137,9 @@ fn build(
     );
     store.cache().set_newest(head);
     let limits = superblock.limits();
+    let most = options.largest_transaction.unwrap_or(u64::MAX);
     Ok(Core {
+        largest_transaction: most.min(store.largest_transaction()),
         store,
         ags: (0..geometry.ag_count).map(|_| Ag::default()).collect(),
         geometry,

@@ -1,6 +1,8 @@
 //! Reference counts against an array of counts.
 
-use crate::ag::refcount::{decrease, find_shared, increase, next_staged, stage, unstage};
+use crate::ag::refcount::{
+    decrease, find_full, find_shared, increase, next_staged, stage, unstage,
+};
 use crate::btree::tests::{Memory, cases, check};
 use crate::btree::{Refcounts, Tree};
 use proptest::prelude::*;
@@ -68,6 +70,7 @@ enum Op {
     Increase(Range<usize>),
     Decrease(Range<usize>),
     Find(Range<usize>),
+    Full(Range<usize>),
     Stage(Range<usize>),
     Unstage(Range<usize>),
 }
@@ -79,6 +82,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         4 => range().prop_map(Op::Increase),
         3 => range().prop_map(Op::Decrease),
         2 => range().prop_map(Op::Find),
+        2 => range().prop_map(Op::Full),
         1 => range().prop_map(Op::Stage),
         1 => range().prop_map(Op::Unstage),
     ];
@@ -115,6 +119,11 @@ fn run(ops: &[Op]) {
             Op::Find(blocks) => {
                 let found = find_shared(&mut tree, ag(blocks.clone())).unwrap();
                 assert_eq!(found, twin.find_shared(blocks).map(ag));
+            }
+            Op::Full(mut blocks) => {
+                let found = find_full(&mut tree, ag(blocks.clone())).unwrap();
+                let full = blocks.find(|&block| twin.refs[block] >= MOST - 1);
+                assert_eq!(found, full.map(|block| AgBlock(block as u32)));
             }
             Op::Stage(blocks) => {
                 let free = !twin.staged[blocks.clone()].contains(&true);
