@@ -27,4 +27,4 @@ pub use chunks::Chunks;
 pub use error::{Result, StoreError};
 pub use item::{Item, ItemKey, Logged};
 pub use store::{Sequence, Store, StoreOptions};
-pub use txn::{OnDurable, Transaction};
+pub use txn::{Committed, OnDurable, Transaction};

@@ -166,6 +166,8 @@ pub(crate) struct State {
     pub durable: u64,
     /// Journal bytes promised to transactions that have not committed.
     pub reserved: u64,
+    /// Transactions that have begun, or whose committer is not done with them.
+    pub open: u64,
     /// Journal bytes of the checkpoint that is being written.
     pub in_flight: u64,
     /// Journal bytes between the head and the tail that the newest record names.

@@ -76,6 +76,7 @@ impl Store {
             sequence: 1,
             durable: 0,
             reserved: 0,
+            open: 0,
             in_flight: 0,
             room,
             slack,
@@ -123,6 +124,7 @@ impl Store {
             state.admit()?;
             if state.fits(bytes) {
                 state.reserved += bytes;
+                state.open += 1;
                 return Ok(Transaction::new(self, Reservation { store: self, bytes }));
             }
             drop(state);
@@ -155,7 +157,7 @@ impl Store {
         changes: Vec<Change>,
         items: Vec<Arc<dyn Item>>,
         on_durable: Vec<OnDurable>,
-        reservation: Reservation<'_>,
+        reservation: &mut Reservation<'_>,
     ) -> Result<Sequence> {
         self.running()?;
         let need = changes.iter().map(Change::cost).sum::<u64>()
@@ -165,6 +167,7 @@ impl Store {
         if more > 0 && !state.fits(more) {
             return Err(StoreError::Outgrown { need });
         }
+        state.reserved -= std::mem::take(&mut reservation.bytes);
         for change in changes {
             self.cache.apply(&change);
             state.cil.change(change);
@@ -244,7 +247,7 @@ impl Store {
         self.running()?;
         let mut state = self.state.lock();
         state.closing = Some(std::thread::current().id());
-        while state.reserved > 0 {
+        while state.open > 0 {
             self.released.wait(&mut state);
         }
         Ok(())
@@ -317,7 +320,7 @@ pub(crate) enum Covering {
     No,
 }
 
-/// Journal bytes promised to a transaction; returned on drop.
+/// A transaction that is open, and the journal bytes promised to it; both end on drop.
 pub(crate) struct Reservation<'s> {
     store: &'s Store,
     bytes: u64,
@@ -325,7 +328,10 @@ pub(crate) struct Reservation<'s> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.store.state.lock().reserved -= self.bytes;
+        let mut state = self.store.state.lock();
+        state.reserved -= self.bytes;
+        state.open -= 1;
+        drop(state);
         self.store.released.notify_all();
     }
 }

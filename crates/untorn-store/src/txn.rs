@@ -57,6 +57,13 @@ pub struct Transaction<'s> {
     on_durable: Vec<OnDurable>,
 }
 
+/// A transaction that was committed. The store is not closed while this lives.
+pub struct Committed<'s> {
+    /// The checkpoint that makes it durable.
+    pub sequence: Sequence,
+    _open: Reservation<'s>,
+}
+
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
         let (staged, unlogged, items, on_durable) = Default::default();
@@ -121,15 +128,18 @@ impl<'s> Transaction<'s> {
         self.staged.is_empty() && self.items.is_empty()
     }
 
-    /// Publishes everything in one step. The result names the checkpoint to force for durability.
+    /// Publishes everything in one step. The result names the checkpoint to force for durability;
+    /// whoever publishes more elsewhere keeps it until that is done.
     ///
     /// Fails, publishing nothing, when the transaction outgrew its reservation and the journal has
     /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the
     /// store was stopped.
-    pub fn commit(self) -> Result<Sequence> {
-        let Self { store, reservation, staged, unlogged: mut changes, items, on_durable } = self;
+    pub fn commit(self) -> Result<Committed<'s>> {
+        let Self { store, mut reservation, staged, unlogged: mut changes, items, on_durable } =
+            self;
         changes.extend(staged.into_values().filter_map(Staged::change));
-        store.publish(changes, items, on_durable, reservation)
+        let sequence = store.publish(changes, items, on_durable, &mut reservation)?;
+        Ok(Committed { sequence, _open: reservation })
     }
 }
 

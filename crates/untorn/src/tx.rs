@@ -274,7 +274,9 @@ impl<'c> Tx<'c> {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || release(&core, &freed)));
         }
-        let sequence = inner.commit()?;
+        // Closing the volume waits until inodes and counters are published too.
+        let committed = inner.commit()?;
+        let sequence = committed.sequence;
         self.freed.clear();
         self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));
         for staged in self.inodes.values().filter(changed) {

@@ -49,7 +49,7 @@ impl Worker {
         }
         self.states.push(contents);
         self.mark();
-        transaction.commit().unwrap()
+        transaction.commit().unwrap().sequence
     }
     fn force(&mut self, sequence: Sequence) {
         self.store.force(sequence).unwrap();
