@@ -1,0 +1,56 @@
+//! Random 4 KiB atomic overwrites of a 128 MiB file on a volume in memory: nothing but the CPU time
+//! of the commit path, for profilers.
+//!
+//! ```text
+//! overwrites [writes] [visible|durable]
+//! valgrind --tool=callgrind --toggle-collect='overwrites::measured*' target/release/examples/overwrites 3000
+//! ```
+
+use anyhow::Result;
+use std::sync::Arc;
+use std::time::Instant;
+use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
+use untorn_device::{AlignedBuffer, MemoryDevice};
+use untorn_torture::dice::Dice;
+
+const FILE: u64 = 128 << 20;
+const WRITE: usize = 4096;
+
+/// What is measured: `writes` overwrites.
+#[inline(never)]
+fn measured(file: &File, writes: u64, sync: Sync, bytes: &mut [u8], dice: &mut Dice) -> Result<()> {
+    for _ in 0..writes {
+        let offset = dice.below(FILE / WRITE as u64) * WRITE as u64;
+        bytes[..8].copy_from_slice(&dice.roll().to_le_bytes());
+        file.write_atomic(offset, bytes, sync)?;
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let writes = arguments.next().map_or(Ok(20_000), |word| word.parse())?;
+    let sync = match arguments.next().as_deref() {
+        Some("durable") => Sync::Durable,
+        _ => Sync::Visible,
+    };
+    let device = Arc::new(MemoryDevice::new(1 << 30));
+    mkfs::make(&*device, &mkfs::Options { uuid: Some([7; 16]), ..mkfs::Options::default() })?;
+    let volume = Volume::open(device, OpenOptions::default())?;
+    let file = volume.create_file("/file", NewFile::default())?;
+    let piece = vec![1; 1 << 20];
+    for offset in (0..FILE).step_by(piece.len()) {
+        file.write_atomic(offset, &piece, Sync::Visible)?;
+    }
+    file.sync()?;
+    let mut dice = Dice::new(1);
+    let mut bytes = AlignedBuffer::zeroed(WRITE, 4096);
+    dice.fill(&mut bytes);
+    // The file's extents shatter first; what comes after is the steady state.
+    measured(&file, writes.min(20_000), sync, &mut bytes, &mut dice)?;
+    let began = Instant::now();
+    measured(&file, writes, sync, &mut bytes, &mut dice)?;
+    let each = began.elapsed() / u32::try_from(writes.max(1))?;
+    println!("{writes} writes, {each:?} each");
+    Ok(volume.close()?)
+}
