@@ -9,6 +9,7 @@
 //! ```
 //! Never here: what a block means, who owns it, which locks protect it.
 
+mod address;
 mod buffer_item;
 mod cache;
 mod chunks;

@@ -10,7 +10,7 @@
 use crate::cache::{BlockRef, Cache};
 use crate::chunks::{CHUNK, Chunks};
 use crate::error::{Result, StoreError};
-use crate::item::{Item, item_cost};
+use crate::item::Item;
 use crate::journal::Journal;
 use crate::state::{Ail, Cil, SLACK, State, framed};
 use crate::txn::{Change, OnDurable, Transaction};
@@ -155,24 +155,24 @@ impl Store {
     pub(crate) fn publish(
         &self,
         changes: Vec<Change>,
-        items: Vec<Arc<dyn Item>>,
+        items: Vec<(Arc<dyn Item>, u64)>,
         on_durable: Vec<OnDurable>,
         reservation: &mut Reservation<'_>,
     ) -> Result<Sequence> {
         self.running()?;
-        let need = changes.iter().map(Change::cost).sum::<u64>()
-            + items.iter().map(|item| item_cost(&**item)).sum::<u64>();
+        let costs: Vec<u64> = changes.iter().map(Change::cost).collect();
+        let need = costs.iter().sum::<u64>() + items.iter().map(|(_, cost)| cost).sum::<u64>();
         let mut state = self.state.lock();
         let more = need.saturating_sub(reservation.bytes);
         if more > 0 && !state.fits(more) {
             return Err(StoreError::Outgrown { need });
         }
         state.reserved -= std::mem::take(&mut reservation.bytes);
-        for change in changes {
+        for (change, cost) in changes.into_iter().zip(costs) {
             self.cache.apply(&change);
-            state.cil.change(change);
+            state.cil.change(change, cost);
         }
-        items.into_iter().for_each(|item| state.cil.log(item));
+        items.into_iter().for_each(|(item, cost)| state.cil.log(item, cost));
         state.cil.on_durable.extend(on_durable);
         Ok(Sequence(state.sequence))
     }

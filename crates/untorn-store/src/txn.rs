@@ -7,14 +7,14 @@
 //! The caller holds the locks of the owners of everything it stages, from the first read that it
 //! bases an edit on until after the commit.
 
+use crate::address::AddrMap;
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
-use crate::item::Item;
+use crate::item::{Item, item_cost};
 use crate::store::{Reservation, Sequence, Store};
-use std::collections::HashMap;
 use std::sync::Arc;
-use untorn_format::{DiskAddr, Fault, Place};
+use untorn_format::{Fault, Place};
 
 /// What a commit runs once the journal holds it durably.
 pub type OnDurable = Box<dyn FnOnce() + Send>;
@@ -51,9 +51,10 @@ struct Staged {
 pub struct Transaction<'s> {
     store: &'s Store,
     reservation: Reservation<'s>,
-    staged: HashMap<DiskAddr, Staged>,
+    staged: AddrMap<Staged>,
     unlogged: Vec<Change>,
-    items: Vec<Arc<dyn Item>>,
+    /// Snapshots and what they cost.
+    items: Vec<(Arc<dyn Item>, u64)>,
     on_durable: Vec<OnDurable>,
 }
 
@@ -115,7 +116,8 @@ impl<'s> Transaction<'s> {
 
     /// Adds a snapshot that the commit journals.
     pub fn log(&mut self, item: Arc<dyn Item>) {
-        self.items.push(item);
+        let cost = item_cost(&*item);
+        self.items.push((item, cost));
     }
 
     /// Runs `action` once this transaction is durable, after its commit.

@@ -37,7 +37,9 @@ impl Writer {
             return Ok(());
         };
         if cil.buffers.is_empty() && cil.items.is_empty() {
-            cil.change(store.covering_change()?);
+            let change = store.covering_change()?;
+            let cost = change.cost();
+            cil.change(change, cost);
         }
         if std::mem::take(&mut self.pushed) {
             // The tail that the records name was chosen as if those images were home.
@@ -71,7 +73,7 @@ impl Writer {
     fn write(&mut self, cil: &Cil, tail: Lsn, since: SinceFlush) -> Result<Lsn> {
         let mut logged: Vec<Logged<'_>> = Vec::with_capacity(cil.buffers.len() + cil.items.len());
         cil.items.values().for_each(|(item, _)| item.log(&mut logged));
-        logged.extend(cil.buffers.values().map(CilBuffer::log));
+        logged.extend(cil.buffers.values().map(|entry| entry.buffer.log()));
         let items: Vec<_> = logged
             .iter()
             .map(|item| LogItem { regions: item.iter().map(|region| &**region).collect() })
@@ -82,9 +84,9 @@ impl Writer {
     /// The checkpoint at `start` is durable: its items wait to be written home.
     fn settle(&self, store: &Store, cil: &mut Cil, start: Lsn, tail: Lsn) {
         let mut state = store.state.lock();
-        for (addr, buffer) in std::mem::take(&mut cil.buffers) {
+        for (addr, entry) in std::mem::take(&mut cil.buffers) {
             let key = AilKey::Buffer(addr);
-            match buffer {
+            match entry.buffer {
                 CilBuffer::Cancel { .. } => state.ail.remove(key),
                 CilBuffer::Image { block, image, .. } => {
                     state.ail.insert(key, Durable::Buffer { block, image }, start);

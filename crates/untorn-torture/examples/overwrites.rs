@@ -16,9 +16,20 @@ use untorn_torture::dice::Dice;
 const FILE: u64 = 128 << 20;
 const WRITE: usize = 4096;
 
-/// What is measured: `writes` overwrites.
+/// What is measured.
 #[inline(never)]
 fn measured(file: &File, writes: u64, sync: Sync, bytes: &mut [u8], dice: &mut Dice) -> Result<()> {
+    overwrite(file, writes, sync, bytes, dice)
+}
+
+#[inline(always)]
+fn overwrite(
+    file: &File,
+    writes: u64,
+    sync: Sync,
+    bytes: &mut [u8],
+    dice: &mut Dice,
+) -> Result<()> {
     for _ in 0..writes {
         let offset = dice.below(FILE / WRITE as u64) * WRITE as u64;
         bytes[..8].copy_from_slice(&dice.roll().to_le_bytes());
@@ -47,7 +58,7 @@ fn main() -> Result<()> {
     let mut bytes = AlignedBuffer::zeroed(WRITE, 4096);
     dice.fill(&mut bytes);
     // The file's extents shatter first; what comes after is the steady state.
-    measured(&file, writes.min(20_000), sync, &mut bytes, &mut dice)?;
+    overwrite(&file, 20_000, Sync::Visible, &mut bytes, &mut dice)?;
     let began = Instant::now();
     measured(&file, writes, sync, &mut bytes, &mut dice)?;
     let each = began.elapsed() / u32::try_from(writes.max(1))?;

@@ -12,12 +12,22 @@ use std::ops::{ControlFlow, Range};
 use untorn_format::records::{Fork, RmapKey, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{AgBlock, Fault, FileBlock};
 
+/// Whether records of the tree may overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overlaps {
+    /// Blocks of the AG have several owners.
+    Some,
+    /// None has: the plain search finds everything.
+    None,
+}
+
 /// Records `mapping`. Where its owner has the first block already, the volume is corrupt.
 pub(crate) fn map<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: RmapRec,
+    overlaps: Overlaps,
 ) -> Result<(), B::Error> {
-    let left = find(tree, &mapping, -1)?;
+    let left = find(tree, &mapping, -1, overlaps)?;
     if left.is_some_and(|left| is_kin(&left, &mapping) && left.end() > mapping.start) {
         return Err(wrong(tree, "block that its owner owns already", mapping.start));
     }
@@ -39,7 +49,7 @@ pub(crate) fn unmap<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: RmapRec,
 ) -> Result<(), B::Error> {
-    let holder = find(tree, &mapping, 0)?.filter(|holder| holds(holder, &mapping));
+    let holder = find(tree, &mapping, 0, Overlaps::Some)?.filter(|holder| holds(holder, &mapping));
     match holder {
         Some(holder) => cut(tree, holder, mapping.start..mapping.end()),
         None => Err(wrong(tree, "block that its owner does not own", mapping.start)),
@@ -85,10 +95,14 @@ fn find<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: &RmapRec,
     before: i64,
+    overlaps: Overlaps,
 ) -> Result<Option<RmapRec>, B::Error> {
     let plain = tree.seek(Find::AtMost, mapping.low_key())?;
     let Some(point) = point(mapping, before) else { return Ok(None) };
-    if !may_overlap(mapping) || plain.is_some_and(|plain| covers(&plain, &point)) {
+    if overlaps == Overlaps::None
+        || !may_overlap(mapping)
+        || plain.is_some_and(|plain| covers(&plain, &point))
+    {
         return Ok(plain);
     }
     let key = point.low_key();

@@ -6,9 +6,10 @@
 //! [`pick`] only looks. [`take`] and [`give`] change the btrees inside a transaction that has
 //! locked the AG; blocks given are busy until it is durable.
 
+use super::rmap::Overlaps;
 use super::trees::{Trees, edit_agf};
-use super::{Held, freelist, rmap};
-use crate::btree::{ByBlock, ByLength, Find, Rmaps, Tree, TreeBlocks};
+use super::{Held, freelist, refcount, rmap};
+use crate::btree::{ByBlock, ByLength, Find, Refcounts, Rmaps, Tree, TreeBlocks};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
@@ -228,9 +229,20 @@ fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64) -> Result<()> {
 /// Records a reverse mapping in `ag`, where the volume keeps them.
 pub(crate) fn own(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
     match tx.core.features.has_rmapbt() {
-        true => rmap::map(&mut tx.tree(ag, Rmaps), mapping),
+        true => rmap::map(&mut tx.tree(ag, Rmaps), mapping, Overlaps::Some),
         false => Ok(()),
     }
+}
+
+/// As [`own`], for what a file maps. Whoever shares blocks counts them first: where no block of the
+/// AG is counted, none has two owners.
+pub(crate) fn own_mapped(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
+    if !tx.core.features.has_rmapbt() {
+        return Ok(());
+    }
+    let shared = tx.core.features.has_reflink() && refcount::any(&mut tx.tree(ag, Refcounts))?;
+    let overlaps = if shared { Overlaps::Some } else { Overlaps::None };
+    rmap::map(&mut tx.tree(ag, Rmaps), mapping, overlaps)
 }
 
 /// Takes away (a part of) a reverse mapping that [`own`] recorded.

@@ -7,7 +7,7 @@
 use super::fork::{read_list, staged};
 use super::list;
 use super::tree::ForkTree;
-use crate::ag::{disown, own, prepare};
+use crate::ag::{disown, own_mapped, prepare};
 use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
@@ -281,7 +281,7 @@ fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse)
         state: extent.state,
     };
     match what {
-        Reverse::Map => own(tx, run.ag, mapping),
+        Reverse::Map => own_mapped(tx, run.ag, mapping),
         Reverse::Unmap => disown(tx, run.ag, mapping),
     }
 }
