@@ -26,6 +26,6 @@ pub use buffer_item::unlinked_pointer;
 pub use cache::{BlockRef, Cache, Image};
 pub use chunks::Chunks;
 pub use error::{Result, StoreError};
-pub use item::{Item, ItemKey, Logged};
+pub use item::{Item, ItemKey, Logged, OP_COST};
 pub use store::{Sequence, Store, StoreOptions};
 pub use txn::{Committed, OnDurable, Transaction};

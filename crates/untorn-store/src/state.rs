@@ -9,12 +9,13 @@
 //!
 //! Pure bookkeeping: no I/O, no locks of its own.
 
+use crate::address::AddrMap;
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
 use crate::item::{Item, ItemKey};
 use crate::txn::{Change, OnDurable};
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -38,7 +39,7 @@ pub(crate) enum CilBuffer {
 /// The open checkpoint: all that was committed since the last one was taken.
 #[derive(Default)]
 pub(crate) struct Cil {
-    pub buffers: BTreeMap<DiskAddr, CilEntry>,
+    pub buffers: AddrMap<CilEntry>,
     pub items: BTreeMap<ItemKey, (Arc<dyn Item>, u64)>,
     pub on_durable: Vec<OnDurable>,
     /// Journal bytes that it takes.

@@ -7,7 +7,7 @@
 //! The caller holds the locks of the owners of everything it stages, from the first read that it
 //! bases an edit on until after the commit.
 
-use crate::address::AddrMap;
+use crate::address::{AddrHash, AddrMap};
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
@@ -15,6 +15,9 @@ use crate::item::{Item, item_cost};
 use crate::store::{Reservation, Sequence, Store};
 use std::sync::Arc;
 use untorn_format::{Fault, Place};
+
+/// Buffers that most transactions do not need more of.
+const BUFFERS: usize = 14;
 
 /// What a commit runs once the journal holds it durably.
 pub type OnDurable = Box<dyn FnOnce() + Send>;
@@ -67,7 +70,8 @@ pub struct Committed<'s> {
 
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
-        let (staged, unlogged, items, on_durable) = Default::default();
+        let staged = AddrMap::with_capacity_and_hasher(BUFFERS, AddrHash::default());
+        let (unlogged, items, on_durable) = Default::default();
         Self { store, reservation, staged, unlogged, items, on_durable }
     }
 
@@ -117,6 +121,13 @@ impl<'s> Transaction<'s> {
     /// Adds a snapshot that the commit journals.
     pub fn log(&mut self, item: Arc<dyn Item>) {
         let cost = item_cost(&*item);
+        self.items.push((item, cost));
+    }
+
+    /// Adds a snapshot that takes at most `cost` bytes of journal, headers of its regions included
+    /// ([`crate::OP_COST`] each): what it takes exactly is not worked out.
+    pub fn log_at_most(&mut self, item: Arc<dyn Item>, cost: u64) {
+        debug_assert!(item_cost(&*item) <= cost, "{} of {cost} bytes", item_cost(&*item));
         self.items.push((item, cost));
     }
 

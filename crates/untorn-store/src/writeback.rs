@@ -73,7 +73,9 @@ impl Writer {
     fn write(&mut self, cil: &Cil, tail: Lsn, since: SinceFlush) -> Result<Lsn> {
         let mut logged: Vec<Logged<'_>> = Vec::with_capacity(cil.buffers.len() + cil.items.len());
         cil.items.values().for_each(|(item, _)| item.log(&mut logged));
-        logged.extend(cil.buffers.values().map(|entry| entry.buffer.log()));
+        let mut buffers: Vec<_> = cil.buffers.iter().collect();
+        buffers.sort_unstable_by_key(|&(addr, _)| addr);
+        logged.extend(buffers.into_iter().map(|(_, entry)| entry.buffer.log()));
         let items: Vec<_> = logged
             .iter()
             .map(|item| LogItem { regions: item.iter().map(|region| &**region).collect() })

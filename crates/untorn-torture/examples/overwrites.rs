@@ -1,8 +1,8 @@
-//! Random 4 KiB atomic overwrites of a 128 MiB file on a volume in memory: nothing but the CPU time
-//! of the commit path, for profilers.
+//! Random 4 KiB atomic overwrites of a 128 MiB file, for profilers: on a volume in memory nothing but
+//! the CPU time of the commit path, on an image what the device adds to it.
 //!
 //! ```text
-//! overwrites [writes] [visible|durable]
+//! overwrites [writes] [visible|durable] [image to overwrite]
 //! valgrind --tool=callgrind --toggle-collect='overwrites::measured*' target/release/examples/overwrites 3000
 //! ```
 
@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::time::Instant;
 use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
-use untorn_device::{AlignedBuffer, MemoryDevice};
+use untorn_device::{Access, AlignedBuffer, BlockDevice, FileDevice, MemoryDevice};
 use untorn_torture::dice::Dice;
 
 const FILE: u64 = 128 << 20;
@@ -45,8 +45,18 @@ fn main() -> Result<()> {
         Some("durable") => Sync::Durable,
         _ => Sync::Visible,
     };
-    let device = Arc::new(MemoryDevice::new(1 << 30));
-    mkfs::make(&*device, &mkfs::Options { uuid: Some([7; 16]), ..mkfs::Options::default() })?;
+    let device: Arc<dyn BlockDevice> = match arguments.next() {
+        Some(image) => Arc::new(FileDevice::open(image, Access::ReadWrite)?),
+        None => Arc::new(MemoryDevice::new(1 << 30)),
+    };
+    mkfs::make(
+        &*device,
+        &mkfs::Options {
+            uuid: Some([7; 16]),
+            overwrite: mkfs::Overwrite::Force,
+            ..mkfs::Options::default()
+        },
+    )?;
     let volume = Volume::open(device, OpenOptions::default())?;
     let file = volume.create_file("/file", NewFile::default())?;
     let piece = vec![1; 1 << 20];

@@ -269,7 +269,8 @@ impl<'c> Tx<'c> {
             .filter(changed)
             .map(|s| Arc::new(InodeSnapshot::new(&s.inode, &s.image, &self.core.features)))
             .collect();
-        snapshots.iter().for_each(|s| inner.log(Arc::clone(s) as _));
+        let cost = largest_inode_item(self.core.geometry.inode_size());
+        snapshots.iter().for_each(|s| inner.log_at_most(Arc::clone(s) as _, cost));
         if !self.freed.is_empty() {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || release(&core, &freed)));
@@ -289,6 +290,15 @@ impl<'c> Tx<'c> {
         self.core.counters.add(&self.counters);
         Ok(sequence)
     }
+}
+
+/// Most journal bytes of an inode of `size` bytes: format, core and both forks, roots of B+trees
+/// with the longer headers that they have in the journal; and the chunk of its cluster with the
+/// unlinked-list pointer.
+fn largest_inode_item(size: usize) -> u64 {
+    let (format, root_headers) = (56, 2 * 72);
+    let (buffer_format, chunk) = (24 + 4 * 16, 128);
+    (format + size + root_headers + buffer_format + chunk) as u64 + 6 * untorn_store::OP_COST
 }
 
 fn release(core: &Core, freed: &[AgExtent]) {

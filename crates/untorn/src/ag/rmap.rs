@@ -32,15 +32,36 @@ pub(crate) fn map<B: TreeBlocks>(
         return Err(wrong(tree, "block that its owner owns already", mapping.start));
     }
     let left = left.filter(|left| goes_on(left, &mapping));
-    let right = part(&mapping, mapping.end()).low_key();
-    let right = tree.seek(Find::Equal, right)?.filter(|right| goes_on(&mapping, right));
+    let right = right_of(tree, &mapping, overlaps)?.filter(|right| goes_on(&mapping, right));
     if right.is_some() {
         tree.remove()?;
     }
     let length = mapping.length + right.map_or(0, |right| right.length);
     let Some(left) = left else { return tree.insert(&RmapRec { length, ..mapping }) };
-    tree.seek(Find::Equal, left.low_key())?;
+    stand_on(tree, &left)?;
     tree.replace(&RmapRec { length: left.length + length, ..left })
+}
+
+/// The record that begins where `mapping` ends and would go on as it does. Without overlaps it is
+/// the next one behind the position, which [`find`] left before `mapping`.
+fn right_of<B: TreeBlocks>(
+    tree: &mut Tree<Rmaps, B>,
+    mapping: &RmapRec,
+    overlaps: Overlaps,
+) -> Result<Option<RmapRec>, B::Error> {
+    let key = part(mapping, mapping.end()).low_key();
+    match overlaps {
+        Overlaps::Some => tree.seek(Find::Equal, key),
+        Overlaps::None => Ok(tree.next()?.filter(|next| next.low_key() == key)),
+    }
+}
+
+/// Moves to `record`, which is there, unless the position is on it.
+fn stand_on<B: TreeBlocks>(tree: &mut Tree<Rmaps, B>, record: &RmapRec) -> Result<(), B::Error> {
+    if tree.current()? != Some(*record) {
+        tree.seek(Find::Equal, record.low_key())?;
+    }
+    Ok(())
 }
 
 /// Takes `mapping`, a record or a part of one, away. Where the record has another state, or there
@@ -78,7 +99,7 @@ fn cut<B: TreeBlocks>(
     holder: RmapRec,
     blocks: Range<AgBlock>,
 ) -> Result<(), B::Error> {
-    tree.seek(Find::Equal, holder.low_key())?;
+    stand_on(tree, &holder)?;
     if holder.start < blocks.start {
         let length = blocks.start.0 - holder.start.0;
         tree.replace(&RmapRec { length, ..holder })?;

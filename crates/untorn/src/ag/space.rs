@@ -14,8 +14,9 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::ops::Range;
+use untorn_format::ag::AgfDisk;
 use untorn_format::records::{AllocRec, RmapRec};
-use untorn_format::{AgBlock, AgExtent, AgNumber, Fault, Place};
+use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
 
 /// Free extents looked at near a wanted place before any place will do.
 const NEAR: usize = 16;
@@ -162,7 +163,13 @@ pub(crate) fn take(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     let mut tree = tx.tree(ag, ByLength);
     remove_length(&mut tree, ag, free)?;
     [left, right].into_iter().flatten().try_for_each(|piece| tree.insert(&piece))?;
-    count(tx, ag, -i64::from(extent.length))
+    // Only where the longest may have been cut is it looked for.
+    let before = longest(tx, ag)?;
+    let longest = match free.length < before {
+        true => before,
+        false => tx.tree(ag, ByLength).last()?.map_or(0, |free| free.length),
+    };
+    count(tx, ag, -i64::from(extent.length), longest)
 }
 
 fn rest(from: AgBlock, to: AgBlock) -> Option<AllocRec> {
@@ -212,13 +219,21 @@ pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
         remove_length(&mut tree, ag, old)?;
     }
     tree.insert(&whole)?;
-    count(tx, ag, length.into())?;
+    let longest = longest(tx, ag)?.max(whole.length);
+    count(tx, ag, length.into(), longest)?;
     tx.note_freed(extent)
 }
 
+/// The length of the longest free extent, as the AGF has it.
+fn longest(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
+    let header = tx.core.header(ag, BlockKind::Agf);
+    let image = tx.read(&header)?;
+    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    Ok(agf.longest.get())
+}
+
 /// Brings the AGF's totals up to date after `change` blocks came or went.
-fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64) -> Result<()> {
-    let longest = tx.tree(ag, ByLength).last()?.map_or(0, |free| free.length);
+fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64, longest: u32) -> Result<()> {
     edit_agf(tx, ag, |agf| {
         let blocks = i64::from(agf.freeblks.get()) + change;
         agf.freeblks.set(u32::try_from(blocks).unwrap_or(0));

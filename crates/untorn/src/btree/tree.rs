@@ -84,7 +84,7 @@ pub(super) enum Aim<R> {
 pub struct Tree<K: TreeKind, B> {
     pub(super) kind: K,
     pub(super) blocks: B,
-    pub(super) steps: [Step; MAX_LEVELS as usize],
+    pub(super) steps: Vec<Step>,
     /// Levels that the path has.
     pub(super) height: usize,
     pub(super) mark: Mark<K::Rank>,
@@ -93,8 +93,7 @@ pub struct Tree<K: TreeKind, B> {
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// The tree in `blocks`, positioned nowhere. Reads nothing.
     pub fn new(kind: K, blocks: B) -> Self {
-        let steps = std::array::from_fn(|_| Step::default());
-        Self { kind, blocks, steps, height: 0, mark: Mark::Nowhere }
+        Self { kind, blocks, steps: Vec::new(), height: 0, mark: Mark::Nowhere }
     }
 
     /// What holds the blocks. The position is given up.
@@ -184,7 +183,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Gives the position up, and all images of the path.
     pub fn forget(&mut self) {
-        self.steps = std::array::from_fn(|_| Step::default());
+        self.steps.clear();
         (self.height, self.mark) = (0, Mark::Nowhere);
     }
 
@@ -281,7 +280,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
             let fault = fault::<K>("level", levels.into());
             return Err(self.blocks.corrupt(None, fault));
         }
-        self.height = levels as usize;
+        self.set_height(levels as usize);
         let top = self.height - 1;
         self.arrive(top, at);
         self.view(top, |root| {
@@ -289,6 +288,12 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
             if top > 0 && root.count == 0 { Err(fault::<K>("bb_numrecs", 0)) } else { Ok(()) }
         })?;
         Ok(top)
+    }
+
+    /// Gives the path so many levels.
+    pub(super) fn set_height(&mut self, height: usize) {
+        self.height = height;
+        self.steps.resize_with(height, Step::default);
     }
 
     /// Lets the path pass through the node at `at`, keeping the image if it passed there before.

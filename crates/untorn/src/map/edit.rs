@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::tx::Tx;
 use std::ops::Range;
-use untorn_format::inode::{self, ForkFormat, InodeCore, max_extents};
+use untorn_format::inode::{self, DinodeDisk, ForkFormat, InodeCore, max_extents};
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{Fault, FileBlock, FsBlock, Ino, Place};
 
@@ -102,10 +102,7 @@ fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
 
 /// Puts `extent` in, one with the neighbours that it continues.
 fn join(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], extent: Extent) -> Result<()> {
-    let mut extents = staged(tx, ino, fork)?;
-    let left = extents.before(extent.file)?;
-    let right = extents.at_or_after(extent.file)?;
-    drop(extents);
+    let (left, right) = staged(tx, ino, fork)?.around(extent.file)?;
     let overlaps = left.is_some_and(|left| left.file_end() > extent.file)
         || right.is_some_and(|right| right.file < extent.file_end());
     if overlaps {
@@ -252,9 +249,9 @@ fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Re
 }
 
 fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
-    let mut core = core_of(ino, &tx.inode(ino))?;
-    core.blocks = core.blocks.saturating_add_signed(change);
-    core.encode(tx.inode_mut(ino));
+    let dinode = DinodeDisk::of_mut(tx.inode_mut(ino));
+    let dinode = dinode.map_err(|fault| fault.at(Place::inode(ino)))?;
+    dinode.nblocks.set(dinode.nblocks.get().saturating_add_signed(change));
     Ok(())
 }
 
