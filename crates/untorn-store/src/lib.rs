@@ -14,6 +14,7 @@ mod buffer_item;
 mod cache;
 mod chunks;
 mod error;
+mod flushes;
 mod item;
 pub mod journal;
 pub mod replay;

@@ -10,13 +10,13 @@
 use crate::cache::{BlockRef, Cache};
 use crate::chunks::{CHUNK, Chunks};
 use crate::error::{Result, StoreError};
+use crate::flushes::Flushes;
 use crate::item::Item;
 use crate::journal::Journal;
 use crate::state::{Ail, Cil, SLACK, State, framed};
 use crate::txn::{Change, OnDurable, Transaction};
 use crate::writeback::Writer;
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use untorn_device::{BlockDevice, DeviceError};
 use untorn_format::{BlockKind, DiskAddr, Geometry, Lsn};
@@ -45,8 +45,8 @@ pub struct Store {
     pub(crate) state: Mutex<State>,
     released: Condvar,
     pub(crate) writer: Mutex<Writer>,
-    /// Data or metadata was written home since the last flush of the device.
-    pub(crate) unflushed: AtomicBool,
+    /// Data and metadata written home, and which of it is durable.
+    pub(crate) flushes: Flushes,
     stopped: OnceLock<Arc<StoreError>>,
     capacity: u64,
     sector: u32,
@@ -88,7 +88,7 @@ impl Store {
             state: Mutex::new(state),
             released: Condvar::new(),
             writer: Mutex::new(Writer::new(journal)),
-            unflushed: AtomicBool::new(true),
+            flushes: Flushes::new(),
             stopped: OnceLock::new(),
             capacity,
             sector,
@@ -221,16 +221,28 @@ impl Store {
 
     /// Says that data was written to the device: the next checkpoint flushes before its commit.
     pub fn note_data_write(&self) {
-        self.unflushed.store(true, Ordering::Release);
+        self.flushes.note_write();
     }
 
     /// Makes data that was written before this call durable.
     pub fn flush_data(&self) -> Result<()> {
+        let moment = self.flushes.moment();
+        if self.flushes.covers(moment) {
+            return self.running();
+        }
         let _writer = self.writer.lock();
         self.running()?;
-        if self.unflushed.swap(false, Ordering::AcqRel) {
-            self.latch(self.device.flush().map_err(StoreError::from))?;
+        if self.flushes.covers(moment) {
+            return Ok(());
         }
+        self.latch(self.flush())
+    }
+
+    /// Makes all that was written before this call durable.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let moment = self.flushes.moment();
+        self.device.flush()?;
+        self.flushes.note_flush(moment);
         Ok(())
     }
 

@@ -12,7 +12,6 @@ use crate::state::{AilEntry, AilKey, Cil, CilBuffer, Durable};
 use crate::store::{Covering, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use untorn_device::WriteRequest;
 use untorn_format::{DiskAddr, Lsn, kind};
 
@@ -43,14 +42,9 @@ impl Writer {
         }
         if std::mem::take(&mut self.pushed) {
             // The tail that the records name was chosen as if those images were home.
-            store.unflushed.store(false, Ordering::Release);
-            store.device.flush()?;
+            store.flush()?;
         }
-        let since = match store.unflushed.swap(false, Ordering::AcqRel) {
-            true => SinceFlush::Writes,
-            false => SinceFlush::Nothing,
-        };
-        let start = self.write(&cil, tail, since)?;
+        let start = self.write(store, &cil, tail)?;
         store.cache().set_newest(self.journal.head());
         self.settle(store, &mut cil, start, tail);
         cil.on_durable.into_iter().for_each(|action| action());
@@ -70,7 +64,7 @@ impl Writer {
         Some((cil, tail))
     }
 
-    fn write(&mut self, cil: &Cil, tail: Lsn, since: SinceFlush) -> Result<Lsn> {
+    fn write(&mut self, store: &Store, cil: &Cil, tail: Lsn) -> Result<Lsn> {
         let mut logged: Vec<Logged<'_>> = Vec::with_capacity(cil.buffers.len() + cil.items.len());
         cil.items.values().for_each(|(item, _)| item.log(&mut logged));
         let mut buffers: Vec<_> = cil.buffers.iter().collect();
@@ -80,7 +74,17 @@ impl Writer {
             .iter()
             .map(|item| LogItem { regions: item.iter().map(|region| &**region).collect() })
             .collect();
-        Ok(self.journal.write_checkpoint(&items, tail, since)?.start)
+        let flushes = &store.flushes;
+        let since = match flushes.covers(flushes.moment()) {
+            true => SinceFlush::Nothing,
+            false => SinceFlush::Writes,
+        };
+        let mut last = 0;
+        let before_last = || last = flushes.moment();
+        let start = self.journal.write_checkpoint_then(&items, tail, since, before_last)?.start;
+        // The last flush covers what others wrote while this checkpoint was written.
+        flushes.note_flush(last);
+        Ok(start)
     }
 
     /// The checkpoint at `start` is durable: its items wait to be written home.
@@ -133,7 +137,7 @@ impl Writer {
         }
         let homes = Homes::build(store, &oldest)?;
         homes.write(store)?;
-        store.unflushed.store(true, Ordering::Release);
+        store.flushes.note_write();
         self.pushed = true;
         let mut state = store.state.lock();
         for (key, entry) in &oldest {
@@ -154,8 +158,7 @@ impl Writer {
     pub fn close(&mut self, store: &Store) -> Result<()> {
         self.checkpoint(store, Covering::No)?;
         self.push_all(store)?;
-        store.unflushed.store(false, Ordering::Release);
-        store.device.flush()?;
+        store.flush()?;
         self.pushed = false;
         Ok(self.journal.write_unmount()?)
     }
