@@ -1,9 +1,9 @@
-//! Random 4 KiB atomic overwrites of a 128 MiB file, for profilers: on a volume in memory nothing but
-//! the CPU time of the commit path, on an image what the device adds to it.
+//! Random 4 KiB atomic overwrites of a 128 MiB file, for profilers: on a volume in memory nothing
+//! but the CPU time of the commit path, on an image what the device adds to it.
 //!
 //! ```text
 //! overwrites [writes] [visible|durable] [threads] [image to overwrite]
-//! valgrind --tool=callgrind --toggle-collect='overwrites::measured*' target/release/examples/overwrites 3000
+//! valgrind --tool=callgrind --toggle-collect='overwrites::measured*' overwrites 3000
 //! ```
 
 use anyhow::Result;

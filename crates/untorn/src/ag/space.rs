@@ -8,7 +8,7 @@
 
 use super::rmap::Overlaps;
 use super::trees::{Trees, edit_agf};
-use super::{Held, freelist, refcount, rmap};
+use super::{Held, Users, freelist, refcount, rmap};
 use crate::btree::{ByBlock, ByLength, Find, Refcounts, Rmaps, Tree, TreeBlocks};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -249,14 +249,24 @@ pub(crate) fn own(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()>
     }
 }
 
-/// As [`own`], for what a file maps. Whoever shares blocks counts them first: where no block of the
-/// AG is counted, none has two owners.
-pub(crate) fn own_mapped(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
+/// As [`own`], for what a file with `users` maps. Whoever shares blocks counts them first: where no
+/// block of the AG is counted, none has two owners. A journal that is being recovered may come to
+/// the mapping first; Linux has marked the file by then.
+pub(crate) fn own_mapped(
+    tx: &mut Tx<'_>,
+    ag: AgNumber,
+    mapping: RmapRec,
+    users: Users,
+) -> Result<()> {
     if !tx.core.features.has_rmapbt() {
         return Ok(());
     }
-    let shared = tx.core.features.has_reflink() && refcount::any(&mut tx.tree(ag, Refcounts))?;
-    let overlaps = if shared { Overlaps::Some } else { Overlaps::None };
+    let counted = |tx: &mut Tx<'_>| refcount::any(&mut tx.tree(ag, Refcounts));
+    let overlaps = match users {
+        Users::Several => Overlaps::Some,
+        Users::One if tx.core.features.has_reflink() && counted(tx)? => Overlaps::Some,
+        Users::One => Overlaps::None,
+    };
     rmap::map(&mut tx.tree(ag, Rmaps), mapping, overlaps)
 }
 

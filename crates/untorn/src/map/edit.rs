@@ -7,7 +7,7 @@
 use super::fork::{read_list, staged};
 use super::list;
 use super::tree::ForkTree;
-use crate::ag::{disown, own_mapped, prepare};
+use crate::ag::{Users, disown, own_mapped, prepare};
 use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
@@ -278,7 +278,13 @@ fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse)
         state: extent.state,
     };
     match what {
-        Reverse::Map => own_mapped(tx, run.ag, mapping),
+        Reverse::Map => {
+            let users = match core_of(ino, tx.inode_bytes(ino))?.is_reflink() {
+                true => Users::Several,
+                false => Users::One,
+            };
+            own_mapped(tx, run.ag, mapping, users)
+        }
         Reverse::Unmap => disown(tx, run.ag, mapping),
     }
 }
