@@ -10,10 +10,10 @@
 //! Locks: one reader-writer lock a shard, held for a map operation and never across I/O.
 //! Never here: writing to the device (see `writeback`), knowledge of the journal.
 
+use crate::address::AddrMap;
 use crate::error::Result;
 use crate::txn::Change;
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use untorn_device::BlockDevice;
@@ -52,7 +52,7 @@ struct Entry {
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<DiskAddr, Entry>,
+    entries: AddrMap<Entry>,
     bytes: usize,
     /// Counts removals: a read that was under way during one does not publish what it read.
     removals: u64,

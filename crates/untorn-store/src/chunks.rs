@@ -4,11 +4,16 @@ use std::ops::Range;
 
 /// Bytes a chunk (`XFS_BLF_CHUNK`).
 pub const CHUNK: usize = 128;
+/// Bytes compared at a time.
+const GROUP: usize = 8 * CHUNK;
 
-/// A set of chunks of one buffer (at most 64 KiB, so at most 512 chunks).
+/// Chunks of the largest buffer, of 64 KiB.
+const COUNT: usize = 512;
+
+/// A set of chunks of one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunks {
-    words: [u64; 8],
+    words: [u64; COUNT / 64],
 }
 
 impl Chunks {
@@ -16,9 +21,15 @@ impl Chunks {
     pub fn between(before: &[u8], after: &[u8]) -> Self {
         assert_eq!(before.len(), after.len(), "a buffer does not change its length");
         let mut chunks = Self::default();
-        for (i, (a, b)) in before.chunks(CHUNK).zip(after.chunks(CHUNK)).enumerate() {
-            if a != b {
-                chunks.insert(i);
+        // Most of a buffer is as it was: larger pieces are compared first.
+        for (group, (a, b)) in before.chunks(GROUP).zip(after.chunks(GROUP)).enumerate() {
+            if a == b {
+                continue;
+            }
+            for (i, (a, b)) in a.chunks(CHUNK).zip(b.chunks(CHUNK)).enumerate() {
+                if a != b {
+                    chunks.insert(group * (GROUP / CHUNK) + i);
+                }
             }
         }
         chunks
@@ -32,17 +43,13 @@ impl Chunks {
     }
 
     fn insert(&mut self, chunk: usize) {
-        assert!(chunk < 512, "metadata buffers are at most 64 KiB");
+        assert!(chunk < COUNT, "metadata buffers are at most 64 KiB");
         self.words[chunk / 64] |= 1 << (chunk % 64);
-    }
-
-    fn contains(&self, chunk: usize) -> bool {
-        chunk < 512 && self.words[chunk / 64] >> (chunk % 64) & 1 == 1
     }
 
     /// Whether no chunk changed.
     pub fn is_empty(&self) -> bool {
-        self.words == [0; 8]
+        self.words == [0; COUNT / 64]
     }
 
     /// Adds the chunks of `other`.
@@ -52,14 +59,27 @@ impl Chunks {
 
     /// Runs of neighbouring chunks as byte ranges, cut at `length`.
     pub fn runs(&self, length: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-        let count = length.div_ceil(CHUNK);
         let mut next = 0;
         std::iter::from_fn(move || {
-            let start = (next..count).find(|&i| self.contains(i))?;
-            let end = (start..count).find(|&i| !self.contains(i)).unwrap_or(count);
+            let start = self.first_from(next, 0)?;
+            let end = self.first_from(start, u64::MAX).unwrap_or(COUNT);
             next = end;
-            Some(start * CHUNK..(end * CHUNK).min(length))
+            (start * CHUNK < length).then(|| start * CHUNK..(end * CHUNK).min(length))
         })
+    }
+
+    /// The first chunk from `from` on that is in the set or, with all bits set in `flip`, that is
+    /// not.
+    fn first_from(&self, from: usize, flip: u64) -> Option<usize> {
+        let mut masked = u64::MAX << (from % 64);
+        for (word, bits) in self.words.iter().enumerate().skip(from / 64) {
+            let bits = (bits ^ flip) & masked;
+            if bits != 0 {
+                return Some(word * 64 + bits.trailing_zeros() as usize);
+            }
+            masked = u64::MAX;
+        }
+        None
     }
 
     /// Journal bytes of a buffer item that carries these chunks.

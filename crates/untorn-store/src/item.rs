@@ -45,4 +45,4 @@ pub(crate) fn item_cost(item: &dyn Item) -> u64 {
 }
 
 /// Bytes of an op header, and of the padding that a region may need.
-pub(crate) const OP_COST: u64 = 12 + 3;
+pub const OP_COST: u64 = 12 + 3;

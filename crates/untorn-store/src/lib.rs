@@ -9,10 +9,12 @@
 //! ```
 //! Never here: what a block means, who owns it, which locks protect it.
 
+mod address;
 mod buffer_item;
 mod cache;
 mod chunks;
 mod error;
+mod flushes;
 mod item;
 pub mod journal;
 pub mod replay;
@@ -25,6 +27,6 @@ pub use buffer_item::unlinked_pointer;
 pub use cache::{BlockRef, Cache, Image};
 pub use chunks::Chunks;
 pub use error::{Result, StoreError};
-pub use item::{Item, ItemKey, Logged};
+pub use item::{Item, ItemKey, Logged, OP_COST};
 pub use store::{Sequence, Store, StoreOptions};
-pub use txn::{OnDurable, Transaction};
+pub use txn::{Committed, OnDurable, Transaction};

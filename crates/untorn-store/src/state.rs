@@ -9,18 +9,26 @@
 //!
 //! Pure bookkeeping: no I/O, no locks of its own.
 
+use crate::address::AddrMap;
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
-use crate::item::{Item, ItemKey, item_cost};
+use crate::item::{Item, ItemKey};
 use crate::txn::{Change, OnDurable};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::ThreadId;
 use untorn_device::DeviceError;
 use untorn_format::{DiskAddr, Lsn};
 
-/// A buffer of the open checkpoint.
+/// A buffer of the open checkpoint and the journal bytes that it takes.
+pub(crate) struct CilEntry {
+    pub buffer: CilBuffer,
+    cost: u64,
+}
+
+/// What a checkpoint says of a buffer.
 pub(crate) enum CilBuffer {
     /// Changed: the image and the chunks to journal.
     Image { block: BlockRef, image: Image, chunks: Chunks },
@@ -28,19 +36,10 @@ pub(crate) enum CilBuffer {
     Cancel { block: BlockRef },
 }
 
-impl CilBuffer {
-    fn cost(&self) -> u64 {
-        match self {
-            Self::Image { block, chunks, .. } => chunks.cost(block.length as usize),
-            Self::Cancel { block } => Chunks::default().cost(block.length as usize),
-        }
-    }
-}
-
 /// The open checkpoint: all that was committed since the last one was taken.
 #[derive(Default)]
 pub(crate) struct Cil {
-    pub buffers: BTreeMap<DiskAddr, CilBuffer>,
+    pub buffers: AddrMap<CilEntry>,
     pub items: BTreeMap<ItemKey, (Arc<dyn Item>, u64)>,
     pub on_durable: Vec<OnDurable>,
     /// Journal bytes that it takes.
@@ -52,33 +51,51 @@ impl Cil {
         self.buffers.is_empty() && self.items.is_empty() && self.on_durable.is_empty()
     }
 
-    /// Adds a buffer's change on top of what the checkpoint already has of it.
-    pub fn change(&mut self, change: Change) {
-        let (addr, new) = match change {
+    /// Adds a buffer's change, which alone costs `cost`, on top of what the checkpoint already has
+    /// of it.
+    pub fn change(&mut self, change: Change, cost: u64) {
+        let (addr, buffer) = match change {
             Change::Cancel { block } => (block.addr, CilBuffer::Cancel { block }),
-            Change::Image { block, image, mut chunks } => {
-                match self.buffers.get(&block.addr) {
-                    Some(CilBuffer::Image { chunks: old, .. }) => chunks.merge(old),
-                    // Freed and in use again: nothing of the old content may survive a replay.
-                    Some(CilBuffer::Cancel { .. }) => chunks = Chunks::all(image.len()),
-                    None => {}
-                }
+            Change::Image { block, image, chunks } => {
                 (block.addr, CilBuffer::Image { block, image, chunks })
             }
             Change::Unlogged { .. } => return,
         };
-        self.cost += new.cost();
-        if let Some(old) = self.buffers.insert(addr, new) {
-            self.cost -= old.cost();
+        let mut new = CilEntry { buffer, cost };
+        match self.buffers.entry(addr) {
+            Entry::Vacant(place) => {
+                self.cost += new.cost;
+                place.insert(new);
+            }
+            Entry::Occupied(mut place) => {
+                new.follow(&place.get().buffer);
+                self.cost = self.cost - place.get().cost + new.cost;
+                place.insert(new);
+            }
         }
     }
 
-    /// Adds a snapshot, in place of an older one of the same thing.
-    pub fn log(&mut self, item: Arc<dyn Item>) {
-        let cost = item_cost(&*item);
+    /// Adds a snapshot that costs `cost`, in place of an older one of the same thing.
+    pub fn log(&mut self, item: Arc<dyn Item>, cost: u64) {
         self.cost += cost;
         if let Some((_, old)) = self.items.insert(item.key(), (item, cost)) {
             self.cost -= old;
+        }
+    }
+}
+
+impl CilEntry {
+    /// Adds what `old`, an earlier entry of the same buffer, says.
+    fn follow(&mut self, old: &CilBuffer) {
+        let CilBuffer::Image { image, chunks, .. } = &mut self.buffer else { return };
+        let before = chunks.clone();
+        match old {
+            CilBuffer::Image { chunks: old, .. } => chunks.merge(old),
+            // Freed and in use again: nothing of the old content may survive a replay.
+            CilBuffer::Cancel { .. } => *chunks = Chunks::all(image.len()),
+        }
+        if *chunks != before {
+            self.cost = chunks.cost(image.len());
         }
     }
 }
@@ -166,6 +183,8 @@ pub(crate) struct State {
     pub durable: u64,
     /// Journal bytes promised to transactions that have not committed.
     pub reserved: u64,
+    /// Transactions that have begun, or whose committer is not done with them.
+    pub open: u64,
     /// Journal bytes of the checkpoint that is being written.
     pub in_flight: u64,
     /// Journal bytes between the head and the tail that the newest record names.

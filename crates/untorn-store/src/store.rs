@@ -10,13 +10,13 @@
 use crate::cache::{BlockRef, Cache};
 use crate::chunks::{CHUNK, Chunks};
 use crate::error::{Result, StoreError};
-use crate::item::{Item, item_cost};
+use crate::flushes::Flushes;
+use crate::item::Item;
 use crate::journal::Journal;
 use crate::state::{Ail, Cil, SLACK, State, framed};
 use crate::txn::{Change, OnDurable, Transaction};
 use crate::writeback::Writer;
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use untorn_device::{BlockDevice, DeviceError};
 use untorn_format::{BlockKind, DiskAddr, Geometry, Lsn};
@@ -45,8 +45,8 @@ pub struct Store {
     pub(crate) state: Mutex<State>,
     released: Condvar,
     pub(crate) writer: Mutex<Writer>,
-    /// Data or metadata was written home since the last flush of the device.
-    pub(crate) unflushed: AtomicBool,
+    /// Data and metadata written home, and which of it is durable.
+    pub(crate) flushes: Flushes,
     stopped: OnceLock<Arc<StoreError>>,
     capacity: u64,
     sector: u32,
@@ -76,6 +76,7 @@ impl Store {
             sequence: 1,
             durable: 0,
             reserved: 0,
+            open: 0,
             in_flight: 0,
             room,
             slack,
@@ -87,7 +88,7 @@ impl Store {
             state: Mutex::new(state),
             released: Condvar::new(),
             writer: Mutex::new(Writer::new(journal)),
-            unflushed: AtomicBool::new(true),
+            flushes: Flushes::new(),
             stopped: OnceLock::new(),
             capacity,
             sector,
@@ -123,6 +124,7 @@ impl Store {
             state.admit()?;
             if state.fits(bytes) {
                 state.reserved += bytes;
+                state.open += 1;
                 return Ok(Transaction::new(self, Reservation { store: self, bytes }));
             }
             drop(state);
@@ -153,23 +155,24 @@ impl Store {
     pub(crate) fn publish(
         &self,
         changes: Vec<Change>,
-        items: Vec<Arc<dyn Item>>,
+        items: Vec<(Arc<dyn Item>, u64)>,
         on_durable: Vec<OnDurable>,
-        reservation: Reservation<'_>,
+        reservation: &mut Reservation<'_>,
     ) -> Result<Sequence> {
         self.running()?;
-        let need = changes.iter().map(Change::cost).sum::<u64>()
-            + items.iter().map(|item| item_cost(&**item)).sum::<u64>();
+        let costs: Vec<u64> = changes.iter().map(Change::cost).collect();
+        let need = costs.iter().sum::<u64>() + items.iter().map(|(_, cost)| cost).sum::<u64>();
         let mut state = self.state.lock();
         let more = need.saturating_sub(reservation.bytes);
         if more > 0 && !state.fits(more) {
             return Err(StoreError::Outgrown { need });
         }
-        for change in changes {
+        state.reserved -= std::mem::take(&mut reservation.bytes);
+        for (change, cost) in changes.into_iter().zip(costs) {
             self.cache.apply(&change);
-            state.cil.change(change);
+            state.cil.change(change, cost);
         }
-        items.into_iter().for_each(|item| state.cil.log(item));
+        items.into_iter().for_each(|(item, cost)| state.cil.log(item, cost));
         state.cil.on_durable.extend(on_durable);
         Ok(Sequence(state.sequence))
     }
@@ -218,16 +221,28 @@ impl Store {
 
     /// Says that data was written to the device: the next checkpoint flushes before its commit.
     pub fn note_data_write(&self) {
-        self.unflushed.store(true, Ordering::Release);
+        self.flushes.note_write();
     }
 
     /// Makes data that was written before this call durable.
     pub fn flush_data(&self) -> Result<()> {
+        let moment = self.flushes.moment();
+        if self.flushes.covers(moment) {
+            return self.running();
+        }
         let _writer = self.writer.lock();
         self.running()?;
-        if self.unflushed.swap(false, Ordering::AcqRel) {
-            self.latch(self.device.flush().map_err(StoreError::from))?;
+        if self.flushes.covers(moment) {
+            return Ok(());
         }
+        self.latch(self.flush())
+    }
+
+    /// Makes all that was written before this call durable.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let moment = self.flushes.moment();
+        self.device.flush()?;
+        self.flushes.note_flush(moment);
         Ok(())
     }
 
@@ -244,7 +259,7 @@ impl Store {
         self.running()?;
         let mut state = self.state.lock();
         state.closing = Some(std::thread::current().id());
-        while state.reserved > 0 {
+        while state.open > 0 {
             self.released.wait(&mut state);
         }
         Ok(())
@@ -317,7 +332,7 @@ pub(crate) enum Covering {
     No,
 }
 
-/// Journal bytes promised to a transaction; returned on drop.
+/// A transaction that is open, and the journal bytes promised to it; both end on drop.
 pub(crate) struct Reservation<'s> {
     store: &'s Store,
     bytes: u64,
@@ -325,7 +340,10 @@ pub(crate) struct Reservation<'s> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.store.state.lock().reserved -= self.bytes;
+        let mut state = self.store.state.lock();
+        state.reserved -= self.bytes;
+        state.open -= 1;
+        drop(state);
         self.store.released.notify_all();
     }
 }

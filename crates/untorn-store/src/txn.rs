@@ -7,14 +7,17 @@
 //! The caller holds the locks of the owners of everything it stages, from the first read that it
 //! bases an edit on until after the commit.
 
+use crate::address::{AddrHash, AddrMap};
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
 use crate::item::{Item, item_cost};
 use crate::store::{Reservation, Sequence, Store};
-use std::collections::HashMap;
 use std::sync::Arc;
-use untorn_format::{DiskAddr, Fault, Place};
+use untorn_format::{Fault, Place};
+
+/// Buffers that most transactions do not need more of.
+const BUFFERS: usize = 14;
 
 /// What a commit runs once the journal holds it durably.
 pub type OnDurable = Box<dyn FnOnce() + Send>;
@@ -51,15 +54,24 @@ struct Staged {
 pub struct Transaction<'s> {
     store: &'s Store,
     reservation: Reservation<'s>,
-    staged: HashMap<DiskAddr, Staged>,
+    staged: AddrMap<Staged>,
     unlogged: Vec<Change>,
-    items: Vec<Arc<dyn Item>>,
+    /// Snapshots and what they cost.
+    items: Vec<(Arc<dyn Item>, u64)>,
     on_durable: Vec<OnDurable>,
+}
+
+/// A transaction that was committed. The store is not closed while this lives.
+pub struct Committed<'s> {
+    /// The checkpoint that makes it durable.
+    pub sequence: Sequence,
+    _open: Reservation<'s>,
 }
 
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
-        let (staged, unlogged, items, on_durable) = Default::default();
+        let staged = AddrMap::with_capacity_and_hasher(BUFFERS, AddrHash::default());
+        let (unlogged, items, on_durable) = Default::default();
         Self { store, reservation, staged, unlogged, items, on_durable }
     }
 
@@ -108,7 +120,15 @@ impl<'s> Transaction<'s> {
 
     /// Adds a snapshot that the commit journals.
     pub fn log(&mut self, item: Arc<dyn Item>) {
-        self.items.push(item);
+        let cost = item_cost(&*item);
+        self.items.push((item, cost));
+    }
+
+    /// Adds a snapshot that takes at most `cost` bytes of journal, headers of its regions included
+    /// ([`crate::OP_COST`] each): what it takes exactly is not worked out.
+    pub fn log_at_most(&mut self, item: Arc<dyn Item>, cost: u64) {
+        debug_assert!(item_cost(&*item) <= cost, "{} of {cost} bytes", item_cost(&*item));
+        self.items.push((item, cost));
     }
 
     /// Runs `action` once this transaction is durable, after its commit.
@@ -123,20 +143,23 @@ impl<'s> Transaction<'s> {
 
     /// Journal bytes that committing this would take.
     pub fn cost(&self) -> u64 {
-        let items: u64 = self.items.iter().map(|item| item_cost(&**item)).sum();
+        let items: u64 = self.items.iter().map(|(_, cost)| cost).sum();
         let unlogged: u64 = self.unlogged.iter().map(Change::cost).sum();
         self.staged.values().map(Staged::cost).sum::<u64>() + unlogged + items
     }
 
-    /// Publishes everything in one step. The result names the checkpoint to force for durability.
+    /// Publishes everything in one step. The result names the checkpoint to force for durability;
+    /// whoever publishes more elsewhere keeps it until that is done.
     ///
     /// Fails, publishing nothing, when the transaction outgrew its reservation and the journal has
     /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the
     /// store was stopped.
-    pub fn commit(self) -> Result<Sequence> {
-        let Self { store, reservation, staged, unlogged: mut changes, items, on_durable } = self;
+    pub fn commit(self) -> Result<Committed<'s>> {
+        let Self { store, mut reservation, staged, unlogged: mut changes, items, on_durable } =
+            self;
         changes.extend(staged.into_values().filter_map(Staged::change));
-        store.publish(changes, items, on_durable, reservation)
+        let sequence = store.publish(changes, items, on_durable, &mut reservation)?;
+        Ok(Committed { sequence, _open: reservation })
     }
 }
 

@@ -12,7 +12,6 @@ use crate::state::{AilEntry, AilKey, Cil, CilBuffer, Durable};
 use crate::store::{Covering, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use untorn_device::WriteRequest;
 use untorn_format::{DiskAddr, Lsn, kind};
 
@@ -37,18 +36,15 @@ impl Writer {
             return Ok(());
         };
         if cil.buffers.is_empty() && cil.items.is_empty() {
-            cil.change(store.covering_change()?);
+            let change = store.covering_change()?;
+            let cost = change.cost();
+            cil.change(change, cost);
         }
         if std::mem::take(&mut self.pushed) {
             // The tail that the records name was chosen as if those images were home.
-            store.unflushed.store(false, Ordering::Release);
-            store.device.flush()?;
+            store.flush()?;
         }
-        let since = match store.unflushed.swap(false, Ordering::AcqRel) {
-            true => SinceFlush::Writes,
-            false => SinceFlush::Nothing,
-        };
-        let start = self.write(&cil, tail, since)?;
+        let start = self.write(store, &cil, tail)?;
         store.cache().set_newest(self.journal.head());
         self.settle(store, &mut cil, start, tail);
         cil.on_durable.into_iter().for_each(|action| action());
@@ -68,23 +64,35 @@ impl Writer {
         Some((cil, tail))
     }
 
-    fn write(&mut self, cil: &Cil, tail: Lsn, since: SinceFlush) -> Result<Lsn> {
+    fn write(&mut self, store: &Store, cil: &Cil, tail: Lsn) -> Result<Lsn> {
         let mut logged: Vec<Logged<'_>> = Vec::with_capacity(cil.buffers.len() + cil.items.len());
         cil.items.values().for_each(|(item, _)| item.log(&mut logged));
-        logged.extend(cil.buffers.values().map(CilBuffer::log));
+        let mut buffers: Vec<_> = cil.buffers.iter().collect();
+        buffers.sort_unstable_by_key(|&(addr, _)| addr);
+        logged.extend(buffers.into_iter().map(|(_, entry)| entry.buffer.log()));
         let items: Vec<_> = logged
             .iter()
             .map(|item| LogItem { regions: item.iter().map(|region| &**region).collect() })
             .collect();
-        Ok(self.journal.write_checkpoint(&items, tail, since)?.start)
+        let flushes = &store.flushes;
+        let since = match flushes.covers(flushes.moment()) {
+            true => SinceFlush::Nothing,
+            false => SinceFlush::Writes,
+        };
+        let mut last = 0;
+        let before_last = || last = flushes.moment();
+        let start = self.journal.write_checkpoint_then(&items, tail, since, before_last)?.start;
+        // The last flush covers what others wrote while this checkpoint was written.
+        flushes.note_flush(last);
+        Ok(start)
     }
 
     /// The checkpoint at `start` is durable: its items wait to be written home.
     fn settle(&self, store: &Store, cil: &mut Cil, start: Lsn, tail: Lsn) {
         let mut state = store.state.lock();
-        for (addr, buffer) in std::mem::take(&mut cil.buffers) {
+        for (addr, entry) in std::mem::take(&mut cil.buffers) {
             let key = AilKey::Buffer(addr);
-            match buffer {
+            match entry.buffer {
                 CilBuffer::Cancel { .. } => state.ail.remove(key),
                 CilBuffer::Image { block, image, .. } => {
                     state.ail.insert(key, Durable::Buffer { block, image }, start);
@@ -129,7 +137,7 @@ impl Writer {
         }
         let homes = Homes::build(store, &oldest)?;
         homes.write(store)?;
-        store.unflushed.store(true, Ordering::Release);
+        store.flushes.note_write();
         self.pushed = true;
         let mut state = store.state.lock();
         for (key, entry) in &oldest {
@@ -150,8 +158,7 @@ impl Writer {
     pub fn close(&mut self, store: &Store) -> Result<()> {
         self.checkpoint(store, Covering::No)?;
         self.push_all(store)?;
-        store.unflushed.store(false, Ordering::Release);
-        store.device.flush()?;
+        store.flush()?;
         self.pushed = false;
         Ok(self.journal.write_unmount()?)
     }

@@ -61,6 +61,15 @@ fn geometries() -> Vec<(&'static str, u64, MkfsOptions, Recipe)> {
     ]
 }
 
+/// Volumes whose files and free space lie in single blocks; too full to be written to.
+fn fragmented() -> Vec<(&'static str, u64, MkfsOptions, Recipe)> {
+    let options = MkfsOptions { rmapbt: true, ..MkfsOptions::default() };
+    vec![
+        ("shattered", 320 * MIB, options.clone(), Recipe::Shattered),
+        ("crumbs, one file of 8000 extents", 320 * MIB, options, Recipe::Crumbs { blocks: 8000 }),
+    ]
+}
+
 fn filled(
     scratch: &Scratch,
     size: u64,
@@ -101,7 +110,7 @@ fn volumes_that_linux_filled_read_the_same_kernel() {
     if !demand() {
         return;
     }
-    for (name, size, options, recipe) in geometries() {
+    for (name, size, options, recipe) in geometries().into_iter().chain(fragmented()) {
         let scratch = Scratch::new().unwrap();
         let (image, linux) = filled(&scratch, size, &options, recipe);
         let ours = image_tree(&image).unwrap_or_else(|e| panic!("{name}: {e:#}"));

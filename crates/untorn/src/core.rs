@@ -28,6 +28,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Begins at nothing again.
+    pub fn clear(&self) {
+        let Self { free_blocks, inodes, free_inodes } = self;
+        for count in [free_blocks, inodes, free_inodes] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Adds what a committed transaction changed.
     pub fn add(&self, change: &CounterChange) {
         self.free_blocks.fetch_add(change.free_blocks, Ordering::Relaxed);

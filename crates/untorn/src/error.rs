@@ -16,6 +16,20 @@ pub enum Error {
     /// The volume is damaged.
     #[error("{0}; run a check (`untorn check`) before writing to this volume")]
     Corrupt(#[from] Corrupt),
+    /// A chain of deleted files that nobody freed yet is damaged. Nothing on it was changed.
+    #[error(
+        "the chain of deleted files in bucket {bucket} of AG {ag} is damaged ({cause}): run \
+         xfs_repair (where it finds a log to replay, mount and unmount the volume on Linux first); \
+         for reading the volume opens as it is"
+    )]
+    UnlinkedChain {
+        /// Allocation group.
+        ag: AgNumber,
+        /// Which of its 64 chains.
+        bucket: usize,
+        /// What is wrong.
+        cause: Corrupt,
+    },
     /// The volume or the request needs something that is not handled here.
     #[error("{what} is not supported: {remedy}")]
     Unsupported {

@@ -300,7 +300,8 @@ impl<'c> Tx<'c> {
             unreachable!("a transaction ends with its commit");
         };
         let changed = |s: &&StagedInode| s.changed == Changed::Yes;
-        self.snapshots().into_iter().for_each(|s| inner.log(s as _));
+        let cost = largest_inode_item(self.core.geometry.inode_size());
+        self.snapshots().into_iter().for_each(|s| inner.log_at_most(s as _, cost));
         if !self.freed.is_empty() {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || release(&core, &freed)));
@@ -309,7 +310,9 @@ impl<'c> Tx<'c> {
         if limit < self.core.store.largest_transaction() && inner.cost() > limit {
             return Err(Error::Outgrown(inner.cost()));
         }
-        let sequence = inner.commit()?;
+        // Closing the volume waits until inodes and counters are published too.
+        let committed = inner.commit()?;
+        let sequence = committed.sequence;
         self.freed.clear();
         self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));
         for staged in self.inodes.values().filter(changed) {
@@ -322,6 +325,15 @@ impl<'c> Tx<'c> {
         self.core.counters.add(&self.counters);
         Ok(sequence)
     }
+}
+
+/// Most journal bytes of an inode of `size` bytes: format, core and both forks, roots of B+trees
+/// with the longer headers that they have in the journal; and the chunk of its cluster with the
+/// unlinked-list pointer.
+fn largest_inode_item(size: usize) -> u64 {
+    let (format, root_headers) = (56, 2 * 72);
+    let (buffer_format, chunk) = (24 + 4 * 16, 128);
+    (format + size + root_headers + buffer_format + chunk) as u64 + 6 * untorn_store::OP_COST
 }
 
 fn release(core: &Core, freed: &[AgExtent]) {

@@ -5,7 +5,7 @@ use crate::checksum::{self, SealAt};
 use crate::fault::Fault;
 use crate::kind::Identity;
 use crate::units::*;
-use crate::wire::{U16, U32, U64, view, view_mut};
+use crate::wire::{U16, U32, U64, be16, view, view_mut};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Header of a block of an AG btree on v5 volumes (`xfs_btree_block`, short form).
@@ -106,6 +106,19 @@ impl Header {
             true => view::<LongHeader>(kind.name(), bytes).map(Self::from_long),
             false => view::<ShortHeader>(kind.name(), bytes).map(Self::from_short),
         }
+    }
+    /// Level and number of entries alone: they stand at the same place in both forms.
+    #[inline]
+    pub fn shape(kind: BtreeKind, bytes: &[u8]) -> Result<(u16, u16), Fault> {
+        let short =
+            || Fault::Short { what: kind.name(), have: bytes.len(), need: kind.header_size() };
+        let header = bytes.get(..kind.header_size()).ok_or_else(short)?;
+        be16(header, 4).zip(be16(header, 6)).ok_or_else(short)
+    }
+    /// Writes the number of entries into the header of a staged block.
+    #[inline]
+    pub fn set_numrecs(bytes: &mut [u8], numrecs: u16) {
+        bytes[6..8].copy_from_slice(&numrecs.to_be_bytes());
     }
     fn from_short(raw: &ShortHeader) -> Self {
         let link = |block: U32| (block.get() != NULL_AG_BLOCK).then_some(u64::from(block.get()));

@@ -106,7 +106,7 @@ impl BufferFormat {
     }
     /// The bytes of the format structure, for an item whose regions are this and [`Self::runs`].
     pub fn encode(&self) -> Vec<u8> {
-        let regions = 1 + if self.usage == BufferUse::Cancel { 0 } else { self.runs().len() };
+        let regions = 1 + if self.usage == BufferUse::Cancel { 0 } else { self.count_runs() };
         let map_words = self.dirty.len() as u32;
         let writer = Writer::item(ItemKind::Buffer.code(), regions)
             .u16(self.flags())
@@ -114,6 +114,16 @@ impl BufferFormat {
             .u64(self.addr.0)
             .u32(map_words);
         self.dirty.iter().fold(writer, |writer, &word| writer.u32(word)).done()
+    }
+    /// How many [`Self::runs`] there are: marked chunks behind one that is not marked.
+    fn count_runs(&self) -> usize {
+        let mut before = 0;
+        let begun = self.dirty.iter().map(|&bits| {
+            let begins = bits & !(bits << 1 | before);
+            before = bits >> 31;
+            begins.count_ones() as usize
+        });
+        begun.sum()
     }
     fn flags(&self) -> u16 {
         let usage = match self.usage {

@@ -52,6 +52,9 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes that most regions do not exceed.
+const USUAL: usize = 64;
+
 /// The other direction: fields appended in order.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -62,7 +65,7 @@ impl Writer {
     /// Starts a region with the item's type and the number of its regions.
     pub(crate) fn item(kind: u16, regions: usize) -> Self {
         let regions = u16::try_from(regions).unwrap_or_else(|_| panic!("{regions} regions"));
-        Self::default().u16(kind).u16(regions)
+        Self { bytes: Vec::with_capacity(USUAL) }.u16(kind).u16(regions)
     }
     pub(crate) fn u16(mut self, value: u16) -> Self {
         self.bytes.extend_from_slice(&value.to_le_bytes());

@@ -155,6 +155,17 @@ impl Journal {
         tail: Lsn,
         since_flush: SinceFlush,
     ) -> Result<Written, JournalError> {
+        self.write_checkpoint_then(items, tail, since_flush, || {})
+    }
+    /// As [`Journal::write_checkpoint`]; calls `before_last` when its last flush is about to begin,
+    /// which covers whatever was written to the device until then.
+    pub fn write_checkpoint_then(
+        &self,
+        items: &[LogItem<'_>],
+        tail: Lsn,
+        since_flush: SinceFlush,
+        before_last: impl FnOnce(),
+    ) -> Result<Written, JournalError> {
         let regions = || items.iter().flat_map(|item| item.regions.iter().copied());
         let need = self.cost_of(regions().map(<[u8]>::len));
         self.locked(|writer| {
@@ -168,6 +179,8 @@ impl Journal {
                 writer.flush()?;
             }
             write_records(writer, &mut framer, tail)?;
+            before_last();
+            writer.flush()?;
             Ok(Written { start, head: writer.head() })
         })
     }
@@ -230,7 +243,8 @@ impl Journal {
     }
 }
 
-/// Writes the records of a checkpoint so that the last is durable only when the others are.
+/// Writes the records of a checkpoint so that the last can be durable only when the others are; a
+/// flush must follow.
 fn write_records(
     writer: &mut Writer,
     framer: &mut Framer<'_>,
@@ -243,7 +257,7 @@ fn write_records(
         }
         writer.push(body.length, body.operations, tail)?;
         if body.last {
-            return writer.flush();
+            return writer.write_out();
         }
     }
 }

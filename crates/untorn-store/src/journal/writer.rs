@@ -129,7 +129,7 @@ impl Writer {
         head.checked_sub(count).unwrap_or_else(|| self.ring.area().blocks - (count - head))
     }
     /// Writes the records in the buffer that were not written yet.
-    fn write_out(&mut self) -> Result<(), JournalError> {
+    pub(crate) fn write_out(&mut self) -> Result<(), JournalError> {
         let records = &self.buffer[self.written..self.filled];
         if !records.is_empty() {
             let block = self.back((records.len() / LOG_BLOCK) as u32);

@@ -28,7 +28,7 @@ pub(crate) use files::{
 pub(crate) use held::{Held, Hold};
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use reserve::{Promised, Reserve};
-pub(crate) use space::{allocate_block, disown, free_block, own, pick, prepare, take};
+pub(crate) use space::{allocate_block, disown, free_block, own, own_mapped, pick, prepare, take};
 pub(crate) use trees::{Published, edit_agi};
 
 use parking_lot::Mutex;

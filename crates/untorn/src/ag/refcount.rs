@@ -44,6 +44,11 @@ pub(crate) fn find_full<B: TreeBlocks>(
     Ok(None)
 }
 
+/// Whether any block has more than one owner.
+pub(crate) fn any<B: TreeBlocks>(tree: &mut Tree<Refcounts, B>) -> Result<bool, B::Error> {
+    Ok(tree.first()?.is_some_and(|first| first.domain == RefcountDomain::Shared))
+}
+
 /// One owner more for each of `blocks`, all of which have one.
 pub(crate) fn increase<B: TreeBlocks>(
     tree: &mut Tree<Refcounts, B>,

@@ -12,25 +12,56 @@ use std::ops::{ControlFlow, Range};
 use untorn_format::records::{Fork, RmapKey, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{AgBlock, Fault, FileBlock};
 
+/// Whether records of the tree may overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overlaps {
+    /// Blocks of the AG have several owners.
+    Some,
+    /// None has: the plain search finds everything.
+    None,
+}
+
 /// Records `mapping`. Where its owner has the first block already, the volume is corrupt.
 pub(crate) fn map<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: RmapRec,
+    overlaps: Overlaps,
 ) -> Result<(), B::Error> {
-    let left = find(tree, &mapping, -1)?;
+    let left = find(tree, &mapping, -1, overlaps)?;
     if left.is_some_and(|left| is_kin(&left, &mapping) && left.end() > mapping.start) {
         return Err(wrong(tree, "block that its owner owns already", mapping.start));
     }
     let left = left.filter(|left| goes_on(left, &mapping));
-    let right = part(&mapping, mapping.end()).low_key();
-    let right = tree.seek(Find::Equal, right)?.filter(|right| goes_on(&mapping, right));
+    let right = right_of(tree, &mapping, overlaps)?.filter(|right| goes_on(&mapping, right));
     if right.is_some() {
         tree.remove()?;
     }
     let length = mapping.length + right.map_or(0, |right| right.length);
     let Some(left) = left else { return tree.insert(&RmapRec { length, ..mapping }) };
-    tree.seek(Find::Equal, left.low_key())?;
+    stand_on(tree, &left)?;
     tree.replace(&RmapRec { length: left.length + length, ..left })
+}
+
+/// The record that begins where `mapping` ends and would go on as it does. Without overlaps it is
+/// the next one behind the position, which [`find`] left before `mapping`.
+fn right_of<B: TreeBlocks>(
+    tree: &mut Tree<Rmaps, B>,
+    mapping: &RmapRec,
+    overlaps: Overlaps,
+) -> Result<Option<RmapRec>, B::Error> {
+    let key = part(mapping, mapping.end()).low_key();
+    match overlaps {
+        Overlaps::Some => tree.seek(Find::Equal, key),
+        Overlaps::None => Ok(tree.next()?.filter(|next| next.low_key() == key)),
+    }
+}
+
+/// Moves to `record`, which is there, unless the position is on it.
+fn stand_on<B: TreeBlocks>(tree: &mut Tree<Rmaps, B>, record: &RmapRec) -> Result<(), B::Error> {
+    if tree.current()? != Some(*record) {
+        tree.seek(Find::Equal, record.low_key())?;
+    }
+    Ok(())
 }
 
 /// Takes `mapping`, a record or a part of one, away. Where the record has another state, or there
@@ -39,7 +70,7 @@ pub(crate) fn unmap<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: RmapRec,
 ) -> Result<(), B::Error> {
-    let holder = find(tree, &mapping, 0)?.filter(|holder| holds(holder, &mapping));
+    let holder = find(tree, &mapping, 0, Overlaps::Some)?.filter(|holder| holds(holder, &mapping));
     match holder {
         Some(holder) => cut(tree, holder, mapping.start..mapping.end()),
         None => Err(wrong(tree, "block that its owner does not own", mapping.start)),
@@ -68,7 +99,7 @@ fn cut<B: TreeBlocks>(
     holder: RmapRec,
     blocks: Range<AgBlock>,
 ) -> Result<(), B::Error> {
-    tree.seek(Find::Equal, holder.low_key())?;
+    stand_on(tree, &holder)?;
     if holder.start < blocks.start {
         let length = blocks.start.0 - holder.start.0;
         tree.replace(&RmapRec { length, ..holder })?;
@@ -85,10 +116,14 @@ fn find<B: TreeBlocks>(
     tree: &mut Tree<Rmaps, B>,
     mapping: &RmapRec,
     before: i64,
+    overlaps: Overlaps,
 ) -> Result<Option<RmapRec>, B::Error> {
     let plain = tree.seek(Find::AtMost, mapping.low_key())?;
     let Some(point) = point(mapping, before) else { return Ok(None) };
-    if !may_overlap(mapping) || plain.is_some_and(|plain| covers(&plain, &point)) {
+    if overlaps == Overlaps::None
+        || !may_overlap(mapping)
+        || plain.is_some_and(|plain| covers(&plain, &point))
+    {
         return Ok(plain);
     }
     let key = point.low_key();

@@ -6,15 +6,17 @@
 //! [`pick`] only looks. [`take`] and [`give`] change the btrees inside a transaction that has
 //! locked the AG; blocks given are busy until it is durable.
 
+use super::rmap::Overlaps;
 use super::trees::{Trees, edit_agf};
-use super::{Held, freelist, rmap};
-use crate::btree::{ByBlock, ByLength, Find, Rmaps, Tree, TreeBlocks};
+use super::{Held, Users, freelist, refcount, rmap};
+use crate::btree::{ByBlock, ByLength, Find, Refcounts, Rmaps, Tree, TreeBlocks};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::ops::Range;
+use untorn_format::ag::AgfDisk;
 use untorn_format::records::{AllocRec, RmapRec};
-use untorn_format::{AgBlock, AgExtent, AgNumber, Fault, Place};
+use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
 
 /// Free extents looked at near a wanted place before any place will do.
 const NEAR: usize = 16;
@@ -161,7 +163,13 @@ pub(crate) fn take(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     let mut tree = tx.tree(ag, ByLength);
     remove_length(&mut tree, ag, free)?;
     [left, right].into_iter().flatten().try_for_each(|piece| tree.insert(&piece))?;
-    count(tx, ag, -i64::from(extent.length))
+    // Only where the longest may have been cut is it looked for.
+    let before = longest(tx, ag)?;
+    let longest = match free.length < before {
+        true => before,
+        false => tx.tree(ag, ByLength).last()?.map_or(0, |free| free.length),
+    };
+    count(tx, ag, -i64::from(extent.length), longest)
 }
 
 fn rest(from: AgBlock, to: AgBlock) -> Option<AllocRec> {
@@ -211,13 +219,21 @@ pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
         remove_length(&mut tree, ag, old)?;
     }
     tree.insert(&whole)?;
-    count(tx, ag, length.into())?;
+    let longest = longest(tx, ag)?.max(whole.length);
+    count(tx, ag, length.into(), longest)?;
     tx.note_freed(extent)
 }
 
+/// The length of the longest free extent, as the AGF has it.
+fn longest(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
+    let header = tx.core.header(ag, BlockKind::Agf);
+    let image = tx.read(&header)?;
+    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    Ok(agf.longest.get())
+}
+
 /// Brings the AGF's totals up to date after `change` blocks came or went.
-fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64) -> Result<()> {
-    let longest = tx.tree(ag, ByLength).last()?.map_or(0, |free| free.length);
+fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64, longest: u32) -> Result<()> {
     edit_agf(tx, ag, |agf| {
         let blocks = i64::from(agf.freeblks.get()) + change;
         agf.freeblks.set(u32::try_from(blocks).unwrap_or(0));
@@ -228,9 +244,30 @@ fn count(tx: &mut Tx<'_>, ag: AgNumber, change: i64) -> Result<()> {
 /// Records a reverse mapping in `ag`, where the volume keeps them.
 pub(crate) fn own(tx: &mut Tx<'_>, ag: AgNumber, mapping: RmapRec) -> Result<()> {
     match tx.core.features.has_rmapbt() {
-        true => rmap::map(&mut tx.tree(ag, Rmaps), mapping),
+        true => rmap::map(&mut tx.tree(ag, Rmaps), mapping, Overlaps::Some),
         false => Ok(()),
     }
+}
+
+/// As [`own`], for what a file with `users` maps. Whoever shares blocks counts them first: where no
+/// block of the AG is counted, none has two owners. A journal that is being recovered may come to
+/// the mapping first; Linux has marked the file by then.
+pub(crate) fn own_mapped(
+    tx: &mut Tx<'_>,
+    ag: AgNumber,
+    mapping: RmapRec,
+    users: Users,
+) -> Result<()> {
+    if !tx.core.features.has_rmapbt() {
+        return Ok(());
+    }
+    let counted = |tx: &mut Tx<'_>| refcount::any(&mut tx.tree(ag, Refcounts));
+    let overlaps = match users {
+        Users::Several => Overlaps::Some,
+        Users::One if tx.core.features.has_reflink() && counted(tx)? => Overlaps::Some,
+        Users::One => Overlaps::None,
+    };
+    rmap::map(&mut tx.tree(ag, Rmaps), mapping, overlaps)
 }
 
 /// Takes away (a part of) a reverse mapping that [`own`] recorded.

@@ -115,7 +115,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     }
 
     fn place_in_fork(&mut self, level: usize, entry: &Entry) -> Result<(), B::Error> {
-        self.height = level + 1;
+        self.set_height(level + 1);
         let at = self.view(level, |fork| Ok(fork.count))?;
         let placed = self.edit(level, |fork| fork.insert(at, entry));
         self.forget();

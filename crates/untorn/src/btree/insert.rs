@@ -188,8 +188,8 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         let entry = Entry::child::<K>(&self.summary_of(root)?, root);
         let new = self.blocks.allocate(Some(root), self.height as u16)?;
         self.edit_block(new, |node| node.insert(0, &entry))?;
-        self.steps[self.height] = Step::at(Some(new));
-        self.height += 1;
+        self.set_height(self.height + 1);
+        self.steps[self.height - 1] = Step::at(Some(new));
         self.blocks.set_root(new, self.height as u32)
     }
 
@@ -213,8 +213,8 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         })?;
         let index = self.steps[top].index;
         self.steps[top] = Step { index, ..Step::at(Some(new)) };
+        self.set_height(self.height + 1);
         self.steps[top + 1] = Step::at(None);
-        self.height += 1;
         Ok(())
     }
 }

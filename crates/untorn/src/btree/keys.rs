@@ -11,7 +11,7 @@ use untorn_format::btree::Links;
 
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// Makes the path's parents true after entry `index` of the leaf changed: `gone` went, `come`
-    /// came. Looks at the whole leaf only where one of them may have been an extreme.
+    /// came. Looks at the whole leaf only where what went may have been the highest.
     pub(super) fn leaf_changed(
         &mut self,
         index: usize,
@@ -21,14 +21,22 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         if self.height < 2 {
             return Ok(());
         }
+        if !K::KIND.has_high_keys() {
+            return if index == 0 { self.renew_keys(0) } else { Ok(()) };
+        }
         let above = self.steps[1].index;
-        let stale = index == 0
-            || K::KIND.has_high_keys() && {
-                let high = self.view(1, |parent| Ok(parent.key(above)))?.high::<K>();
-                gone.is_some_and(|key| key.high::<K>() >= high)
-                    || come.is_some_and(|key| key.high::<K>() > high)
-            };
-        if stale { self.renew_keys(0) } else { Ok(()) }
+        let old = self.view(1, |parent| Ok(parent.key(above)))?;
+        if gone.is_some_and(|key| key.high::<K>() >= old.high::<K>()) {
+            return self.renew_keys(0);
+        }
+        let first = self.view(0, |leaf| Ok((leaf.count > 0).then(|| leaf.spread(0))))?;
+        let Some(first) = first else { return Ok(()) };
+        let new = old.with_low::<K>(&first).with_high::<K>(come.unwrap_or(&first));
+        if new == old {
+            return Ok(());
+        }
+        self.edit(1, |parent| parent.set_key(above, &new))?;
+        self.renew_keys(1)
     }
 
     /// Makes the parents of the path's node on `level` true, up to where they already are.

@@ -74,7 +74,7 @@ pub(super) fn capacity<K: TreeKind>(home: Home, level: u16, size: usize) -> usiz
 /// Level and count of the node in `bytes`.
 fn shape<K: TreeKind>(home: Home, bytes: &[u8]) -> Result<(u16, u16), Fault> {
     match home {
-        Home::Block => Header::decode(K::KIND, bytes).map(|header| (header.level, header.numrecs)),
+        Home::Block => Header::shape(K::KIND, bytes),
         Home::Fork => root::shape(bytes),
     }
 }
@@ -125,6 +125,17 @@ impl Key {
     /// Rank of the highest key; only in trees that have those.
     pub(super) fn high<K: TreeKind>(&self) -> K::Rank {
         K::rank_of_key(&self.bytes[K::KIND.key_size()..])
+    }
+    /// With the lowest key of `other`.
+    pub(super) fn with_low<K: TreeKind>(mut self, other: &Key) -> Self {
+        let size = K::KIND.key_size();
+        self.bytes[..size].copy_from_slice(&other.bytes[..size]);
+        self
+    }
+    /// With the highest key of `other`, where that is higher.
+    pub(super) fn with_high<K: TreeKind>(mut self, other: &Key) -> Self {
+        self.raise::<K>(&other.bytes[K::KIND.key_size()..]);
+        self
     }
     fn raise<K: TreeKind>(&mut self, high: &[u8]) {
         let size = K::KIND.key_size();
@@ -311,7 +322,7 @@ impl<'a, K: TreeKind> Edit<'a, K> {
         self.count = count;
         let numrecs = count as u16; // a block has at most 64 KiB
         match self.home {
-            Home::Block => self.change_header(|header| header.numrecs = numrecs),
+            Home::Block => Header::set_numrecs(self.bytes, numrecs),
             Home::Fork => {
                 let level = root::shape(self.bytes).map_or(1, |(level, _)| level);
                 root::set_shape(self.bytes, level, numrecs);

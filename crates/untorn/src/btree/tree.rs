@@ -57,6 +57,21 @@ pub(super) enum Mark<R> {
     Gap(R),
 }
 
+/// What a node says of one of its children.
+#[derive(Clone, Copy)]
+struct Child<R> {
+    ptr: u64,
+    rank: R,
+    /// Other children of the node.
+    siblings: usize,
+}
+
+impl<R> Child<R> {
+    fn of<K: TreeKind<Rank = R>>(node: &Node<'_, K>, index: usize) -> Self {
+        Self { ptr: node.child(index), rank: node.rank(index), siblings: node.count - 1 }
+    }
+}
+
 /// How a descent chooses its way.
 #[derive(Clone, Copy)]
 pub(super) enum Aim<R> {
@@ -69,7 +84,7 @@ pub(super) enum Aim<R> {
 pub struct Tree<K: TreeKind, B> {
     pub(super) kind: K,
     pub(super) blocks: B,
-    pub(super) steps: [Step; MAX_LEVELS as usize],
+    pub(super) steps: Vec<Step>,
     /// Levels that the path has.
     pub(super) height: usize,
     pub(super) mark: Mark<K::Rank>,
@@ -78,8 +93,7 @@ pub struct Tree<K: TreeKind, B> {
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// The tree in `blocks`, positioned nowhere. Reads nothing.
     pub fn new(kind: K, blocks: B) -> Self {
-        let steps = std::array::from_fn(|_| Step::default());
-        Self { kind, blocks, steps, height: 0, mark: Mark::Nowhere }
+        Self { kind, blocks, steps: Vec::new(), height: 0, mark: Mark::Nowhere }
     }
 
     /// What holds the blocks. The position is given up.
@@ -102,24 +116,28 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// where a record of `rank` would stand: [`Tree::next`] and [`Tree::prev`] go on from there.
     pub fn seek(&mut self, find: Find, rank: K::Rank) -> Result<Option<K::Record>, B::Error> {
         self.descend_to(rank)?;
-        let (index, count, exact) = self.around(rank)?;
+        let kind = self.kind;
+        let (index, found) = self.view(0, |leaf| {
+            let index = leaf.partition(|other| other < rank);
+            let exact = index < leaf.count && leaf.rank(index) == rank;
+            let wanted = match find {
+                _ if exact => Some(index),
+                Find::Equal => None,
+                Find::AtMost => index.checked_sub(1),
+                Find::AtLeast => Some(index).filter(|&index| index < leaf.count),
+            };
+            let record = wanted.map(|wanted| kind.decode(leaf.record(wanted))).transpose()?;
+            Ok((wanted.unwrap_or(index), record))
+        })?;
+        self.steps[0].index = index;
+        if found.is_some() {
+            self.mark = Mark::On;
+            return Ok(found);
+        }
         self.mark = Mark::Gap(rank);
         match find {
-            _ if exact => self.settle(),
-            Find::Equal => Ok(None),
-            Find::AtMost if index == 0 => Ok(None),
-            Find::AtMost => {
-                self.steps[0].index = index - 1;
-                self.settle()
-            }
-            Find::AtLeast if index < count => self.settle(),
-            Find::AtLeast => {
-                if self.advance_leaf(Direction::Forward)? {
-                    self.settle()
-                } else {
-                    Ok(None)
-                }
-            }
+            Find::AtLeast if self.advance_leaf(Direction::Forward)? => self.settle(),
+            _ => Ok(None),
         }
     }
 
@@ -165,7 +183,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Gives the position up, and all images of the path.
     pub fn forget(&mut self) {
-        self.steps = std::array::from_fn(|_| Step::default());
+        self.steps.clear();
         (self.height, self.mark) = (0, Mark::Nowhere);
     }
 
@@ -262,7 +280,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
             let fault = fault::<K>("level", levels.into());
             return Err(self.blocks.corrupt(None, fault));
         }
-        self.height = levels as usize;
+        self.set_height(levels as usize);
         let top = self.height - 1;
         self.arrive(top, at);
         self.view(top, |root| {
@@ -270,6 +288,12 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
             if top > 0 && root.count == 0 { Err(fault::<K>("bb_numrecs", 0)) } else { Ok(()) }
         })?;
         Ok(top)
+    }
+
+    /// Gives the path so many levels.
+    pub(super) fn set_height(&mut self, height: usize) {
+        self.height = height;
+        self.steps.resize_with(height, Step::default);
     }
 
     /// Lets the path pass through the node at `at`, keeping the image if it passed there before.
@@ -283,14 +307,16 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// Goes down from the node on `level` of the path to a leaf.
     pub(super) fn descend(&mut self, level: usize, aim: Aim<K::Rank>) -> Result<(), B::Error> {
         for level in (1..=level).rev() {
-            self.steps[level].index = self.view(level, |node| {
-                Ok(match aim {
+            let (index, child) = self.view(level, |node| {
+                let index = match aim {
                     Aim::First => 0,
                     Aim::Last => node.count - 1,
                     Aim::Rank(rank) => node.partition(|key| key <= rank).saturating_sub(1),
-                })
+                };
+                Ok((index, Child::of(node, index)))
             })?;
-            self.enter(level)?;
+            self.steps[level].index = index;
+            self.pass_into(level, child)?;
         }
         self.steps[0].index = match aim {
             Aim::Last => self.view(0, |leaf| Ok(leaf.count.saturating_sub(1)))?,
@@ -302,10 +328,15 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// Lets the path pass into the child of the entry that it goes through on `level`.
     pub(super) fn enter(&mut self, level: usize) -> Result<(), B::Error> {
         let index = self.steps[level].index;
-        let (child, rank, siblings) =
-            self.view(level, |node| Ok((node.child(index), node.rank(index), node.count - 1)))?;
+        let child = self.view(level, |node| Ok(Child::of(node, index)))?;
+        self.pass_into(level, child)
+    }
+
+    /// Lets the path pass into `child` of its node on `level`.
+    fn pass_into(&mut self, level: usize, child: Child<K::Rank>) -> Result<(), B::Error> {
+        let Child { ptr, rank, siblings } = child;
         let below = level - 1;
-        self.arrive(below, Some(child));
+        self.arrive(below, Some(ptr));
         // The only leaf of a fork may run empty until its owner gives up the btree form.
         let may_be_empty = below == 0 && siblings == 0 && level + 1 == self.height;
         self.view(below, |node| {

@@ -7,14 +7,16 @@
 use super::fork::{read_list, staged};
 use super::list;
 use super::tree::ForkTree;
-use crate::ag::{disown, own, prepare};
+use crate::ag::{Users, disown, own_mapped, prepare};
 use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::tx::Tx;
 use std::ops::Range;
 use untorn_format::features::Features;
-use untorn_format::inode::{self, ForkFormat, InodeCore, InodeFlags2, max_extents};
+use untorn_format::inode::{
+    self, DinodeDisk, ForkFormat, InodeCore, InodeFlags2, max_extents,
+};
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{Fault, FileBlock, FsBlock, Ino, Place};
 
@@ -103,10 +105,7 @@ fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
 
 /// Puts `extent` in, one with the neighbours that it continues.
 fn join(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], extent: Extent) -> Result<()> {
-    let mut extents = staged(tx, ino, fork)?;
-    let left = extents.before(extent.file)?;
-    let right = extents.at_or_after(extent.file)?;
-    drop(extents);
+    let (left, right) = staged(tx, ino, fork)?.around(extent.file)?;
     let overlaps = left.is_some_and(|left| left.file_end() > extent.file)
         || right.is_some_and(|right| right.file < extent.file_end());
     if overlaps {
@@ -270,9 +269,9 @@ fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Re
 }
 
 fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
-    let mut core = core_of(ino, &tx.inode(ino))?;
-    core.blocks = core.blocks.saturating_add_signed(change);
-    core.encode(tx.inode_mut(ino));
+    let dinode = DinodeDisk::of_mut(tx.inode_mut(ino));
+    let dinode = dinode.map_err(|fault| fault.at(Place::inode(ino)))?;
+    dinode.nblocks.set(dinode.nblocks.get().saturating_add_signed(change));
     Ok(())
 }
 
@@ -299,7 +298,13 @@ fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse)
         state: extent.state,
     };
     match what {
-        Reverse::Map => own(tx, run.ag, mapping),
+        Reverse::Map => {
+            let users = match core_of(ino, tx.inode_bytes(ino))?.is_reflink() {
+                true => Users::Several,
+                false => Users::One,
+            };
+            own_mapped(tx, run.ag, mapping, users)
+        }
         Reverse::Unmap => disown(tx, run.ag, mapping),
     }
 }

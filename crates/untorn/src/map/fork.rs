@@ -44,6 +44,17 @@ impl<B: TreeBlocks<Error = Error>> Extents<B> {
             Self::Tree(tree) => tree.seek(Find::AtMost, last),
         }
     }
+
+    /// The last extent that begins before `at`, and the one that follows it.
+    pub fn around(&mut self, at: FileBlock) -> Result<(Option<Extent>, Option<Extent>)> {
+        let left = self.before(at)?;
+        let right = match self {
+            Self::List(list) => list.iter().find(|extent| extent.file >= at).copied(),
+            Self::Tree(tree) if left.is_some() => tree.next()?,
+            Self::Tree(tree) => tree.seek(Find::AtLeast, at)?,
+        };
+        Ok((left, right))
+    }
 }
 
 pub(super) fn fork_bytes(ino: Ino, image: &[u8], fork: Fork) -> Result<&[u8]> {

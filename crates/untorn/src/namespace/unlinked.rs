@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::inode::{Inode, Sharing, core_of};
 use crate::io::{discard_contents, give_up};
 use crate::tx::Tx;
+use std::collections::HashSet;
 use std::sync::Arc;
 use untorn_format::ag::Agi;
 use untorn_format::inode::{ForkFormat, InodeFlags, InodeFlags2};
@@ -56,9 +57,8 @@ fn before(tx: &mut Tx<'_>, ag: AgNumber, wanted: AgIno, first: Option<AgIno>) ->
         Error::from(fault.at(Place { ag: Some(ag), ..Place::default() }))
     };
     let mut at = first;
-    // A chain cannot be longer than the AG has inodes.
-    let inodes = u64::from(tx.core.geometry.blocks_of(ag)) << tx.core.geometry.inodes_per_block_log;
-    for _ in 0..inodes {
+    let mut seen = HashSet::new();
+    while at.is_some_and(|at| seen.insert(at)) {
         let ino = tx.core.geometry.ino(ag, at.ok_or_else(|| broken(wanted.0))?);
         let handle = tx.core.inodes.load(tx.core, ino)?;
         // Only inodes on chains of this AG are looked at, and chains change under its lock.

@@ -5,10 +5,10 @@ mod attributes;
 mod intents;
 mod leftovers;
 
-use crate::core::Core;
-use crate::error::Result;
+use crate::core::{Core, CounterChange};
+use crate::error::{Error, Result};
+use crate::volume::Access;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use untorn_format::ag::{AgfDisk, AgiDisk};
 use untorn_format::{AgNumber, BlockKind, Place};
 use untorn_store::replay::PendingIntent;
@@ -22,7 +22,11 @@ pub(crate) struct Finished {
 }
 
 /// Finishes intents, then frees unlinked inodes and leftover staging blocks.
-pub(crate) fn finish(core: &Arc<Core>, pending: &[PendingIntent]) -> Result<Finished> {
+pub(crate) fn finish(
+    core: &Arc<Core>,
+    pending: &[PendingIntent],
+    access: Access,
+) -> Result<Finished> {
     let mut finished = Finished::default();
     if let Some(oldest) = pending.iter().map(|pending| pending.lsn).min() {
         // Until all are answered durably the journal must keep them.
@@ -34,29 +38,54 @@ pub(crate) fn finish(core: &Arc<Core>, pending: &[PendingIntent]) -> Result<Fini
         core.store.force_all()?;
         core.store.release_tail(oldest);
     }
-    finished.unlinked = leftovers::free_unlinked(core)?;
-    finished.staging_blocks = leftovers::free_staging(core)?;
+    finished.unlinked = leftovers::free_unlinked(core, access)?;
+    finished.staging_blocks = leftovers::free_staging(core, access)?;
     Ok(finished)
 }
 
-/// Counts free blocks and inodes from the AG headers.
-pub(crate) fn count(core: &Core) -> Result<()> {
-    let (mut free_blocks, mut inodes, mut free_inodes) = (0i64, 0i64, 0i64);
-    for ag in (0..core.geometry.ag_count).map(AgNumber) {
-        let header = core.header(ag, BlockKind::Agf);
-        let image = core.store.cache().read(&header)?;
-        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        free_blocks += i64::from(agf.freeblks.get())
-            + i64::from(agf.flcount.get())
-            + i64::from(agf.btreeblks.get());
-        let header = core.header(ag, BlockKind::Agi);
-        let image = core.store.cache().read(&header)?;
-        let agi = AgiDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        inodes += i64::from(agi.count.get());
-        free_inodes += i64::from(agi.freecount.get());
+/// Frees what was removed when the volume is closed: whoever removed it may have been refused the
+/// second of its transactions. Damage does not hinder closing; the next opening tells of it.
+pub(crate) fn finish_removals(core: &Arc<Core>) -> Result<()> {
+    leftovers::free_unlinked(core, Access::ReadOnly).map(drop)
+}
+
+/// What a reader can do without, where the volume is too damaged to give it; a writer cannot.
+fn spared<T: Default>(access: Access, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Err(error @ (Error::Corrupt(_) | Error::UnlinkedChain { .. }))
+            if access == Access::ReadOnly =>
+        {
+            tracing::warn!(%error, "the volume is damaged; it is read as far as it can be");
+            Ok(T::default())
+        }
+        outcome => outcome,
     }
-    core.counters.free_blocks.store(free_blocks, Ordering::Relaxed);
-    core.counters.inodes.store(inodes, Ordering::Relaxed);
-    core.counters.free_inodes.store(free_inodes, Ordering::Relaxed);
+}
+
+/// Counts free blocks and inodes from the AG headers.
+pub(crate) fn count(core: &Core, access: Access) -> Result<()> {
+    // What was freed until now is counted with the rest.
+    core.counters.clear();
+    for ag in (0..core.geometry.ag_count).map(AgNumber) {
+        core.counters.add(&spared(access, count_blocks(core, ag))?);
+        core.counters.add(&spared(access, count_inodes(core, ag))?);
+    }
     Ok(())
+}
+
+fn count_blocks(core: &Core, ag: AgNumber) -> Result<CounterChange> {
+    let header = core.header(ag, BlockKind::Agf);
+    let image = core.store.cache().read(&header)?;
+    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    let parts = [agf.freeblks.get(), agf.flcount.get(), agf.btreeblks.get()];
+    let free_blocks = parts.into_iter().map(i64::from).sum();
+    Ok(CounterChange { free_blocks, ..CounterChange::default() })
+}
+
+fn count_inodes(core: &Core, ag: AgNumber) -> Result<CounterChange> {
+    let header = core.header(ag, BlockKind::Agi);
+    let image = core.store.cache().read(&header)?;
+    let agi = AgiDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    let (inodes, free_inodes) = (agi.count.get().into(), agi.freecount.get().into());
+    Ok(CounterChange { inodes, free_inodes, ..CounterChange::default() })
 }

@@ -73,11 +73,11 @@ impl Volume {
         };
         let intents = replayed.intents.clone();
         let core = Arc::new(build(device, superblock, replayed, options)?);
-        let finished = recover::finish(&core, &intents)?;
+        let finished = recover::finish(&core, &intents, options.access)?;
         recovery.intents = finished.intents;
         recovery.unlinked = finished.unlinked;
         recovery.staging_blocks = finished.staging_blocks;
-        recover::count(&core)?;
+        recover::count(&core, options.access)?;
         let open = AtomicBool::new(options.access == Access::ReadWrite);
         let closer = Arc::new(Closer { core: Arc::clone(&core), open });
         Ok(Self { core, closer, access: options.access, recovery })
@@ -183,6 +183,7 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
     io::flush_all(core)?;
     core.store.quiesce()?;
+    recover::finish_removals(core)?;
     core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
     let header = core.header(AgNumber(0), BlockKind::Superblock);
     core.transact(4096, &[], |tx| {

@@ -1,97 +1,15 @@
-//! Checkpoints on a disk whose power is cut at every write: recovery must give the state after some
-//! checkpoint that had begun, and not before the last that was durable.
-//!
-//! The volume is a row of blocks (symlink targets, for want of a simpler kind) and a log. Each
-//! checkpoint changes some chunks of some blocks; blocks go home now and then, so that the tail
-//! moves and the log wraps.
+//! Checkpoints written by hand: [`Journal`] alone.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
+use super::volume::{BLOCK, Contents, SMALL, Shape, change, factor, recovered, same, write_home};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
-use untorn_format::da::{Birth, Part};
 use untorn_format::log::{BufferFormat, CHUNK, LOG_BLOCK};
-use untorn_format::superblock::{Counters, LogShape, Quota, Realtime};
-use untorn_format::{
-    BlockKind, DiskAddr, Features, FsBlock, Geometry, Ino, Lsn, Superblock, kind, symlink,
-};
+use untorn_format::{BlockKind, Lsn};
 use untorn_store::journal::{Journal, JournalError, LogArea, LogItem, SinceFlush};
-use untorn_store::replay::{RecoverError, Replayed, recover};
+use untorn_store::replay::{RecoverError, recover};
 use untorn_torture::dice::Dice;
 use untorn_torture::disk::{Cut, Family, SimDisk};
-
-const BLOCK: usize = 4096;
-const UUID: [u8; 16] = [0x5a; 16];
-const LOG_START: u64 = 64;
-
-/// What a run is made of.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    sector: u32,
-    stripe: u32,
-    log_blocks: u32,
-    /// Blocks of the volume that checkpoints change.
-    blocks: u64,
-    /// Most blocks that one checkpoint changes.
-    most: u64,
-    checkpoints: u64,
-}
-
-impl Shape {
-    fn superblock(&self) -> Superblock {
-        let data_blocks = LOG_START + u64::from(self.log_blocks) + self.blocks;
-        Superblock {
-            version: 5,
-            version_bits: 0,
-            features2: 0,
-            features: Features::default(),
-            geometry: Geometry {
-                block_log: 12,
-                sector_log: self.sector.trailing_zeros() as u8,
-                inode_log: 9,
-                inodes_per_block_log: 3,
-                ag_block_log: 20,
-                dir_block_log: 0,
-                ag_blocks: data_blocks as u32,
-                ag_count: 1,
-                data_blocks,
-                log_start: FsBlock(LOG_START),
-                log_blocks: self.log_blocks,
-            },
-            uuid: UUID,
-            meta_uuid: UUID,
-            label: [0; 12],
-            root_ino: Ino(128),
-            realtime: Realtime::default(),
-            log: LogShape {
-                sector_log: self.sector.trailing_zeros() as u8,
-                stripe_unit: self.stripe.max(1),
-            },
-            in_progress: false,
-            inode_percent: 25,
-            counters: Counters::default(),
-            quota: Quota::default(),
-            flags: 0,
-            inode_align: 0,
-            sparse_align: 0,
-            stripe_unit: 0,
-            stripe_width: 0,
-            lsn: Lsn(0),
-            metadir_ino: Ino(0),
-        }
-    }
-    fn addr(&self, block: u64) -> DiskAddr {
-        DiskAddr((LOG_START + u64::from(self.log_blocks) + block) * (BLOCK / 512) as u64)
-    }
-    fn device(&self) -> MemoryDevice {
-        let sb = self.superblock();
-        MemoryDevice::with_sector_size(sb.geometry.data_blocks * BLOCK as u64, self.sector)
-    }
-}
-
-/// The whole content of the blocks, as far as checkpoints change it.
-type Contents = Vec<Vec<u8>>;
 
 /// A block that the journal has and that is not home.
 struct Dirty {
@@ -120,22 +38,7 @@ struct Worker {
 impl Worker {
     /// A new volume, all of it durable.
     fn format(shape: Shape, seed: u64) -> Self {
-        let disk = SimDisk::new(shape.device());
-        let area = LogArea::of(&shape.superblock()).unwrap();
-        Journal::format(disk.clone(), area).unwrap();
-        let contents: Contents = (0..shape.blocks)
-            .map(|index| {
-                let mut block = vec![0; BLOCK];
-                let birth = Birth { uuid: UUID, addr: shape.addr(index), owner: Ino(200 + index) };
-                symlink::encode(&mut block, &birth, Part { offset: 0, bytes: b"target" });
-                block
-            })
-            .collect();
-        for (index, block) in contents.iter().enumerate() {
-            write_home(&*disk, shape.addr(index as u64), block.clone(), Lsn(0));
-        }
-        disk.flush().unwrap();
-        disk.settle();
+        let (disk, contents) = shape.format();
         Self::resume(shape, disk, contents, seed)
     }
     /// Goes on with a volume that has these contents.
@@ -170,21 +73,7 @@ impl Worker {
             true => 1 + self.dice.below(self.shape.most),
             false => 1 + self.dice.below(4),
         };
-        let mut changed = BTreeMap::new();
-        for _ in 0..count {
-            let block = self.dice.below(self.shape.blocks);
-            let most = if self.dice.chance(1, 3) { 31 } else { 3 };
-            let chunks = 1 + self.dice.below(most);
-            let chunks: Vec<usize> =
-                (0..chunks).map(|_| 1 + self.dice.below(31) as usize).collect();
-            for &chunk in &chunks {
-                let bytes = &mut self.contents[block as usize][chunk * CHUNK..][..CHUNK];
-                let word = self.dice.roll().to_le_bytes();
-                bytes.chunks_mut(8).for_each(|part| part.copy_from_slice(&word));
-            }
-            changed.entry(block).or_insert_with(Vec::new).extend(chunks);
-        }
-        changed
+        change(&mut self.contents, count, &mut self.dice)
     }
     fn checkpoint(&mut self) {
         let changed = self.change();
@@ -264,50 +153,16 @@ impl Worker {
         let image: Arc<dyn BlockDevice> = Arc::new(cut.image);
         let replayed = recovered(image.clone(), &self.shape);
         assert!(replayed.intents.is_empty());
-        let found = self.read(&*image);
+        let found = self.shape.read(&*image);
         let matches = (durable..=begun).any(|state| same(&self.states[state as usize], &found));
         assert!(matches, "{told}: neither state {durable} nor {begun}");
         // Recovered once, it is recovered: nothing changes any more.
         let again = recovered(image.clone(), &self.shape);
         assert_eq!(again.journal.head(), replayed.journal.head(), "{told}");
-        assert!(same(&self.read(&*image), &found), "{told}: a second recovery changes it");
+        assert!(same(&self.shape.read(&*image), &found), "{told}: a second recovery changes it");
         found
     }
-    fn read(&self, device: &dyn BlockDevice) -> Contents {
-        let sb = self.shape.superblock();
-        (0..self.shape.blocks)
-            .map(|block| {
-                let mut bytes = vec![0; BLOCK];
-                let addr = self.shape.addr(block);
-                device.read_at(addr.0 * 512, &mut bytes).unwrap();
-                kind::verify(BlockKind::Symlink, &bytes, &sb.identity(addr, None)).unwrap();
-                bytes
-            })
-            .collect()
-    }
 }
-
-/// Whether two contents agree but for checksums and LSNs.
-fn same(one: &Contents, other: &Contents) -> bool {
-    one.iter().zip(other).all(|(one, other)| one[CHUNK..] == other[CHUNK..])
-}
-
-fn write_home(device: &dyn BlockDevice, addr: DiskAddr, mut image: Vec<u8>, lsn: Lsn) {
-    kind::seal(BlockKind::Symlink, &mut image, lsn);
-    device.write_at(addr.0 * 512, &image).unwrap();
-}
-
-fn recovered(device: Arc<dyn BlockDevice>, shape: &Shape) -> Replayed {
-    recover(device, &shape.superblock()).unwrap_or_else(|error: RecoverError| panic!("{error}"))
-}
-
-/// How many times as much is tried (`UNTORN_CASES`).
-fn factor() -> u64 {
-    std::env::var("UNTORN_CASES").ok().and_then(|word| word.parse().ok()).unwrap_or(1)
-}
-
-const SMALL: Shape =
-    Shape { sector: 512, stripe: 0, log_blocks: 128, blocks: 40, most: 40, checkpoints: 40 };
 
 /// The same with so many checkpoints that the log is filled more than once.
 fn around(shape: Shape) -> Shape {
