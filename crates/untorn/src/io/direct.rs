@@ -6,7 +6,7 @@
 use super::atomic::{lock_for_write, write_locked};
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::{Request, Sync, demand_regular, make_durable};
+use super::{Change, Request, Sync, demand_change, make_durable};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
@@ -25,7 +25,7 @@ pub(crate) fn write_plain(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_regular(inode)?;
+    demand_change(inode, Change::Rewrite)?;
     let request = Request::new(core, offset, bytes.len())?;
     if bytes.is_empty() {
         return Ok(());

@@ -57,11 +57,11 @@ pub(crate) fn convert(
     let mut at = range.start;
     while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end)
     {
-        let cut = cut(extent, &range);
-        at = cut.middle.file_end();
+        at = extent.file_end();
         if extent.state == to {
             continue;
         }
+        let cut = cut(extent, &range);
         let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
         change(tx, ino, fork, &[extent], &rest)?;
         reverse(tx, ino, fork, cut.middle, Reverse::Unmap)?;

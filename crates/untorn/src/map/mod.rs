@@ -15,5 +15,5 @@ mod mapping;
 mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};
-pub(crate) use fork::{last_extent, next_extent, published};
+pub(crate) use fork::{extent_before, last_extent, next_extent, published};
 pub(crate) use mapping::{Mapping, MappingState, find};

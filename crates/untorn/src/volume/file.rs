@@ -9,8 +9,8 @@ use untorn_format::Ino;
 
 /// An open regular file. Its methods may be called from many threads.
 pub struct File {
-    volume: Volume,
-    inode: Arc<Inode>,
+    pub(super) volume: Volume,
+    pub(super) inode: Arc<Inode>,
 }
 
 impl File {

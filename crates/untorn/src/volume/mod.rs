@@ -8,6 +8,7 @@ mod file;
 mod names;
 mod open;
 mod probe;
+mod space_calls;
 
 pub use file::File;
 pub use names::{DirEntry, ExtentKind, FileExtent, Metadata, NewFile};

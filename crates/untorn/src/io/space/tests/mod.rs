@@ -1,0 +1,4 @@
+//! The space calls against a byte model, the checker and the hazards of their kind.
+
+mod model;
+mod play;
