@@ -52,6 +52,7 @@ pub const ROOMY: Setting = Setting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     Write(Place),
+    Cached(Place),
     Atomic(Place),
     Append(u64),
     Truncate(u64),
@@ -62,6 +63,7 @@ pub enum Call {
     Insert(Place),
     Unshare(Place),
     Trim,
+    Seek,
     Share,
     Reopen,
 }
@@ -95,7 +97,8 @@ fn call(dice: &mut Dice) -> Call {
     let place = Place { at: dice.roll(), length: dice.roll(), align };
     let rule = *dice.pick(&[SizeRule::Grow, SizeRule::Keep]);
     match dice.below(40) {
-        0..=5 => Call::Write(place),
+        0..=2 => Call::Write(place),
+        3..=5 => Call::Cached(place),
         6..=10 => Call::Atomic(place),
         11 => Call::Append(dice.roll()),
         12..=15 => Call::Truncate(dice.roll()),
@@ -106,7 +109,8 @@ fn call(dice: &mut Dice) -> Call {
         31..=33 => Call::Insert(place),
         34..=35 => Call::Unshare(place),
         36 => Call::Trim,
-        37..=38 => Call::Share,
+        37 => Call::Seek,
+        38 => Call::Share,
         _ => Call::Reopen,
     }
 }
@@ -121,6 +125,8 @@ pub struct Play {
     /// A file that shares blocks, and what it holds.
     pub sharer: Option<(File, Vec<u8>)>,
     stamp: u8,
+    /// Something may be cached that the map does not know.
+    cached: bool,
     /// Calls that found no space.
     pub refused: usize,
 }
@@ -147,8 +153,17 @@ impl Play {
         let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
         let file = volume.create_file("/file", NewFile::default()).unwrap();
         let model = Vec::new();
-        let mut play =
-            Self { setting, device, volume, file, model, sharer: None, stamp: 0, refused: 0 };
+        let mut play = Self {
+            setting,
+            device,
+            volume,
+            file,
+            model,
+            sharer: None,
+            stamp: 0,
+            cached: false,
+            refused: 0,
+        };
         if setting.layout != Layout::Roomy {
             play.shatter();
         }
@@ -243,7 +258,7 @@ impl Play {
             self.model = contents(&self.file)?;
             return Ok(());
         }
-        match self.listing()? == before {
+        match self.cached || self.listing()? == before {
             true => Ok(()),
             false => Err(format!("{call:?} was refused but changed the map")),
         }
@@ -251,10 +266,14 @@ impl Play {
 
     fn attempt(&mut self, call: &Call) -> crate::Result<()> {
         match call {
-            Call::Write(place) | Call::Atomic(place) => {
+            Call::Write(place) | Call::Cached(place) | Call::Atomic(place) => {
                 let range = self.range(place);
                 let bytes = vec![self.byte(); (range.end - range.start) as usize];
                 match call {
+                    Call::Cached(_) => {
+                        self.cached = true;
+                        self.file.write_cached(range.start, &bytes, Sync::Visible)?;
+                    }
                     Call::Write(_) => self.file.write_at(range.start, &bytes, Sync::Visible)?,
                     _ => self.file.write_atomic(range.start, &bytes, Sync::Visible)?,
                 }
@@ -293,6 +312,7 @@ impl Play {
             }
             Call::Unshare(place) => self.file.unshare_range(self.range(place))?,
             Call::Trim => self.file.trim_past_end()?,
+            Call::Seek => self.seek().unwrap(),
             Call::Collapse(place) => self.collapse(self.blocks(place))?,
             Call::Insert(place) => self.insert(self.blocks(place))?,
             Call::Share => self.share(),
@@ -342,9 +362,10 @@ impl Play {
 
     /// Makes a file that shares all written blocks of this one, in place of the last such.
     pub fn share(&mut self) {
-        if !self.setting.reflink {
+        if !self.setting.reflink || self.file.sync().is_err() {
             return;
         }
+        self.cached = false;
         if self.sharer.take().is_some() {
             self.volume.remove("/sharer").unwrap();
         }
@@ -377,6 +398,7 @@ impl Play {
     }
 
     fn reopen(&mut self) {
+        self.cached = false;
         self.volume.clone().close().unwrap();
         let device: Arc<dyn BlockDevice> = self.device.clone();
         self.volume = Volume::open(device, OpenOptions::default()).unwrap();
@@ -395,12 +417,15 @@ impl Play {
         if let Some((file, model)) = &self.sharer {
             same("the sharer", &contents(file)?, model)?;
         }
-        self.seek()
+        Ok(())
     }
 
     /// What seeking says is what the map says.
-    fn seek(&self) -> Told<()> {
+    fn seek(&mut self) -> Told<()> {
         let size = self.model.len() as u64;
+        // Seeking gives cached bytes their blocks.
+        let _ = text("seek", self.file.seek_data(0))?;
+        self.cached = false;
         let listing = self.listing()?;
         let is_data = |at: u64| {
             let found = listing.iter().find(|e| e.offset <= at && at < e.offset + e.length);
@@ -451,7 +476,7 @@ fn same(what: &str, found: &[u8], wanted: &[u8]) -> Told<()> {
 
 pub fn contents(file: &File) -> Told<Vec<u8>> {
     let mut bytes = vec![0; text("size", file.size())? as usize];
-    let count = text("read", file.read_at(0, &mut bytes))?;
+    let count = text("read", file.read_cached(0, &mut bytes))?;
     bytes.truncate(count);
     Ok(bytes)
 }
