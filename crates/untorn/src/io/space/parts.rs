@@ -175,7 +175,16 @@ pub(super) fn commit(
 /// are.
 pub(super) fn first_batch(core: &Core) -> usize {
     const LEAST: u64 = 24;
-    usize::try_from(core.store.largest_transaction() / LEAST).unwrap_or(usize::MAX).max(1)
+    let most = core.store.largest_transaction() / LEAST;
+    #[cfg(test)]
+    let most = most.min(MOST_IN_TESTS.get());
+    usize::try_from(most).unwrap_or(usize::MAX).max(1)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Most parts that this thread puts into a transaction: what a far longer file would do.
+    pub(super) static MOST_IN_TESTS: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) };
 }
 
 /// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share

@@ -1,4 +1,5 @@
 //! The space calls against a byte model, the checker and the hazards of their kind.
 
+mod large;
 mod model;
 mod play;
