@@ -166,6 +166,8 @@ pub(super) fn commit(
                 if last {
                     return Ok(());
                 }
+                #[cfg(test)]
+                part_transactions(core)?;
             }
         }
     }
@@ -179,6 +181,16 @@ pub(super) fn first_batch(core: &Core) -> usize {
     #[cfg(test)]
     let most = most.min(MOST_IN_TESTS.get());
     usize::try_from(most).unwrap_or(usize::MAX).max(1)
+}
+
+/// Makes what was committed durable where a test wants transactions small: so that a power cut can
+/// find it without what follows.
+#[cfg(test)]
+pub(super) fn part_transactions(core: &Core) -> Result<()> {
+    match MOST_IN_TESTS.get() {
+        u64::MAX => Ok(()),
+        _ => Ok(core.store.force_all()?),
+    }
 }
 
 #[cfg(test)]

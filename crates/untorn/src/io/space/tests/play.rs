@@ -118,7 +118,7 @@ fn call(dice: &mut Dice) -> Call {
 /// A volume being played with.
 pub struct Play {
     pub setting: Setting,
-    pub device: Arc<MemoryDevice>,
+    pub device: Arc<dyn BlockDevice>,
     pub volume: Volume,
     pub file: File,
     pub model: Vec<u8>,
@@ -139,7 +139,11 @@ fn text<T>(what: &str, result: crate::Result<T>) -> Told<T> {
 
 impl Play {
     pub fn new(setting: Setting) -> Self {
-        let device = Arc::new(MemoryDevice::new(setting.volume));
+        Self::on(setting, Arc::new(MemoryDevice::new(setting.volume)))
+    }
+
+    /// On a new volume of `device`.
+    pub fn on(setting: Setting, device: Arc<dyn BlockDevice>) -> Self {
         let mut options = mkfs::Options {
             contents: mkfs::Contents::Zeroed,
             block_size: setting.block,
@@ -400,8 +404,13 @@ impl Play {
     fn reopen(&mut self) {
         self.cached = false;
         self.volume.clone().close().unwrap();
-        let device: Arc<dyn BlockDevice> = self.device.clone();
-        self.volume = Volume::open(device, OpenOptions::default()).unwrap();
+        self.open(self.device.clone());
+    }
+
+    /// Goes on with what is on another device: the same, once this volume was closed.
+    pub fn open(&mut self, device: Arc<dyn BlockDevice>) {
+        self.device = device;
+        self.volume = Volume::open(self.device.clone(), OpenOptions::default()).unwrap();
         self.file = self.volume.open_file("/file").unwrap();
         if let Some((file, _)) = &mut self.sharer {
             *file = self.volume.open_file("/sharer").unwrap();
@@ -451,11 +460,17 @@ impl Play {
         }
     }
 
-    /// Closes the volume; it must be sound.
-    pub fn close(self) -> Told<()> {
+    /// Closes the volume.
+    pub fn close_only(self) -> Arc<dyn BlockDevice> {
         let Self { device, volume, file, sharer, .. } = self;
         drop((file, sharer));
-        text("close", volume.close())?;
+        volume.close().unwrap();
+        device
+    }
+
+    /// Closes the volume; it must be sound.
+    pub fn close(self) -> Told<()> {
+        let device = self.close_only();
         let report = untorn_check::check(&*device, &untorn_check::Options::default());
         let findings = report.map_err(|e| e.to_string())?.findings;
         match findings.is_empty() {
