@@ -90,6 +90,9 @@ pub enum Error {
     /// A name, offset, length or option that cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// The file is protected from this change by a flag of its inode.
+    #[error("{0}: clear the flag first; nothing was changed")]
+    Protected(String),
     /// The volume is open for reading only.
     #[error("the volume is open for reading only: {0}")]
     ReadOnly(String),

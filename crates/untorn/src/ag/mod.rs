@@ -23,7 +23,7 @@ pub(crate) mod unlinked;
 pub(crate) use claim::Claim;
 pub(crate) use files::{
     Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all, release, share,
-    stage, unstage,
+    shared_run, stage, unstage,
 };
 pub(crate) use held::{Held, Hold};
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};

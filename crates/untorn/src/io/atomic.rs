@@ -9,7 +9,7 @@ use super::begin::{Begun, Piece};
 use super::blocks::{byte_of, read_raw_block};
 use super::commit::{FileChange, commit};
 use super::compose::{Composed, Span};
-use super::{Request, Sync, demand_regular, pages, settle};
+use super::{Change, Request, Sync, demand_change, demand_regular, pages, settle};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, RangeGuard, Sharing};
@@ -24,7 +24,7 @@ pub(crate) fn write_atomic(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_regular(inode)?;
+    demand_change(inode, Change::Rewrite)?;
     let request = Request::new(core, offset, bytes.len())?;
     if bytes.is_empty() {
         return Ok(());
@@ -42,7 +42,7 @@ pub(crate) fn append_atomic(
 ) -> Result<u64> {
     demand_regular(inode)?;
     let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
-    demand_regular(inode)?;
+    demand_change(inode, Change::Append)?;
     let offset = inode.size()?;
     let request = Request::new(core, offset, bytes.len())?;
     if !bytes.is_empty() {

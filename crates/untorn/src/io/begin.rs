@@ -201,21 +201,7 @@ impl<'a> Begun<'a> {
         if let Some(last) = self.pieces.last() {
             return Ok(Some(FsBlock(last.start.0 + last.length)));
         }
-        let _owner = self.inode.owner.read();
-        let image = self.inode.image();
-        let mut extents = published(self.core, self.inode.ino, &image, Fork::Data)?;
-        let mapping = find(&mut extents, FileBlock(block), FileBlock(block + 1))?;
-        if let MappingState::Written(start) | MappingState::Unwritten(start) = mapping.state {
-            return Ok(Some(start));
-        }
-        if let Some(before) = extents.before(FileBlock(block))? {
-            return Ok(Some(FsBlock(before.start.0 + u64::from(before.length))));
-        }
-        let geometry = &self.core.geometry;
-        Ok(geometry.split_ino(self.inode.ino).map(|(ag, ino)| {
-            let (block, _) = geometry.inode_block(ino);
-            geometry.fs_block(ag, block)
-        }))
+        goal_for(self.core, self.inode, block)
     }
 
     /// The write's blocks are the file's now: ends their claims.
@@ -232,6 +218,26 @@ impl<'a> Begun<'a> {
         let Request { offset, length } = self.request;
         debug!(name: "atomic_write_commit", ino = self.inode.ino.0, offset, length);
     }
+}
+
+/// Where new blocks for `block` of the file would lie best: beside the old ones, behind those
+/// before, or beside the inode.
+pub(super) fn goal_for(core: &Core, inode: &Inode, block: u64) -> Result<Option<FsBlock>> {
+    let _owner = inode.owner.read();
+    let image = inode.image();
+    let mut extents = published(core, inode.ino, &image, Fork::Data)?;
+    let mapping = find(&mut extents, FileBlock(block), FileBlock(block + 1))?;
+    if let MappingState::Written(start) | MappingState::Unwritten(start) = mapping.state {
+        return Ok(Some(start));
+    }
+    if let Some(before) = extents.before(FileBlock(block))? {
+        return Ok(Some(FsBlock(before.start.0 + u64::from(before.length))));
+    }
+    let geometry = &core.geometry;
+    Ok(geometry.split_ino(inode.ino).map(|(ag, ino)| {
+        let (block, _) = geometry.inode_block(ino);
+        geometry.fs_block(ag, block)
+    }))
 }
 
 impl Drop for Begun<'_> {

@@ -159,7 +159,8 @@ fn exposed(
     before: &InodeCore,
 ) -> Result<Vec<Range<FileBlock>>> {
     let geometry = &tx.core.geometry;
-    let from = geometry.blocks_for(before.size);
+    // What lies before the end that users see was hidden when cached writes moved it there.
+    let from = geometry.blocks_for(before.size.max(change.inode.size()?));
     let to = geometry.blocks_for(change.end(before.size));
     let mut exposed = Vec::new();
     if change.hidden == Hidden::Gone {

@@ -6,7 +6,7 @@
 use super::atomic::{lock_for_write, write_locked};
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::{Request, Sync, demand_regular, make_durable};
+use super::{Change, Request, Sync, demand_change, make_durable};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
@@ -25,7 +25,7 @@ pub(crate) fn write_plain(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_regular(inode)?;
+    demand_change(inode, Change::Rewrite)?;
     let request = Request::new(core, offset, bytes.len())?;
     if bytes.is_empty() {
         return Ok(());
@@ -46,6 +46,7 @@ pub(crate) fn write_plain(
                 overwrite(core, inode, at, part, start)?;
                 core.store.note_data_write();
                 convert(core, inode, at, to)?;
+                in_place = true;
             }
             Target::OutOfPlace => {
                 let part_request = Request { offset: at, length: to - at };
@@ -56,7 +57,7 @@ pub(crate) fn write_plain(
     }
     if in_place {
         core.store.note_data_write();
-        stamp(core, inode)?;
+        stamp(core, inode, request.end())?;
     }
     match sync {
         Sync::Visible => Ok(()),
@@ -182,7 +183,8 @@ fn overwrite(core: &Core, inode: &Inode, at: u64, bytes: &[u8], start: FsBlock) 
     Ok(core.store.device().write_batch(&requests)?)
 }
 
-/// Times after a write that changed no mapping.
-fn stamp(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
-    commit(core, &[FileChange::write(inode, &[], 0)]).map(|_| ())
+/// Times after a write into blocks that the file had; cached writes may have made it longer than
+/// any commit has.
+fn stamp(core: &Arc<Core>, inode: &Arc<Inode>, end: u64) -> Result<()> {
+    commit(core, &[FileChange::write(inode, &[], end)]).map(|_| ())
 }

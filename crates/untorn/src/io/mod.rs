@@ -17,6 +17,7 @@ mod own;
 mod pages;
 mod read;
 pub(crate) mod share;
+mod space;
 #[cfg(test)]
 mod tests;
 mod truncate;
@@ -28,6 +29,10 @@ pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
 };
 pub(crate) use read::read_at;
+pub(crate) use space::{
+    Seek, allocate, collapse_range, insert_range, punch_hole, seek, trim_past_end, truncate,
+    unshare_range, zero_range,
+};
 pub(crate) use truncate::discard_contents;
 
 use crate::core::Core;
@@ -35,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::inode::Inode;
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::FileKind;
+use untorn_format::inode::{FileKind, InodeFlags};
 use untorn_store::Sequence;
 
 /// When a write returns.
@@ -106,6 +111,30 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
         Some(FileKind::Regular) => Ok(()),
         _ => Err(Error::NotRegular(format!("inode {}", inode.ino))),
     }
+}
+
+/// How a call changes a file, as far as a protected file may refuse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Bytes that it has, or its length.
+    Rewrite,
+    /// New bytes behind its end.
+    Append,
+    /// Blocks behind its bytes.
+    Allocate,
+}
+
+/// Refuses all but regular files, and changes that a file is protected from.
+pub(crate) fn demand_change(inode: &Inode, change: Change) -> Result<()> {
+    demand_regular(inode)?;
+    let flags = inode.core()?.flags;
+    if flags.has(InodeFlags::IMMUTABLE) {
+        return Err(Error::Protected(format!("inode {} is marked immutable", inode.ino)));
+    }
+    if flags.has(InodeFlags::APPEND) && change == Change::Rewrite {
+        return Err(Error::Protected(format!("inode {} is marked append-only", inode.ino)));
+    }
+    Ok(())
 }
 
 /// Makes everything done to `inode` so far durable: data, size, mappings.

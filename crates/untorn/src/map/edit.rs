@@ -14,9 +14,7 @@ use crate::inode::core_of;
 use crate::tx::Tx;
 use std::ops::Range;
 use untorn_format::features::Features;
-use untorn_format::inode::{
-    self, DinodeDisk, ForkFormat, InodeCore, InodeFlags2, max_extents,
-};
+use untorn_format::inode::{self, DinodeDisk, ForkFormat, InodeCore, InodeFlags2, max_extents};
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{Fault, FileBlock, FsBlock, Ino, Place};
 
@@ -60,11 +58,11 @@ pub(crate) fn convert(
     let mut at = range.start;
     while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end)
     {
-        let cut = cut(extent, &range);
-        at = cut.middle.file_end();
+        at = extent.file_end();
         if extent.state == to {
             continue;
         }
+        let cut = cut(extent, &range);
         let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
         change(tx, ino, fork, &[extent], &rest)?;
         reverse(tx, ino, fork, cut.middle, Reverse::Unmap)?;

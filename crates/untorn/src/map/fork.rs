@@ -121,7 +121,17 @@ pub(super) fn staged<'a, 'c>(
 
 /// The last extent of the staged fork.
 pub(crate) fn last_extent(tx: &mut Tx<'_>, ino: Ino, fork: Fork) -> Result<Option<Extent>> {
-    staged(tx, ino, fork)?.before(FileBlock(u64::MAX))
+    extent_before(tx, ino, fork, FileBlock(u64::MAX))
+}
+
+/// The last extent of the staged fork that begins before `at`.
+pub(crate) fn extent_before(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    at: FileBlock,
+) -> Result<Option<Extent>> {
+    staged(tx, ino, fork)?.before(at)
 }
 
 /// The extent of the staged fork that holds `at`, or the first one behind it.

@@ -18,6 +18,6 @@ mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};
 pub(crate) use exchange::exchange;
-pub(crate) use fork::{last_extent, mapping_at, next_extent, published};
+pub(crate) use fork::{extent_before, last_extent, mapping_at, next_extent, published};
 pub(crate) use mapping::{Mapping, MappingState, find};
 pub(crate) use refit::set_fork_offset;

@@ -10,6 +10,7 @@ mod names;
 mod open;
 mod probe;
 mod sharing;
+mod space_calls;
 
 pub use extents::{ExtentKind, FileExtent};
 pub use file::File;

@@ -1,0 +1,6 @@
+//! The space calls against a byte model, the checker and the hazards of their kind.
+
+mod cuts;
+mod large;
+mod model;
+mod play;
