@@ -171,15 +171,20 @@ impl Target for VolumeTarget {
         Ok(self.file()?.size()?)
     }
 
-    fn read(&mut self, _door: Door, offset: u64, bytes: &mut [u8]) -> Answer<usize> {
-        Ok(self.file()?.read_at(offset, bytes)?)
+    fn read(&mut self, door: Door, offset: u64, bytes: &mut [u8]) -> Answer<usize> {
+        let file = self.file()?;
+        Ok(match door {
+            Door::Cached => file.read_cached(offset, bytes)?,
+            Door::Direct | Door::Atomic => file.read_at(offset, bytes)?,
+        })
     }
 
     fn write(&mut self, door: Door, offset: u64, bytes: &[u8]) -> Answer<()> {
         let file = self.file()?;
         Ok(match door {
             Door::Atomic => file.write_atomic(offset, bytes, Sync::Visible)?,
-            Door::Cached | Door::Direct => file.write_at(offset, bytes, Sync::Visible)?,
+            Door::Cached => file.write_cached(offset, bytes, Sync::Visible)?,
+            Door::Direct => file.write_at(offset, bytes, Sync::Visible)?,
         })
     }
 

@@ -106,10 +106,16 @@ fn a_write_that_reaches_a_sharer_is_cut_down_to_three_operations() {
 }
 
 #[test]
-fn stale_bytes_past_the_end_are_cut_down_to_three_operations() {
-    let kinds = kinds(&shortest(Fault::Stale));
-    assert_eq!(kinds.len(), 3, "{kinds:?}");
-    assert_eq!(kinds[2], Kind::Truncate, "{kinds:?}");
+fn of_a_shortest_run_no_operation_can_go() {
+    let fault = Fault::Stale;
+    let ops = shortest(fault);
+    assert!((3..=4).contains(&ops.len()), "{ops:?}");
+    for index in 0..ops.len() {
+        let mut shorter = ops.clone();
+        shorter.remove(index);
+        let settings = plan(1, 1).settings;
+        assert_eq!(fails_with(&settings, &shorter, Fake::new(fault)), None, "without {index}");
+    }
 }
 
 #[test]
