@@ -3,6 +3,7 @@
 pub mod cuts;
 pub mod dice;
 pub mod disk;
+pub mod fsx;
 pub mod kernel;
 pub mod tree;
 pub mod volume_tree;
