@@ -210,11 +210,6 @@ impl Pages {
         gone.iter().for_each(|&block| self.drop_page(block));
         gone.len()
     }
-
-    /// Pages in memory.
-    pub fn len(&self) -> usize {
-        self.pages.len()
-    }
 }
 
 impl Drop for Pages {

@@ -2,8 +2,8 @@
 //!
 //! For each part of the range the CoW fork says what is there. Nothing: blocks are claimed.
 //! A delayed allocation: its reservation becomes claimed blocks and the lookup starts again. Idle
-//! blocks, and blocks that cached bytes wait for: exactly the part inside the range is marked as being written. Then the fork is looked at
-//! again: it must say what was asked of it.
+//! blocks, and blocks that cached bytes wait for: exactly the part inside the range is marked as
+//! being written. Then the fork is looked at again: it must say what was asked of it.
 //!
 //! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
 

@@ -21,15 +21,6 @@ use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{AgExtent, FileBlock, FsBlock};
 use untorn_store::Sequence;
 
-/// What becomes of a file's size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewSize {
-    /// It is at least this many bytes.
-    AtLeast(u64),
-    /// It is this many bytes; blocks behind go as `cleared` says.
-    Exactly(u64),
-}
-
 /// What a file may hide behind its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hidden {
@@ -49,7 +40,8 @@ pub(super) struct FileChange<'a> {
     pub converted: &'a [Range<u64>],
     /// Blocks that the file loses.
     pub cleared: &'a [Range<u64>],
-    pub size: NewSize,
+    /// Bytes that the file has afterwards at least.
+    pub size: u64,
     pub hidden: Hidden,
     /// When its bytes changed.
     pub time: Timestamp,
@@ -58,15 +50,12 @@ pub(super) struct FileChange<'a> {
 impl<'a> FileChange<'a> {
     /// `pieces` take their places; the file reaches at least to byte `end`.
     pub fn write(inode: &'a Arc<Inode>, pieces: &'a [Piece], end: u64) -> Self {
-        let (size, hidden) = (NewSize::AtLeast(end), Hidden::Cleared);
-        Self { inode, pieces, converted: &[], cleared: &[], size, hidden, time: now() }
+        let hidden = Hidden::Cleared;
+        Self { inode, pieces, converted: &[], cleared: &[], size: end, hidden, time: now() }
     }
 
     fn end(&self, before: u64) -> u64 {
-        match self.size {
-            NewSize::AtLeast(end) => end.max(before),
-            NewSize::Exactly(size) => size,
-        }
+        self.size.max(before)
     }
 }
 

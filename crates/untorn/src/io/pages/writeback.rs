@@ -6,7 +6,7 @@
 
 use super::super::begin::{Begun, Piece};
 use super::super::blocks::byte_of;
-use super::super::commit::{FileChange, Hidden, NewSize, commit};
+use super::super::commit::{FileChange, Hidden, commit};
 use super::super::{Request, demand_regular};
 use super::blocks_of;
 use crate::core::Core;
@@ -141,7 +141,7 @@ fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, runs: &[PageRun]) -> Result<
         pieces: &begun.pieces,
         converted: &converted,
         cleared: &[],
-        size: NewSize::AtLeast(end),
+        size: end,
         hidden: Hidden::Gone,
         time: inode.unsaved_time(),
     };
