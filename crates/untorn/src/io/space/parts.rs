@@ -196,7 +196,8 @@ pub(super) fn part_transactions(core: &Core) -> Result<()> {
 #[cfg(test)]
 thread_local! {
     /// Most parts that this thread puts into a transaction: what a far longer file would do.
-    pub(super) static MOST_IN_TESTS: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) };
+    pub(super) static MOST_IN_TESTS: std::cell::Cell<u64> =
+        const { std::cell::Cell::new(u64::MAX) };
 }
 
 /// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share
