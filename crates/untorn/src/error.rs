@@ -87,6 +87,9 @@ pub enum Error {
     /// Too many symbolic links on the way.
     #[error("{0}: too many levels of symbolic links")]
     SymlinkLoop(String),
+    /// An `RWF_ATOMIC` write was refused as Linux refuses it. Nothing was touched.
+    #[error("the atomic write was refused: {0}")]
+    AtomicRefused(crate::io::AtomicRefusal),
     /// A name, offset, length or option that cannot be.
     #[error("{0}")]
     Invalid(String),

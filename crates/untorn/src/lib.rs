@@ -51,8 +51,9 @@ mod volume;
 
 pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
+pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub use io::{SizeRule, Sync};
 pub use volume::{
-    Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery,
-    Space, Volume, probe,
+    Access, Atomic, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions,
+    Recovery, Space, Volume, probe,
 };

@@ -40,10 +40,22 @@ pub(crate) fn append_atomic(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<u64> {
+    append_atomic_at(core, inode, bytes, sync, |_| Ok(()))
+}
+
+/// Appends where `demand` agrees to the place.
+pub(super) fn append_atomic_at(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    bytes: &[u8],
+    sync: Sync,
+    demand: impl FnOnce(u64) -> Result<()>,
+) -> Result<u64> {
     demand_regular(inode)?;
     let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
     demand_change(inode, Change::Append)?;
     let offset = inode.size()?;
+    demand(offset)?;
     let request = Request::new(core, offset, bytes.len())?;
     if !bytes.is_empty() {
         let block = core.geometry.block_size() as u64;
@@ -116,7 +128,7 @@ pub(super) fn write_locked(
     let span = Span { offset: request.offset, bytes };
     let mut composed = Composed::new(core, inode, &[span])?;
     if let Some(tail) = dirty_tail(core, inode, &request)? {
-        composed.replace(tail.block, tail.bytes);
+        composed.keep(tail.block, tail.bytes);
     }
     let begun = Begun::new(core, inode, request, composed.blocks())?;
     write_pieces(core, &composed, &begun.pieces)?;
@@ -128,9 +140,19 @@ pub(super) fn write_locked(
 
 /// Writes the data to the blocks that the write was given.
 pub(super) fn write_pieces(core: &Core, composed: &Composed<'_>, pieces: &[Piece]) -> Result<()> {
-    let mut requests = Vec::with_capacity(pieces.len() + 2);
-    for piece in pieces {
-        composed.requests(piece, byte_of(core, piece.start)?, &mut requests);
+    write_pieces_of(core, std::iter::once((composed, pieces)))
+}
+
+/// Writes the data of several files to the blocks that each was given.
+pub(super) fn write_pieces_of<'a, 'b: 'a>(
+    core: &Core,
+    files: impl Iterator<Item = (&'a Composed<'b>, &'a [Piece])>,
+) -> Result<()> {
+    let mut requests = Vec::new();
+    for (composed, pieces) in files {
+        for piece in pieces {
+            composed.requests(piece, byte_of(core, piece.start)?, &mut requests);
+        }
     }
     core.store.device().write_batch(&requests)?;
     core.store.note_data_write();

@@ -42,6 +42,8 @@ pub(super) struct FileChange<'a> {
     pub cleared: &'a [Range<u64>],
     /// Bytes that the file has afterwards at least.
     pub size: u64,
+    /// Bytes that it keeps of those it had at most.
+    pub cut: u64,
     pub hidden: Hidden,
     /// When its bytes changed.
     pub time: Timestamp,
@@ -50,18 +52,26 @@ pub(super) struct FileChange<'a> {
 impl<'a> FileChange<'a> {
     /// `pieces` take their places; the file reaches at least to byte `end`.
     pub fn write(inode: &'a Arc<Inode>, pieces: &'a [Piece], end: u64) -> Self {
-        let hidden = Hidden::Cleared;
-        Self { inode, pieces, converted: &[], cleared: &[], size: end, hidden, time: now() }
+        Self {
+            inode,
+            pieces,
+            converted: &[],
+            cleared: &[],
+            size: end,
+            cut: u64::MAX,
+            hidden: Hidden::Cleared,
+            time: now(),
+        }
     }
 
     fn end(&self, before: u64) -> u64 {
-        self.size.max(before)
+        self.size.max(before.min(self.cut))
     }
 }
 
 /// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share
 /// for each run.
-fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
+pub(super) fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
     let runs = |c: &FileChange<'_>| c.pieces.len() + c.converted.len() + c.cleared.len();
     let runs: usize = changes.iter().map(runs).sum();
     16 * 1024 * changes.len() as u64 + 512 * runs as u64

@@ -35,6 +35,8 @@ impl Span<'_> {
 /// The contents of the blocks that some spans touch.
 pub(super) struct Composed<'b> {
     log: u8,
+    /// Bytes of the old file that count.
+    kept: u64,
     spans: Vec<Span<'b>>,
     /// Blocks that are not one span's bytes.
     merged: BTreeMap<u64, AlignedBuffer>,
@@ -43,8 +45,13 @@ pub(super) struct Composed<'b> {
 impl<'b> Composed<'b> {
     /// Merges `spans`, none of them empty, with what the file has.
     pub fn new(core: &Core, inode: &Inode, spans: &[Span<'b>]) -> Result<Self> {
+        Self::keeping(core, inode, spans, u64::MAX)
+    }
+
+    /// Merges `spans` with the first `kept` bytes of what the file has.
+    pub fn keeping(core: &Core, inode: &Inode, spans: &[Span<'b>], kept: u64) -> Result<Self> {
         let log = core.geometry.block_log;
-        let mut composed = Self { log, spans: spans.to_vec(), merged: BTreeMap::new() };
+        let mut composed = Self { log, kept, spans: spans.to_vec(), merged: BTreeMap::new() };
         for (index, span) in spans.iter().enumerate() {
             for block in composed.partial(index) {
                 composed.merge(core, inode, block)?;
@@ -54,9 +61,11 @@ impl<'b> Composed<'b> {
         Ok(composed)
     }
 
-    /// Puts `bytes` in the place of block `block`.
-    pub fn replace(&mut self, block: u64, bytes: AlignedBuffer) {
-        self.merged.insert(block, bytes);
+    /// Rewrites block `block` as `bytes`, unless a span touches it: then it is rewritten anyway.
+    pub fn keep(&mut self, block: u64, bytes: AlignedBuffer) {
+        if !self.spans.iter().any(|span| span.blocks(self.log).contains(&block)) {
+            self.merged.insert(block, bytes);
+        }
     }
 
     /// Blocks of span `index` that are not its bytes alone.
@@ -84,6 +93,8 @@ impl<'b> Composed<'b> {
         let mut bytes = read_block(core, inode, block)?;
         let start = block << self.log;
         let end = start + bytes.len() as u64;
+        let valid = self.kept.saturating_sub(start).min(bytes.len() as u64) as usize;
+        bytes[valid..].fill(0);
         for span in &self.spans {
             let (from, to) = (span.offset.max(start), span.end().min(end));
             if from < to {

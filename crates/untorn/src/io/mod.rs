@@ -6,6 +6,7 @@
 //! Never here: directories, names, the shape of metadata.
 
 mod atomic;
+mod batch;
 mod begin;
 mod blocks;
 mod cancel;
@@ -13,6 +14,7 @@ mod claimed;
 mod commit;
 mod compose;
 mod direct;
+mod linux;
 mod own;
 mod pages;
 mod read;
@@ -23,8 +25,11 @@ mod tests;
 mod truncate;
 
 pub(crate) use atomic::{append_atomic, write_atomic};
+pub(crate) use batch::{Step, commit_batch};
 pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
+pub(crate) use linux::write_linux;
+pub use linux::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
 };

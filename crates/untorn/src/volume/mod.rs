@@ -3,6 +3,7 @@
 //! Opening probes the superblock, recovers the journal, finishes what a crash left, and counts what
 //! is free. Closing leaves a journal that needs no replay.
 
+mod atomic;
 mod attributes;
 mod extents;
 mod file;
@@ -12,6 +13,7 @@ mod probe;
 mod sharing;
 mod space_calls;
 
+pub use atomic::Atomic;
 pub use extents::{ExtentKind, FileExtent};
 pub use file::File;
 pub use names::{DirEntry, Metadata, NewFile};

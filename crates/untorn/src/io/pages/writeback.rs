@@ -142,6 +142,7 @@ fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, runs: &[PageRun]) -> Result<
         converted: &converted,
         cleared: &[],
         size: end,
+        cut: u64::MAX,
         hidden: Hidden::Gone,
         time: inode.unsaved_time(),
     };

@@ -1,0 +1,191 @@
+//! Batches: several ranges of several files, written and cut to length by one transaction.
+//!
+//! Steps apply in order; where they overlap, the later ones win. All files are locked, in order of
+//! their numbers, from before the first byte is written until the transaction is published: readers
+//! see all of the batch or nothing of it. Whatever fails before leaves every file as it was.
+
+use super::atomic::{Tail, write_pieces_of};
+use super::begin::Begun;
+use super::blocks::read_raw_block;
+use super::commit::{FileChange, Hidden, commit, expected_journal};
+use super::compose::{Composed, Span};
+use super::own::own_range;
+use super::{Request, Sync, demand_change, settle};
+use crate::clock::now;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::inode::{Inode, RangeGuard};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use untorn_format::Ino;
+use untorn_format::inode::Timestamp;
+
+/// One step of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step<'b> {
+    /// These bytes at this byte.
+    Write(u64, &'b [u8]),
+    /// So many bytes long.
+    Truncate(u64),
+}
+
+/// What a batch does to one file, all steps taken together.
+struct FilePlan<'b> {
+    inode: Arc<Inode>,
+    spans: Vec<Span<'b>>,
+    /// Bytes of the old file that stay: what lies behind is cut off.
+    kept: u64,
+    /// Smallest size afterwards.
+    end: u64,
+}
+
+impl<'b> FilePlan<'b> {
+    fn new(inode: Arc<Inode>) -> Self {
+        Self { inode, spans: Vec::new(), kept: u64::MAX, end: 0 }
+    }
+
+    fn add(&mut self, core: &Core, step: Step<'b>) -> Result<()> {
+        match step {
+            Step::Write(_, []) => {}
+            Step::Write(offset, bytes) => {
+                self.end = self.end.max(Request::new(core, offset, bytes.len())?.end());
+                self.spans.push(Span { offset, bytes });
+            }
+            Step::Truncate(size) => {
+                Request::new(core, size, 0)?;
+                self.kept = self.kept.min(size);
+                self.end = size;
+                self.spans.retain(|span| span.offset < size);
+                for span in self.spans.iter_mut().filter(|span| span.end() > size) {
+                    span.bytes = &span.bytes[..(size - span.offset) as usize];
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Size of the file afterwards, which has `size` bytes.
+    fn new_size(&self, size: u64) -> u64 {
+        self.end.max(size.min(self.kept))
+    }
+}
+
+/// A file of a batch with its blocks found.
+struct Ready<'p, 'b> {
+    plan: &'p FilePlan<'b>,
+    composed: Composed<'b>,
+    begun: Begun<'p>,
+    cleared: Vec<Range<u64>>,
+    size: u64,
+    time: Timestamp,
+}
+
+/// Does all of `steps`, or nothing.
+pub(crate) fn commit_batch(
+    core: &Arc<Core>,
+    steps: Vec<(Arc<Inode>, Step<'_>)>,
+    sync: Sync,
+) -> Result<()> {
+    let mut plans: BTreeMap<Ino, FilePlan<'_>> = BTreeMap::new();
+    for (inode, step) in steps {
+        let plan = plans.entry(inode.ino).or_insert_with(|| FilePlan::new(inode));
+        plan.add(core, step)?;
+    }
+    let plans: Vec<FilePlan<'_>> = plans.into_values().collect();
+    if plans.is_empty() {
+        return Ok(());
+    }
+    let mut locks: Vec<RangeGuard<'_>> = Vec::with_capacity(plans.len());
+    for plan in &plans {
+        locks.push(own_range(core, &plan.inode, 0..u64::MAX)?);
+        demand_change(&plan.inode, super::Change::Rewrite)?;
+    }
+    let mut ready = Vec::with_capacity(plans.len());
+    for plan in &plans {
+        ready.push(prepare(core, plan)?);
+    }
+    let changes: Vec<FileChange<'_>> = ready.iter().map(Ready::change).collect();
+    let (need, limit) = (expected_journal(&changes), core.store.largest_transaction());
+    if need > limit {
+        return Err(Error::TooLarge { need, limit });
+    }
+    write_pieces_of(core, ready.iter().map(|ready| (&ready.composed, &*ready.begun.pieces)))?;
+    let sequence = commit(core, &changes)?;
+    drop(changes);
+    for done in ready {
+        done.begun.finish();
+    }
+    drop(locks);
+    settle(core, sequence, sync)
+}
+
+fn prepare<'p, 'b>(core: &'p Arc<Core>, plan: &'p FilePlan<'b>) -> Result<Ready<'p, 'b>> {
+    let old = plan.inode.size()?;
+    let kept = plan.kept.min(old);
+    let size = plan.new_size(old);
+    let mut composed = Composed::keeping(core, &plan.inode, &plan.spans, kept)?;
+    if let Some(tail) = old_end(core, plan, old, kept, size)? {
+        composed.keep(tail.block, tail.bytes);
+    }
+    let blocks = composed.blocks();
+    let first = blocks.first().map_or(0, |run| run.start);
+    let last = blocks.last().map_or(0, |run| run.end);
+    let log = core.geometry.block_log;
+    let request = Request { offset: first << log, length: (last - first) << log };
+    let begun = Begun::new(core, &plan.inode, request, blocks.clone())?;
+    let cut = core.geometry.blocks_for(kept)..core.geometry.blocks_for(u64::MAX >> 1);
+    let cleared = if kept < old { outside(cut, &blocks) } else { Vec::new() };
+    Ok(Ready { plan, composed, begun, cleared, size, time: now() })
+}
+
+/// The block in which the kept part of the file ends, when what follows there must become zero: a
+/// file that is cut, or one that grows over bytes that nobody could see.
+fn old_end(
+    core: &Core,
+    plan: &FilePlan<'_>,
+    old: u64,
+    kept: u64,
+    size: u64,
+) -> Result<Option<Tail>> {
+    let (block, used) = core.geometry.file_block(kept);
+    if used == 0 || (kept == old && size <= old) {
+        return Ok(None);
+    }
+    let raw = read_raw_block(core, &plan.inode, block.0)?;
+    Ok(raw.filter(|bytes| bytes[used..].iter().any(|&byte| byte != 0)).map(|mut bytes| {
+        bytes[used..].fill(0);
+        Tail { block: block.0, bytes }
+    }))
+}
+
+/// The parts of `range` outside the runs `inside`, which are in order.
+fn outside(range: Range<u64>, inside: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut parts = Vec::new();
+    let mut at = range.start;
+    for run in inside {
+        if at < run.start.min(range.end) {
+            parts.push(at..run.start.min(range.end));
+        }
+        at = at.max(run.end);
+    }
+    if at < range.end {
+        parts.push(at..range.end);
+    }
+    parts
+}
+
+impl Ready<'_, '_> {
+    fn change(&self) -> FileChange<'_> {
+        FileChange {
+            inode: &self.plan.inode,
+            pieces: &self.begun.pieces,
+            converted: &[],
+            cleared: &self.cleared,
+            size: self.size,
+            cut: self.plan.kept,
+            hidden: if self.cleared.is_empty() { Hidden::Cleared } else { Hidden::Gone },
+            time: self.time,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Batches against byte models, with power cuts between their requests; the door of `RWF_ATOMIC`.
+
+use super::{BLOCK, Bench};
+use crate::{
+    AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, OpenOptions, Position, Sync, Volume,
+    Wait,
+};
+use std::sync::Arc;
+use untorn_device::{BlockDevice, MemoryDevice};
+
+/// What a batch does to a file, in memory.
+fn apply(model: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    model.resize(model.len().max(offset + bytes.len()), 0);
+    model[offset..offset + bytes.len()].copy_from_slice(bytes);
+}
+
+fn random(seed: &mut u64, limit: u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) % limit
+}
+
+#[test]
+fn batches_over_two_files_agree_with_the_model_check() {
+    for seed in 0..30u64 {
+        let mut bench = Bench::new();
+        let other = bench.volume.create_file("/two", NewFile::default()).unwrap();
+        let mut models = [Vec::new(), Vec::new()];
+        let mut dice = seed + 1;
+        for round in 0..25u64 {
+            let steps: Vec<(usize, u64, Option<Vec<u8>>)> = (0..1 + random(&mut dice, 6))
+                .map(|index| {
+                    let offset = random(&mut dice, 30 * BLOCK);
+                    let length = 1 + random(&mut dice, 3 * BLOCK);
+                    let bytes = vec![(round * 7 + index + 1) as u8; length as usize];
+                    let what = (random(&mut dice, 5) > 0).then_some(bytes);
+                    (random(&mut dice, 2) as usize, offset, what)
+                })
+                .collect();
+            if random(&mut dice, 3) == 0 {
+                bench.file.write_cached(round * 99, &[200; 5000], Sync::Visible).unwrap();
+                apply(&mut models[0], round as usize * 99, &[200; 5000]);
+            }
+            let files: [&File; 2] = [&bench.file, &other];
+            let mut batch = bench.volume.atomic();
+            for (file, offset, what) in &steps {
+                batch = match what {
+                    Some(bytes) => batch.write(files[*file], *offset, bytes),
+                    None => batch.truncate(files[*file], *offset),
+                };
+                match what {
+                    Some(bytes) => apply(&mut models[*file], *offset as usize, bytes),
+                    None => models[*file].resize(*offset as usize, 0),
+                }
+            }
+            batch.commit(Sync::Visible).unwrap();
+            for (file, model) in files.iter().zip(&models) {
+                assert!(Bench::contents(file) == *model, "seed {seed}, round {round}");
+            }
+        }
+        let [first, _] = models;
+        bench.model = first;
+        drop(other);
+        bench.judge(&format!("batches, seed {seed}"));
+    }
+}
+
+/// The two files of a volume.
+fn both(device: &Arc<MemoryDevice>) -> [Vec<u8>; 2] {
+    let volume = Volume::open(Arc::clone(device) as _, OpenOptions::default()).unwrap();
+    let files = ["/file", "/two"].map(|name| Bench::contents(&volume.open_file(name).unwrap()));
+    volume.close().unwrap();
+    files
+}
+
+#[test]
+fn a_batch_is_whole_or_not_at_all_wherever_the_device_stops_check() {
+    let mut bench = Bench::new();
+    bench.write(0, 20 * BLOCK, 1);
+    let two = bench.volume.create_file("/two", NewFile::default()).unwrap();
+    two.write_atomic(0, &vec![2; 9000], Sync::Visible).unwrap();
+    drop(two);
+    let Bench { device, volume, file, model } = bench;
+    drop(file);
+    volume.close().unwrap();
+    let start = device.snapshot();
+    let old = [model.clone(), vec![2; 9000]];
+    let mut new = old.clone();
+    new[0].truncate(50_000);
+    apply(&mut new[0], 700, &[9; 9000]);
+    apply(&mut new[1], 30_000, &[8; 5000]);
+    let (mut seen_old, mut seen_new) = (0, 0);
+    for stop in 0..40 {
+        let medium = Arc::new(start.snapshot());
+        let faulty = Arc::new(StopAfter::new(Arc::clone(&medium), stop));
+        let outcome = attempt(faulty);
+        let found = both(&medium);
+        assert!(found == old || found == new, "torn when the device stopped at write {stop}");
+        assert!(outcome.is_err() || found == new, "durable, and not there: stop {stop}");
+        seen_old += u32::from(found == old);
+        seen_new += u32::from(found == new);
+        let report = untorn_check::check(&*medium, &untorn_check::Options::default()).unwrap();
+        assert!(report.findings.is_empty(), "stop {stop}: {:?}", report.findings);
+    }
+    assert!(seen_old > 2 && seen_new > 2, "{seen_old} old, {seen_new} new");
+}
+
+fn attempt(device: Arc<StopAfter>) -> crate::Result<()> {
+    let volume = Volume::open(device, OpenOptions::default())?;
+    let [file, two] = [volume.open_file("/file")?, volume.open_file("/two")?];
+    let batch = volume.atomic().truncate(&file, 50_000).write(&file, 700, &[9; 9000]);
+    batch.write(&two, 30_000, &[8; 5000]).commit(Sync::Durable)?;
+    drop((file, two));
+    volume.close()
+}
+
+/// A device that takes so many writes and then fails.
+struct StopAfter {
+    inner: Arc<MemoryDevice>,
+    left: std::sync::atomic::AtomicI64,
+}
+
+impl StopAfter {
+    fn new(inner: Arc<MemoryDevice>, writes: i64) -> Self {
+        Self { inner, left: writes.into() }
+    }
+}
+
+impl BlockDevice for StopAfter {
+    fn geometry(&self) -> untorn_device::DeviceGeometry {
+        self.inner.geometry()
+    }
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> untorn_device::Result<()> {
+        self.inner.read_at(offset, bytes)
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> untorn_device::Result<()> {
+        if self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 0 {
+            return Err(untorn_device::DeviceError::Unusable("unplugged".to_owned()));
+        }
+        self.inner.write_at(offset, bytes)
+    }
+    fn flush(&self) -> untorn_device::Result<()> {
+        self.inner.flush()
+    }
+    fn discard(&self, offset: u64, length: u64) -> untorn_device::Result<()> {
+        self.inner.discard(offset, length)
+    }
+}
+
+#[test]
+fn a_batch_that_the_journal_cannot_carry_is_refused_with_the_limit() {
+    let mut bench = Bench::new();
+    bench.write(0, 100 * BLOCK, 1);
+    let limit = bench.core().store.largest_transaction();
+    let mut batch = bench.volume.atomic();
+    for block in 0..limit / 512 + 64 {
+        batch = batch.write(&bench.file, block * 2 * BLOCK, b"x");
+    }
+    let refused = batch.commit(Sync::Visible).unwrap_err();
+    let full = matches!(refused, Error::TooLarge { .. } | Error::NoSpace { .. });
+    assert!(full, "{refused}");
+    bench.judge("refused batch");
+}
+
+#[test]
+fn files_of_another_volume_are_refused() {
+    let (one, two) = (Bench::new(), Bench::new());
+    let refused = one.volume.atomic().write(&two.file, 0, b"x").commit(Sync::Visible);
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    one.judge("one");
+    two.judge("two");
+}
+
+#[test]
+fn the_linux_door_refuses_what_linux_refuses_in_its_order() {
+    let mut bench = Bench::new();
+    bench.write(0, 16 * BLOCK, 1);
+    let limits = bench.file.atomic_write_limits();
+    assert_eq!((limits.unit_min, limits.segments_max, limits.unit_max_opt), (BLOCK, 1, 0));
+    assert!(limits.unit_max.is_power_of_two() && limits.unit_max >= 16 * BLOCK);
+    let how = LinuxWrite::default();
+    let cached = LinuxWrite { caching: Caching::Cached, ..how };
+    let bytes = vec![7; 4 * BLOCK as usize];
+    let (half, three, two) = (&bytes[..2048], &bytes[..3 * 4096], &bytes[..8192]);
+    let long = vec![0; 2 * limits.unit_max as usize];
+    use AtomicRefusal as R;
+    let limit = |size_limit| LinuxWrite { size_limit: Some(size_limit), ..how };
+    let cases: [(Position, &[&[u8]], LinuxWrite, R); 11] = [
+        (Position::At(1), &[half], cached, R::TooShort),
+        (Position::At(1), &[&long], cached, R::TooLong),
+        (Position::At(1), &[two, two], cached, R::Buffers),
+        (Position::At(1), &[three], cached, R::Length),
+        (Position::At(BLOCK), &[two], cached, R::Alignment),
+        (Position::At(0), &[two], cached, R::NotDirect),
+        (Position::At(0), &[two], LinuxWrite { wait: Wait::Refused, ..how }, R::WouldWait),
+        (Position::At(8192), &[two], limit(8192), R::BehindLimit),
+        (Position::At(8192), &[two], limit(12288), R::Shortened),
+        (Position::At(1 << 63), &[two], how, R::BehindLimit),
+        (Position::At(i64::MAX as u64 + 1 - 8192), &[two], how, R::Shortened),
+    ];
+    for (position, buffers, how, expected) in cases {
+        match bench.file.write_rwf_atomic(position, buffers, &how) {
+            Err(Error::AtomicRefused(refusal)) => assert_eq!(refusal, expected, "{position:?}"),
+            other => panic!("{expected:?} expected, not {other:?}"),
+        }
+    }
+    assert_eq!(bench.file.write_rwf_atomic(Position::At(1), &[], &cached).unwrap(), 0);
+    assert_eq!(bench.file.write_rwf_atomic(Position::At(8192), &[two], &how).unwrap(), 8192);
+    bench.expect(8192, two);
+    bench.judge("linux door");
+}
+
+#[test]
+fn an_append_is_checked_at_the_place_that_it_gets() {
+    let mut bench = Bench::new();
+    bench.write(0, 3 * BLOCK, 1);
+    let (how, bytes) = (LinuxWrite::default(), vec![5; 2 * BLOCK as usize]);
+    let refused = bench.file.write_rwf_atomic(Position::Append, &[&bytes], &how);
+    let misaligned = matches!(refused, Err(Error::AtomicRefused(AtomicRefusal::Alignment)));
+    assert!(misaligned, "{refused:?}");
+    bench.file.write_rwf_atomic(Position::Append, &[&bytes[..4096]], &how).unwrap();
+    bench.expect(3 * BLOCK, &bytes[..4096]);
+    bench.file.write_rwf_atomic(Position::Append, &[&bytes], &how).unwrap();
+    bench.expect(4 * BLOCK, &bytes);
+    bench.judge("append");
+}
+
+#[test]
+fn the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
+    let mut bench = Bench::new();
+    // Every other block free: nothing lies together.
+    let keep = bench.volume.create_file("/keep", NewFile::default()).unwrap();
+    let gone = bench.volume.create_file("/gone", NewFile::default()).unwrap();
+    let unit = bench.file.atomic_write_limits().unit_max.min(2 << 20);
+    for at in 0..unit / BLOCK + 8 {
+        keep.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+        gone.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+    }
+    let rest = bench.volume.space().unwrap().available.saturating_sub(16);
+    let fill = bench.volume.create_file("/fill", NewFile::default()).unwrap();
+    fill.write_atomic(0, &vec![1; (rest * BLOCK) as usize], Sync::Visible).unwrap();
+    bench.volume.remove("/gone").unwrap();
+    bench.volume.sync().unwrap();
+    let bytes = vec![6; unit as usize];
+    bench.file.write_rwf_atomic(Position::At(0), &[&bytes], &LinuxWrite::default()).unwrap();
+    bench.expect(0, &bytes);
+    assert!(bench.extents().len() as u64 > unit / BLOCK / 2, "{}", bench.extents().len());
+    drop((keep, gone, fill));
+    bench.judge("single blocks");
+}
