@@ -52,6 +52,6 @@ mod volume;
 pub use error::{Error, Result};
 pub use io::{SizeRule, Sync};
 pub use volume::{
-    Access, DirEntry, ExtentKind, File, FileExtent, Metadata, NewFile, OpenOptions, Recovery,
-    Space, Volume, probe,
+    Access, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, Metadata, NewFile,
+    OpenOptions, Recovery, Space, Traits, Volume, probe,
 };

@@ -35,10 +35,10 @@ pub(crate) use truncate::discard_contents;
 
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::Inode;
+use crate::inode::{Change, Inode, demand_open};
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::{FileKind, InodeFlags};
+use untorn_format::inode::FileKind;
 use untorn_store::Sequence;
 
 /// When a write returns.
@@ -111,28 +111,10 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
     }
 }
 
-/// How a call changes a file, as far as a protected file may refuse it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Bytes that it has, or its length.
-    Rewrite,
-    /// New bytes behind its end.
-    Append,
-    /// Blocks behind its bytes.
-    Allocate,
-}
-
 /// Refuses all but regular files, and changes that a file is protected from.
 pub(crate) fn demand_change(inode: &Inode, change: Change) -> Result<()> {
     demand_regular(inode)?;
-    let flags = inode.core()?.flags;
-    if flags.has(InodeFlags::IMMUTABLE) {
-        return Err(Error::Protected(format!("inode {} is marked immutable", inode.ino)));
-    }
-    if flags.has(InodeFlags::APPEND) && change == Change::Rewrite {
-        return Err(Error::Protected(format!("inode {} is marked append-only", inode.ino)));
-    }
-    Ok(())
+    demand_open(inode.ino, &inode.core()?, change)
 }
 
 /// Makes everything done to `inode` so far durable: data, size, mappings.

@@ -9,11 +9,13 @@ mod names;
 mod open;
 mod probe;
 mod space_calls;
+mod traits;
 
 pub use file::File;
 pub use names::{DirEntry, ExtentKind, FileExtent, Metadata, NewFile};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
+pub use traits::{FileFlag, FileFlags, Traits};
 
 use crate::core::Core;
 use crate::error::{Error, Result};
