@@ -13,12 +13,14 @@
 mod cache;
 mod cow;
 mod pages;
+mod protect;
 mod ranges;
 mod snapshot;
 
 pub(crate) use cache::InodeCache;
 pub(crate) use cow::{CowFork, CowPiece, CowSpan, CowState, WriteId};
 pub(crate) use pages::{PageBytes, PageMemory, PageRun, Pages};
+pub(crate) use protect::{Change, demand_open};
 pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};
 pub(crate) use snapshot::InodeSnapshot;
 

@@ -4,7 +4,8 @@
 //! a write that a size limit would shorten is refused (Linux may write a part of it), and an
 //! append is checked at the place it really gets.
 //!
-//! Facts: `generic_atomic_write_valid`, the write entry of XFS, `generic_write_checks`, as behaviour.
+//! Facts, as behaviour: `generic_atomic_write_valid`, the write entry of XFS,
+//! `generic_write_checks`.
 
 use super::atomic::{append_atomic_at, write_atomic};
 use super::{Sync, demand_regular, largest_file};

@@ -29,6 +29,7 @@ pub(crate) use batch::{Step, commit_batch};
 pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
 pub(crate) use linux::write_linux;
+pub(crate) use own::own_range;
 pub use linux::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
@@ -42,10 +43,10 @@ pub(crate) use truncate::discard_contents;
 
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::Inode;
+use crate::inode::{Change, Inode, demand_open};
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::{FileKind, InodeFlags};
+use untorn_format::inode::FileKind;
 use untorn_store::Sequence;
 
 /// When a write returns.
@@ -118,28 +119,10 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
     }
 }
 
-/// How a call changes a file, as far as a protected file may refuse it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Bytes that it has, or its length.
-    Rewrite,
-    /// New bytes behind its end.
-    Append,
-    /// Blocks behind its bytes.
-    Allocate,
-}
-
 /// Refuses all but regular files, and changes that a file is protected from.
 pub(crate) fn demand_change(inode: &Inode, change: Change) -> Result<()> {
     demand_regular(inode)?;
-    let flags = inode.core()?.flags;
-    if flags.has(InodeFlags::IMMUTABLE) {
-        return Err(Error::Protected(format!("inode {} is marked immutable", inode.ino)));
-    }
-    if flags.has(InodeFlags::APPEND) && change == Change::Rewrite {
-        return Err(Error::Protected(format!("inode {} is marked append-only", inode.ino)));
-    }
-    Ok(())
+    demand_open(inode.ino, &inode.core()?, change)
 }
 
 /// Makes everything done to `inode` so far durable: data, size, mappings.

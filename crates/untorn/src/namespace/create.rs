@@ -6,7 +6,7 @@ use crate::clock::now;
 use crate::core::Core;
 use crate::dir;
 use crate::error::{Error, Result};
-use crate::inode::{Inode, core_of};
+use crate::inode::{Change, Inode, core_of, demand_open};
 use crate::tx::Tx;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,9 +51,11 @@ pub(crate) fn create_in(
     new: NewInode,
 ) -> Result<Arc<Inode>> {
     refuse_parent_pointers(tx.core)?;
-    if core_of(parent.ino, tx.inode_bytes(parent.ino))?.nlink == 0 {
+    let directory = core_of(parent.ino, tx.inode_bytes(parent.ino))?;
+    if directory.nlink == 0 {
         return Err(Error::NotFound("the directory was removed".to_owned()));
     }
+    demand_open(parent.ino, &directory, Change::Append)?;
     if lookup_locked(tx, parent.ino, name)?.is_some() {
         return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
     }
@@ -154,8 +156,20 @@ fn first_core(core: &Core, parent: &InodeCore, free: InodeCore, new: NewInode) -
     inode
 }
 
-/// Hints and projects that directories hand down.
+/// Flags that everything in a directory gets from it.
+const HANDED_DOWN: [InodeFlags; 5] = [
+    InodeFlags::SYNC,
+    InodeFlags::NOATIME,
+    InodeFlags::NODUMP,
+    InodeFlags::NODEFRAG,
+    InodeFlags::FILESTREAM,
+];
+
+/// Flags, hints and projects that directories hand down.
 fn inherit(parent: &InodeCore, inode: &mut InodeCore, directory: bool) {
+    for flag in HANDED_DOWN.into_iter().filter(|&flag| parent.flags.has(flag)) {
+        inode.flags = inode.flags.with(flag);
+    }
     if parent.flags.has(InodeFlags::PROJINHERIT) {
         inode.project = parent.project;
         if directory {

@@ -8,7 +8,7 @@ use crate::clock::now;
 use crate::core::Core;
 use crate::dir;
 use crate::error::{Error, Result};
-use crate::inode::{Inode, core_of};
+use crate::inode::{Change, Inode, core_of, demand_open};
 use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::inode::FileKind;
@@ -22,7 +22,11 @@ pub(crate) fn remove(core: &Arc<Core>, parent: &Arc<Inode>, name: &[u8]) -> Resu
         let ino = found.ok_or_else(|| Error::NotFound(shown()))?.ino;
         let victim = core.inodes.load(core, ino)?;
         tx.lock_inode(&victim)?;
-        let directory = core_of(ino, tx.inode_bytes(ino))?.kind() == Some(FileKind::Directory);
+        let of = |tx: &Tx<'_>, ino| core_of(ino, tx.inode_bytes(ino));
+        demand_open(parent.ino, &of(tx, parent.ino)?, Change::Rewrite)?;
+        let core = of(tx, ino)?;
+        demand_open(ino, &core, Change::Rewrite)?;
+        let directory = core.kind() == Some(FileKind::Directory);
         if directory && !dir::is_empty(&mut DirTx { tx, ino })? {
             return Err(Error::NotEmpty(shown()));
         }

@@ -6,6 +6,7 @@ use crate::inode::Inode;
 use crate::io::{self, Sync};
 use std::sync::Arc;
 use untorn_format::Ino;
+use untorn_format::inode::InodeFlags;
 
 /// An open regular file. Its methods may be called from many threads.
 pub struct File {
@@ -48,19 +49,19 @@ impl File {
     /// order.
     pub fn write_atomic(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
         self.volume.demand_write("write")?;
-        io::write_atomic(&self.volume.core, &self.inode, offset, bytes, sync)
+        io::write_atomic(&self.volume.core, &self.inode, offset, bytes, self.at_least(sync)?)
     }
 
     /// Appends `bytes`, whole or not at all; where they begin.
     pub fn append_atomic(&self, bytes: &[u8], sync: Sync) -> Result<u64> {
         self.volume.demand_write("append")?;
-        io::append_atomic(&self.volume.core, &self.inode, bytes, sync)
+        io::append_atomic(&self.volume.core, &self.inode, bytes, self.at_least(sync)?)
     }
 
     /// Writes `bytes` at byte `offset` in place where that can be. A power cut may tear the write.
     pub fn write_at(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
         self.volume.demand_write("write")?;
-        io::write_plain(&self.volume.core, &self.inode, offset, bytes, sync)
+        io::write_plain(&self.volume.core, &self.inode, offset, bytes, self.at_least(sync)?)
     }
 
     /// Fills `bytes` from byte `offset` through the page cache; how many there were before the end
@@ -75,7 +76,14 @@ impl File {
     /// where there is none, the write is refused and no later call fails for it.
     pub fn write_cached(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
         self.volume.demand_write("write")?;
-        io::write_cached(&self.volume.core, &self.inode, offset, bytes, sync)
+        io::write_cached(&self.volume.core, &self.inode, offset, bytes, self.at_least(sync)?)
+    }
+
+    /// What `sync` asks for, or what the file itself does: all changes of a file that is marked
+    /// synchronous are durable.
+    pub(super) fn at_least(&self, sync: Sync) -> Result<Sync> {
+        let marked = self.inode.core()?.flags.has(InodeFlags::SYNC);
+        Ok(if marked { Sync::Durable } else { sync })
     }
 
     /// Makes everything done to the file so far durable: bytes, size and mappings.

@@ -12,6 +12,7 @@ mod open;
 mod probe;
 mod sharing;
 mod space_calls;
+mod traits;
 
 pub use atomic::Atomic;
 pub use extents::{ExtentKind, FileExtent};
@@ -19,6 +20,7 @@ pub use file::File;
 pub use names::{DirEntry, Metadata, NewFile};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
+pub use traits::{FileFlag, FileFlags, Traits};
 
 use crate::core::Core;
 use crate::error::{Error, Result};

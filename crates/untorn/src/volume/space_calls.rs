@@ -2,18 +2,26 @@
 
 use super::File;
 use crate::error::Result;
-use crate::io::{self, Seek, SizeRule};
+use crate::io::{self, Seek, SizeRule, Sync};
 use std::ops::Range;
 
 impl File {
+    fn change(&self, what: &str, call: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.volume.demand_write(what)?;
+        call()?;
+        match self.at_least(Sync::Visible)? {
+            Sync::Visible => Ok(()),
+            Sync::Durable => self.sync(),
+        }
+    }
+
     /// Gives the file `size` bytes: what is behind is gone, what is new reads as zeroes.
     ///
     /// Old or new after a crash, never half. Blocks behind a new, smaller end are freed in as many
     /// transactions as it takes; a crash between them leaves blocks behind the end of the file,
     /// which nobody sees and [`File::trim_past_end`] frees.
     pub fn truncate(&self, size: u64) -> Result<()> {
-        self.volume.demand_write("truncate")?;
-        io::truncate(&self.volume.core, &self.inode, size)
+        self.change("truncate", || io::truncate(&self.volume.core, &self.inode, size))
     }
 
     /// Sets blocks aside for every byte of `range`: writing there will not run out of space. New
@@ -22,8 +30,7 @@ impl File {
     /// All blocks are found before anything changes: [`Error::NoSpace`](crate::Error::NoSpace)
     /// leaves the file as it was. The size changes last.
     pub fn allocate(&self, range: Range<u64>, rule: SizeRule) -> Result<()> {
-        self.volume.demand_write("allocate")?;
-        io::allocate(&self.volume.core, &self.inode, range, rule)
+        self.change("allocate", || io::allocate(&self.volume.core, &self.inode, range, rule))
     }
 
     /// Makes the bytes of `range` zeroes and frees the blocks that lie in it whole. The size stays.
@@ -32,22 +39,19 @@ impl File {
     /// usual journal); beyond that a crash leaves zeroes in a first part of the range and the old
     /// bytes in the rest.
     pub fn punch_hole(&self, range: Range<u64>) -> Result<()> {
-        self.volume.demand_write("punch a hole")?;
-        io::punch_hole(&self.volume.core, &self.inode, range)
+        self.change("punch a hole", || io::punch_hole(&self.volume.core, &self.inode, range))
     }
 
     /// Makes the bytes of `range` zeroes with blocks behind all of them. Its promises after a
     /// crash are those of [`File::punch_hole`]; the size changes last.
     pub fn zero_range(&self, range: Range<u64>, rule: SizeRule) -> Result<()> {
-        self.volume.demand_write("zero a range")?;
-        io::zero_range(&self.volume.core, &self.inode, range, rule)
+        self.change("zero a range", || io::zero_range(&self.volume.core, &self.inode, range, rule))
     }
 
     /// Frees what lies behind the end of the file unless somebody asked for it: blocks stay in a
     /// file that was preallocated, that may only grow, or that has an extent size hint.
     pub fn trim_past_end(&self) -> Result<()> {
-        self.volume.demand_write("trim")?;
-        io::trim_past_end(&self.volume.core, &self.inode)
+        self.change("trim", || io::trim_past_end(&self.volume.core, &self.inode))
     }
 
     /// Takes the bytes of `range` out of the file; what is behind them moves down. The range must
@@ -57,8 +61,9 @@ impl File {
     /// batches and the size changes last: a crash leaves a file of the old size in which a first
     /// part has moved down and a hole of the range's length stands before the rest.
     pub fn collapse_range(&self, range: Range<u64>) -> Result<()> {
-        self.volume.demand_write("collapse a range")?;
-        io::collapse_range(&self.volume.core, &self.inode, range)
+        self.change("collapse a range", || {
+            io::collapse_range(&self.volume.core, &self.inode, range)
+        })
     }
 
     /// Puts a hole as long as `range` in at its start; that byte and all behind it move up. The
@@ -68,15 +73,13 @@ impl File {
     /// first and extents move in batches from the last on: a crash leaves a file of the new size
     /// in which a last part has moved up and a hole of the range's length stands before it.
     pub fn insert_range(&self, range: Range<u64>) -> Result<()> {
-        self.volume.demand_write("insert a range")?;
-        io::insert_range(&self.volume.core, &self.inode, range)
+        self.change("insert a range", || io::insert_range(&self.volume.core, &self.inode, range))
     }
 
-    /// Gives the file copies of all blocks in `range` that other files use too. Bytes and size
-    /// stay. [`Error::NoSpace`](crate::Error::NoSpace) leaves everything as it was.
+    /// Gives the file copies of all blocks in `range` that other files use too, and sets blocks
+    /// aside in its holes: writing there will not run out of space. Bytes and size stay. [`Error::NoSpace`](crate::Error::NoSpace) leaves everything as it was.
     pub fn unshare_range(&self, range: Range<u64>) -> Result<()> {
-        self.volume.demand_write("unshare a range")?;
-        io::unshare_range(&self.volume.core, &self.inode, range)
+        self.change("unshare a range", || io::unshare_range(&self.volume.core, &self.inode, range))
     }
 
     /// The first byte at or behind `offset` that was written; nothing where there is none before

@@ -3,7 +3,7 @@
 use super::super::{Change, SizeRule, begin::goal_for, demand_change};
 use super::ends::zero_ends;
 use super::look::{around, mappings};
-use super::parts::{Mark, Pool, Size, commit};
+use super::parts::{Mark, Part, Pool, Size, commit};
 use super::truncate::clear_past_end;
 use super::{demand_range, own_with_end, touched};
 use crate::core::Core;
@@ -34,18 +34,29 @@ pub(crate) fn allocate(
         clear_past_end(core, inode, size, core.geometry.blocks_for(range.end))?;
         parts = zero_ends(core, inode, &(size..range.end), size)?;
     }
-    let exact = touched(core, &range);
-    let hinted = around_holes(core, inode, &exact)?;
-    let (holes, mut pool) = match find_blocks(core, inode, &hinted) {
-        Err(Error::NoSpace { .. }) if hinted != exact => find_blocks(core, inode, &exact)?,
-        found => found?,
-    };
-    for hole in holes {
-        pool.fill(hole, ExtentState::Unwritten, &mut parts);
-    }
+    fill_holes(core, inode, touched(core, &range), &mut parts)?;
     parts.sort_by_key(|part| part.range.start);
     let size = if grows { Size::Last(range.end) } else { Size::Keep };
     commit(core, inode, parts, size, Mark::Preallocated)
+}
+
+/// Parts that give every hole in `range` blocks; as the file's extent size hint says, where there
+/// is room for that.
+pub(super) fn fill_holes(
+    core: &Arc<Core>,
+    inode: &Inode,
+    range: Range<FileBlock>,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
+    let hinted = around_holes(core, inode, &range)?;
+    let (holes, mut pool) = match find_blocks(core, inode, &hinted) {
+        Err(Error::NoSpace { .. }) if hinted != range => find_blocks(core, inode, &range)?,
+        found => found?,
+    };
+    for hole in holes {
+        pool.fill(hole, ExtentState::Unwritten, parts);
+    }
+    Ok(())
 }
 
 /// The holes in `range` and blocks for all of them.

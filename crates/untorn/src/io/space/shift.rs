@@ -8,7 +8,7 @@
 use super::super::{Change, demand_change, largest_file};
 use super::look::{around, mappings};
 use super::parts::{Mark, Size, commit, finish, first_batch, let_go, users};
-use super::truncate::holes;
+use super::truncate::{free_past_end, holes};
 use super::{WHOLE, covered, demand_range, own_range};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -20,7 +20,8 @@ use std::sync::Arc;
 use untorn_format::records::{Extent, Fork};
 use untorn_format::{FileBlock, Ino};
 
-/// Takes the bytes of `range` out of the file: what is behind them moves down to its start.
+/// Takes the bytes of `range` out of the file: what is behind them moves down to its start. Blocks
+/// behind the end of the file are freed first, as a truncation does.
 pub(crate) fn collapse_range(
     core: &Arc<Core>,
     inode: &Arc<Inode>,
@@ -39,6 +40,7 @@ pub(crate) fn collapse_range(
         )));
     }
     inode.forget_unsaved();
+    free_past_end(core, inode)?;
     let moves = Moves { gap: covered(core, &range), size: size - (range.end - range.start) };
     match moves.down_at_once(core, inode) {
         Err(Error::TooLarge { .. }) => moves.down_in_steps(core, inode),

@@ -116,11 +116,17 @@ pub(crate) fn trim_past_end(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> 
     if !has_idle_end(core, inode)? {
         return Ok(());
     }
-    let size = inode.core()?.size;
+    free_past_end(core, inode)
+}
+
+/// Frees all blocks behind the end of the file, which is owned whole.
+pub(super) fn free_past_end(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    let behind = FileBlock(core.geometry.blocks_for(inode.core()?.size));
     loop {
-        let behind = FileBlock(core.geometry.blocks_for(size));
         let (parts, more) = holes_from(core, inode, behind)?;
-        commit(core, inode, parts, Size::Keep, Mark::Nothing)?;
+        if !parts.is_empty() {
+            commit(core, inode, parts, Size::Keep, Mark::Nothing)?;
+        }
         if more.is_none() {
             return Ok(());
         }

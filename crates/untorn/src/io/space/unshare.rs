@@ -3,6 +3,7 @@
 use super::super::begin::goal_for;
 use super::super::blocks::byte_of;
 use super::super::{Change, demand_change};
+use super::allocate::fill_holes;
 use super::look::{Use, by_use, mappings};
 use super::parts::{Mark, Pool, Size, commit};
 use super::{demand_range, own_range, touched};
@@ -21,20 +22,19 @@ use untorn_format::{FileBlock, FsBlock};
 /// Bytes that are copied at a time.
 const COPY: u64 = 1 << 20;
 
-/// Gives the file copies of all blocks in `range` that other files use too. Its bytes stay as they
-/// are, whatever happens meanwhile. All blocks are found before anything changes.
+/// Gives the file copies of all blocks in `range` that other files use too, and blocks in the
+/// place of holes, so that writing there never runs out of space. Its bytes stay as they are,
+/// whatever happens meanwhile. All blocks are found before anything changes.
 pub(crate) fn unshare_range(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64>) -> Result<()> {
     demand_range(core, &range)?;
     let _range = own_range(core, inode, range.clone())?;
     demand_change(inode, Change::Rewrite)?;
-    if !inode.core()?.is_reflink() {
-        return Ok(());
-    }
     let range = touched(core, &range);
     let shared = shared_in(core, inode, &range)?;
     let count = shared.iter().map(|(range, _)| range.end.0 - range.start.0).sum();
     let mut pool = Pool::new(core, goal_for(core, inode, range.start.0)?, count)?;
     let mut parts = Vec::new();
+    fill_holes(core, inode, range.clone(), &mut parts)?;
     for (blocks, start) in shared {
         let first = parts.len();
         pool.fill(blocks.clone(), ExtentState::Written, &mut parts);
@@ -46,8 +46,12 @@ pub(crate) fn unshare_range(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u
         }
     }
     core.store.note_data_write();
-    commit(core, inode, parts, Size::Keep, Mark::Times)?;
-    stop_sharing(core, inode, &range)
+    parts.sort_by_key(|part| part.range.start);
+    commit(core, inode, parts, Size::Keep, Mark::Preallocated)?;
+    match inode.core()?.is_reflink() {
+        true => stop_sharing(core, inode, &range),
+        false => Ok(()),
+    }
 }
 
 /// The shared blocks in `range`: where they are in the file and on the volume.
@@ -58,6 +62,9 @@ fn shared_in(
 ) -> Result<Vec<(Range<FileBlock>, FsBlock)>> {
     let mut shared = Vec::new();
     let mut rest = range.clone();
+    if !inode.core()?.is_reflink() {
+        return Ok(shared);
+    }
     while rest.start < rest.end {
         for mapping in mappings(core, inode, &rest)? {
             rest.start = mapping.end();
