@@ -27,6 +27,29 @@ pub struct Plan {
     pub operations: u64,
 }
 
+impl Plan {
+    /// Whether the power will be cut.
+    pub fn power(&self) -> Power {
+        let cuts = |op: &Recorded| matches!(op, Recorded::Op(Op { kind: Kind::Crash, .. }));
+        let cut = match &self.source {
+            Source::Random => {
+                self.settings.crash_in.is_some() && self.settings.kinds.has(Kind::Crash)
+            }
+            Source::List(ops) => ops.iter().any(cuts),
+        };
+        if cut { Power::Cut } else { Power::Stays }
+    }
+}
+
+/// Whether the power will be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It may be.
+    Cut,
+    /// It will not.
+    Stays,
+}
+
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoOn {
@@ -55,8 +78,7 @@ pub struct Unforeseen {
     refused: Vec<u64>,
 }
 
-/// Leaves of `kinds` what the target can do. Where it has no page cache, what goes through it goes
-/// past it.
+/// Of `kinds`, what the target can do.
 pub fn possible(kinds: Kinds, target: &impl Target) -> Kinds {
     kinds.filter(|kind| target.can(kind))
 }
@@ -105,7 +127,7 @@ fn all<'a, T: Target>(
     ended: &mut Ended<'a, T>,
     watch: &mut dyn FnMut(&Exerciser<'a, T>) -> GoOn,
 ) -> Result<(), Box<Failure>> {
-    ended.exerciser.prepare()?;
+    ended.exerciser.prepare(plan.power())?;
     let mut next = Next::new(plan);
     while let Some(op) = next.op(ended.exerciser.size()) {
         match op {

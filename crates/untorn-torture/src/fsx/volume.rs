@@ -7,7 +7,7 @@
 //! What the library can do is one table, [`HAS`]: operations that are not in it are not drawn.
 
 use super::target::{Answer, Door, Piece, Target, Trouble};
-use super::{Kind, Op};
+use super::{Kind, Op, Power};
 use crate::dice::Dice;
 use crate::disk::{Policy, SimDisk};
 use std::sync::Arc;
@@ -41,13 +41,13 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// A new volume in memory.
-    pub fn memory(size: u64, options: &mkfs::Options) -> anyhow::Result<Self> {
+    /// A new volume in memory with an empty file at `path`.
+    pub fn memory(size: u64, options: &mkfs::Options, path: &str) -> anyhow::Result<Self> {
         let medium = Arc::new(MemoryDevice::new(size));
         let contents = mkfs::Contents::Zeroed;
         mkfs::make(&*medium, &mkfs::Options { contents, ..options.clone() })?;
         let volume = Volume::open(Arc::clone(&medium) as _, OpenOptions::default())?;
-        drop(volume.create_file("/fsx", NewFile::default())?);
+        drop(volume.create_file(path, NewFile::default())?);
         volume.close()?;
         Ok(Self::Memory(medium.snapshot()))
     }
@@ -62,15 +62,6 @@ impl Ground {
         };
         VolumeTarget::open(media, path)
     }
-}
-
-/// Whether the power will be cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// It may be.
-    Cut,
-    /// It will not.
-    Stays,
 }
 
 enum Media {
