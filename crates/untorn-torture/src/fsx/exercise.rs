@@ -7,7 +7,7 @@
 //! failure nothing more is done. No memory is taken per operation.
 
 use super::since::{Since, Verdict};
-use super::target::{Door, Piece, Target, Trouble};
+use super::target::{Alike, Door, Piece, Target, Trouble};
 use super::{
     BadData, Entry, Failure, Fate, Growth, Io, Kind, Log, Model, Op, Pattern, Power, Settings,
     Then, When, Wrong, fit, generate::MOST_RANGES,
@@ -241,6 +241,7 @@ impl<'a, T: Target> Exerciser<'a, T> {
                 self.target.sync()?;
                 return self.synced();
             }
+            Kind::DedupeRange => return self.dedupe(op),
             Kind::Remount => return self.remount(),
             Kind::Crash => return self.crash(op.offset),
             _ => {}
@@ -273,6 +274,17 @@ impl<'a, T: Target> Exerciser<'a, T> {
             return Err(Wrong::Short { found, expected: op.length }.into());
         }
         compare(op.offset, self.model.part(op.offset, op.length), seen)
+    }
+
+    fn dedupe(&mut self, op: &Op) -> Result<(), Found> {
+        let same = self.model.part(op.offset, op.length) == self.model.part(op.other, op.length);
+        match (self.target.dedupe(op)?, same) {
+            (Alike::Same, true) | (Alike::Differ, false) => Ok(()),
+            (alike, _) => {
+                let what = format!("dedupe_range: the bytes are said to be: {alike:?}");
+                Err(Wrong::Error(what).into())
+            }
+        }
     }
 
     /// A mapping cannot reach past the end: the file grows first.

@@ -43,5 +43,5 @@ pub use ops_file::{ParseError, Recorded};
 pub use profile::{PROFILES, Profile, profile};
 pub use run::{Ended, GoOn, Plan, Power, Source, Unforeseen, again, fails_with, possible, run};
 pub use settings::{Growth, Io, Lengths, Settings, Truncates, When};
-pub use target::{Answer, Door, Piece, Target, Trouble};
+pub use target::{Alike, Answer, Door, Piece, Target, Trouble};
 pub use volume::{Ground, VolumeTarget};

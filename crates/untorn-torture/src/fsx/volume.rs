@@ -6,17 +6,36 @@
 //!
 //! What the library can do is one table, [`HAS`]: operations that are not in it are not drawn.
 
-use super::target::{Answer, Door, Piece, Target, Trouble};
-use super::{Kind, Op, Power};
+use super::target::{Alike, Answer, Door, Piece, Target, Trouble};
+use super::{Kind, Op, Power, Rule, Shared};
 use crate::dice::Dice;
 use crate::disk::{Policy, SimDisk};
 use std::sync::Arc;
-use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
+use untorn::{Dedupe, File, NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// What the library can do.
-const HAS: &[Kind] =
-    &[Kind::Read, Kind::Write, Kind::WriteAtomic, Kind::Fsync, Kind::Remount, Kind::Crash];
+const HAS: &[(Kind, bool)] = &[
+    (Kind::Read, true),
+    (Kind::Write, true),
+    (Kind::WriteAtomic, true),
+    (Kind::MapRead, true),
+    (Kind::MapWrite, true),
+    (Kind::Truncate, true),
+    (Kind::Fallocate, true),
+    (Kind::PunchHole, true),
+    (Kind::ZeroRange, true),
+    (Kind::CollapseRange, true),
+    (Kind::InsertRange, true),
+    (Kind::CloneRange, true),
+    (Kind::DedupeRange, true),
+    (Kind::CopyRange, true),
+    (Kind::ExchangeRange, true),
+    (Kind::Batch, false),
+    (Kind::Fsync, true),
+    (Kind::Remount, true),
+    (Kind::Crash, true),
+];
 
 /// Events of the simulated disk after which a sync lets go of them.
 const MOST_EVENTS: usize = 2_000;
@@ -139,6 +158,13 @@ impl VolumeTarget {
     }
 }
 
+fn size_rule(rule: Rule) -> SizeRule {
+    match rule {
+        Rule::Grow => SizeRule::Grow,
+        Rule::Keep => SizeRule::Keep,
+    }
+}
+
 /// What a power cut leaves of the requests since the last sync.
 fn cut(disk: &SimDisk, synced: usize, seed: u64) -> MemoryDevice {
     let mut dice = Dice::new(seed);
@@ -155,7 +181,7 @@ fn cut(disk: &SimDisk, synced: usize, seed: u64) -> MemoryDevice {
 
 impl Target for VolumeTarget {
     fn can(&self, kind: Kind) -> bool {
-        HAS.contains(&kind)
+        HAS.contains(&(kind, true))
     }
 
     fn size(&mut self) -> Answer<u64> {
@@ -184,7 +210,37 @@ impl Target for VolumeTarget {
     }
 
     fn change(&mut self, op: &Op) -> Answer<()> {
-        Err(Trouble::Failed(format!("{} cannot be done", op.kind.word())))
+        let file = self.file()?;
+        let (range, rule) = (op.offset..op.end(), size_rule(op.rule));
+        match op.kind {
+            Kind::Truncate => file.truncate(op.length)?,
+            Kind::Fallocate => {
+                if op.shared == Shared::Unshare {
+                    file.unshare_range(range.clone())?;
+                }
+                file.allocate(range, rule)?;
+            }
+            Kind::PunchHole => file.punch_hole(range)?,
+            Kind::ZeroRange => file.zero_range(range, rule)?,
+            Kind::CollapseRange => file.collapse_range(range)?,
+            Kind::InsertRange => file.insert_range(range)?,
+            Kind::CloneRange => file.clone_range(op.other, file, range)?,
+            Kind::ExchangeRange => file.exchange_range(op.offset, file, op.other, op.length)?,
+            Kind::CopyRange => match file.copy_range(op.other, file, range)? {
+                copied if copied == op.length => {}
+                copied => return Err(Trouble::Failed(format!("0x{copied:x} bytes copied"))),
+            },
+            kind => return Err(Trouble::Failed(format!("{} cannot be done", kind.word()))),
+        }
+        Ok(())
+    }
+
+    fn dedupe(&mut self, op: &Op) -> Answer<Alike> {
+        let file = self.file()?;
+        Ok(match file.dedupe_range(op.other, file, op.offset..op.end())? {
+            Dedupe::Same(_) => Alike::Same,
+            Dedupe::Differs => Alike::Differ,
+        })
     }
 
     fn sync(&mut self) -> Answer<()> {
