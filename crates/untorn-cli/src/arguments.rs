@@ -52,6 +52,8 @@ pub enum Command {
     Check(Check),
     /// Cut the power during atomic writes, at every request, and show what recovery finds.
     Demo(Demo),
+    /// Exercise a file as fsx of fstests does. Exit status: 0 well, 1 a failure found, 2 not run.
+    Fsx(Box<crate::commands::fsx::Fsx>),
     /// Print a completion script.
     Completions {
         /// The shell.

@@ -14,6 +14,8 @@ pub enum End {
     Well,
     /// It found what it was to find wrong: 1.
     Found,
+    /// `fsx` could not run: 2.
+    NotRun,
     /// `check` could not check: 8.
     Unchecked,
 }
@@ -26,6 +28,7 @@ pub fn to_exit(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(End::Well) => ExitCode::SUCCESS,
         Ok(End::Found) => ExitCode::from(1),
+        Ok(End::NotRun) => ExitCode::from(2),
         Ok(End::Unchecked) => ExitCode::from(8),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,6 +4,7 @@ mod bmap;
 mod cat;
 mod check;
 mod demo;
+pub mod fsx;
 mod info;
 mod log;
 mod ls;
@@ -42,6 +43,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Recover(arguments) => recover::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Demo(arguments) => demo::run(arguments, out),
+        Command::Fsx(arguments) => fsx::run(arguments, out),
         Command::Completions { shell } => manual::completions(*shell, out),
         Command::Man { command } => manual::page(command.as_deref(), out),
     }

@@ -7,10 +7,10 @@
 //! failure nothing more is done. No memory is taken per operation.
 
 use super::since::{Since, Verdict};
-use super::target::{Door, Piece, Target, Trouble};
+use super::target::{Alike, Door, Piece, Target, Trouble};
 use super::{
-    BadData, Entry, Failure, Fate, Growth, Io, Kind, Log, Model, Op, Pattern, Settings, Then, When,
-    Wrong, fit, generate::MOST_RANGES,
+    BadData, Entry, Failure, Fate, Growth, Io, Kind, Log, Model, Op, Pattern, Power, Settings,
+    Then, When, Wrong, fit, generate::MOST_RANGES,
 };
 
 /// Operations without a sync after which one is made where the power may be cut: what happened
@@ -80,12 +80,12 @@ impl<'a, T: Target> Exerciser<'a, T> {
     }
 
     /// Makes the target as the settings want it found. Everything is durable then.
-    pub fn prepare(&mut self) -> Result<(), Box<Failure>> {
-        let done = self.prepared();
+    pub fn prepare(&mut self, power: Power) -> Result<(), Box<Failure>> {
+        let done = self.prepared(power);
         done.map_err(|trouble| self.failure(trouble))
     }
 
-    fn prepared(&mut self) -> Result<(), Trouble> {
+    fn prepared(&mut self, power: Power) -> Result<(), Trouble> {
         let Settings { file_limit, growth, preallocate, .. } = *self.settings;
         if growth == Growth::Fixed && self.model.size() < file_limit {
             let zeroes = Op::new(Kind::Write, 0, file_limit);
@@ -98,7 +98,7 @@ impl<'a, T: Target> Exerciser<'a, T> {
             all.rule = super::Rule::Keep;
             self.target.change(&all)?;
         }
-        if self.settings.kinds.has(Kind::Crash) {
+        if power == Power::Cut {
             self.target.sync()?;
             let mut since = Since::new(self.settings.file_limit.max(self.model.size()));
             since.rebase(self.model.contents());
@@ -241,6 +241,7 @@ impl<'a, T: Target> Exerciser<'a, T> {
                 self.target.sync()?;
                 return self.synced();
             }
+            Kind::DedupeRange => return self.dedupe(op),
             Kind::Remount => return self.remount(),
             Kind::Crash => return self.crash(op.offset),
             _ => {}
@@ -273,6 +274,17 @@ impl<'a, T: Target> Exerciser<'a, T> {
             return Err(Wrong::Short { found, expected: op.length }.into());
         }
         compare(op.offset, self.model.part(op.offset, op.length), seen)
+    }
+
+    fn dedupe(&mut self, op: &Op) -> Result<(), Found> {
+        let same = self.model.part(op.offset, op.length) == self.model.part(op.other, op.length);
+        match (self.target.dedupe(op)?, same) {
+            (Alike::Same, true) | (Alike::Differ, false) => Ok(()),
+            (alike, _) => {
+                let what = format!("dedupe_range: the bytes are said to be: {alike:?}");
+                Err(Wrong::Error(what).into())
+            }
+        }
     }
 
     /// A mapping cannot reach past the end: the file grows first.

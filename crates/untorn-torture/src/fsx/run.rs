@@ -27,6 +27,29 @@ pub struct Plan {
     pub operations: u64,
 }
 
+impl Plan {
+    /// Whether the power will be cut.
+    pub fn power(&self) -> Power {
+        let cuts = |op: &Recorded| matches!(op, Recorded::Op(Op { kind: Kind::Crash, .. }));
+        let cut = match &self.source {
+            Source::Random => {
+                self.settings.crash_in.is_some() && self.settings.kinds.has(Kind::Crash)
+            }
+            Source::List(ops) => ops.iter().any(cuts),
+        };
+        if cut { Power::Cut } else { Power::Stays }
+    }
+}
+
+/// Whether the power will be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It may be.
+    Cut,
+    /// It will not.
+    Stays,
+}
+
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoOn {
@@ -51,12 +74,12 @@ pub struct Ended<'a, T> {
 pub struct Unforeseen {
     /// The file's size after each power cut.
     sizes_after_cuts: Vec<u64>,
-    /// Numbers of operations that the target refused.
-    refused: Vec<u64>,
+    /// Numbers of operations that the target refused, and the size after: a mapped write past the
+    /// end is two steps, of which the first may be done.
+    refused: Vec<(u64, u64)>,
 }
 
-/// Leaves of `kinds` what the target can do. Where it has no page cache, what goes through it goes
-/// past it.
+/// Of `kinds`, what the target can do.
 pub fn possible(kinds: Kinds, target: &impl Target) -> Kinds {
     kinds.filter(|kind| target.can(kind))
 }
@@ -85,7 +108,9 @@ pub fn run<'a, T: Target>(
 impl Unforeseen {
     fn note<T: Target>(&mut self, exerciser: &Exerciser<'_, T>) {
         match exerciser.log().last() {
-            Some(Entry { fate: Fate::Refused, number, .. }) => self.refused.push(*number),
+            Some(Entry { fate: Fate::Refused, number, .. }) => {
+                self.refused.push((*number, exerciser.size()));
+            }
             Some(Entry { op: Op { kind: Kind::Crash, .. }, .. }) => {
                 self.sizes_after_cuts.push(exerciser.size());
             }
@@ -105,7 +130,7 @@ fn all<'a, T: Target>(
     ended: &mut Ended<'a, T>,
     watch: &mut dyn FnMut(&Exerciser<'a, T>) -> GoOn,
 ) -> Result<(), Box<Failure>> {
-    ended.exerciser.prepare()?;
+    ended.exerciser.prepare(plan.power())?;
     let mut next = Next::new(plan);
     while let Some(op) = next.op(ended.exerciser.size()) {
         match op {
@@ -160,13 +185,14 @@ pub fn again(plan: &Plan, count: u64, size: u64, unforeseen: &Unforeseen) -> Vec
             Recorded::Op(op) => super::fit(op, size, &plan.settings),
             Recorded::Skipped => None,
         };
-        let refused = unforeseen.refused.binary_search(&(ops.len() as u64 + 1)).is_ok();
-        if let Some(op) = fitted.filter(|_| !refused) {
-            size = op.size_after(size);
-            if op.kind == Kind::Crash {
-                size = cuts.next().copied().unwrap_or(size);
-            }
-        }
+        let number = ops.len() as u64 + 1;
+        let refused = unforeseen.refused.binary_search_by_key(&number, |refused| refused.0);
+        size = match (fitted, refused) {
+            (_, Ok(index)) => unforeseen.refused[index].1,
+            (Some(Op { kind: Kind::Crash, .. }), _) => cuts.next().copied().unwrap_or(size),
+            (Some(op), _) => op.size_after(size),
+            (None, _) => size,
+        };
         ops.push(fitted.map_or(Recorded::Skipped, Recorded::Op));
     }
     ops

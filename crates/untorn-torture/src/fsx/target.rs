@@ -27,6 +27,15 @@ pub enum Door {
     Atomic,
 }
 
+/// Whether two places hold the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alike {
+    /// They do.
+    Same,
+    /// They do not.
+    Differ,
+}
+
 /// A range of a batch: its first byte, and what to write there.
 pub type Piece<'a> = (u64, &'a [u8]);
 
@@ -51,6 +60,9 @@ pub trait Target {
 
     /// Does what needs no bytes: from [`Kind::Truncate`] to [`Kind::ExchangeRange`].
     fn change(&mut self, op: &Op) -> Answer<()>;
+
+    /// Shares the blocks of two places if they hold the same; whether they do.
+    fn dedupe(&mut self, op: &Op) -> Answer<Alike>;
 
     /// Makes everything done so far durable.
     fn sync(&mut self) -> Answer<()>;

@@ -6,17 +6,36 @@
 //!
 //! What the library can do is one table, [`HAS`]: operations that are not in it are not drawn.
 
-use super::target::{Answer, Door, Piece, Target, Trouble};
-use super::{Kind, Op};
+use super::target::{Alike, Answer, Door, Piece, Target, Trouble};
+use super::{Kind, Op, Power, Rule, Shared};
 use crate::dice::Dice;
 use crate::disk::{Policy, SimDisk};
 use std::sync::Arc;
-use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
+use untorn::{Dedupe, File, NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// What the library can do.
-const HAS: &[Kind] =
-    &[Kind::Read, Kind::Write, Kind::WriteAtomic, Kind::Fsync, Kind::Remount, Kind::Crash];
+const HAS: &[(Kind, bool)] = &[
+    (Kind::Read, true),
+    (Kind::Write, true),
+    (Kind::WriteAtomic, true),
+    (Kind::MapRead, true),
+    (Kind::MapWrite, true),
+    (Kind::Truncate, true),
+    (Kind::Fallocate, true),
+    (Kind::PunchHole, true),
+    (Kind::ZeroRange, true),
+    (Kind::CollapseRange, true),
+    (Kind::InsertRange, true),
+    (Kind::CloneRange, true),
+    (Kind::DedupeRange, true),
+    (Kind::CopyRange, true),
+    (Kind::ExchangeRange, true),
+    (Kind::Batch, false),
+    (Kind::Fsync, true),
+    (Kind::Remount, true),
+    (Kind::Crash, true),
+];
 
 /// Events of the simulated disk after which a sync lets go of them.
 const MOST_EVENTS: usize = 2_000;
@@ -41,13 +60,13 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// A new volume in memory.
-    pub fn memory(size: u64, options: &mkfs::Options) -> anyhow::Result<Self> {
+    /// A new volume in memory with an empty file at `path`.
+    pub fn memory(size: u64, options: &mkfs::Options, path: &str) -> anyhow::Result<Self> {
         let medium = Arc::new(MemoryDevice::new(size));
         let contents = mkfs::Contents::Zeroed;
         mkfs::make(&*medium, &mkfs::Options { contents, ..options.clone() })?;
         let volume = Volume::open(Arc::clone(&medium) as _, OpenOptions::default())?;
-        drop(volume.create_file("/fsx", NewFile::default())?);
+        drop(volume.create_file(path, NewFile::default())?);
         volume.close()?;
         Ok(Self::Memory(medium.snapshot()))
     }
@@ -62,15 +81,6 @@ impl Ground {
         };
         VolumeTarget::open(media, path)
     }
-}
-
-/// Whether the power will be cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// It may be.
-    Cut,
-    /// It will not.
-    Stays,
 }
 
 enum Media {
@@ -148,6 +158,13 @@ impl VolumeTarget {
     }
 }
 
+fn size_rule(rule: Rule) -> SizeRule {
+    match rule {
+        Rule::Grow => SizeRule::Grow,
+        Rule::Keep => SizeRule::Keep,
+    }
+}
+
 /// What a power cut leaves of the requests since the last sync.
 fn cut(disk: &SimDisk, synced: usize, seed: u64) -> MemoryDevice {
     let mut dice = Dice::new(seed);
@@ -164,7 +181,7 @@ fn cut(disk: &SimDisk, synced: usize, seed: u64) -> MemoryDevice {
 
 impl Target for VolumeTarget {
     fn can(&self, kind: Kind) -> bool {
-        HAS.contains(&kind)
+        HAS.contains(&(kind, true))
     }
 
     fn size(&mut self) -> Answer<u64> {
@@ -193,7 +210,37 @@ impl Target for VolumeTarget {
     }
 
     fn change(&mut self, op: &Op) -> Answer<()> {
-        Err(Trouble::Failed(format!("{} cannot be done", op.kind.word())))
+        let file = self.file()?;
+        let (range, rule) = (op.offset..op.end(), size_rule(op.rule));
+        match op.kind {
+            Kind::Truncate => file.truncate(op.length)?,
+            Kind::Fallocate => {
+                if op.shared == Shared::Unshare {
+                    file.unshare_range(range.clone())?;
+                }
+                file.allocate(range, rule)?;
+            }
+            Kind::PunchHole => file.punch_hole(range)?,
+            Kind::ZeroRange => file.zero_range(range, rule)?,
+            Kind::CollapseRange => file.collapse_range(range)?,
+            Kind::InsertRange => file.insert_range(range)?,
+            Kind::CloneRange => file.clone_range(op.other, file, range)?,
+            Kind::ExchangeRange => file.exchange_range(op.offset, file, op.other, op.length)?,
+            Kind::CopyRange => match file.copy_range(op.other, file, range)? {
+                copied if copied == op.length => {}
+                copied => return Err(Trouble::Failed(format!("0x{copied:x} bytes copied"))),
+            },
+            kind => return Err(Trouble::Failed(format!("{} cannot be done", kind.word()))),
+        }
+        Ok(())
+    }
+
+    fn dedupe(&mut self, op: &Op) -> Answer<Alike> {
+        let file = self.file()?;
+        Ok(match file.dedupe_range(op.other, file, op.offset..op.end())? {
+            Dedupe::Same(_) => Alike::Same,
+            Dedupe::Differs => Alike::Differ,
+        })
     }
 
     fn sync(&mut self) -> Answer<()> {

@@ -1,6 +1,6 @@
 //! A file in plain memory with one fault in it.
 
-use crate::fsx::{Answer, Door, Kind, Model, Op, Piece, Target, Trouble};
+use crate::fsx::{Alike, Answer, Door, Kind, Model, Op, Piece, Target, Trouble};
 
 /// Largest file of the tests here.
 pub const LIMIT: u64 = 64 << 10;
@@ -148,6 +148,11 @@ impl Target for Fake {
 
     fn change(&mut self, op: &Op) -> Answer<()> {
         self.done(op, &[])
+    }
+
+    fn dedupe(&mut self, op: &Op) -> Answer<Alike> {
+        let part = |at: u64| self.file.part(at, op.length);
+        Ok(if part(op.offset) == part(op.other) { Alike::Same } else { Alike::Differ })
     }
 
     fn sync(&mut self) -> Answer<()> {

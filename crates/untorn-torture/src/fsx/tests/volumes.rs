@@ -13,18 +13,15 @@ fn operations() -> u64 {
 fn ground(block_size: u32, rmapbt: bool) -> Ground {
     let mut options = mkfs::Options { block_size, uuid: Some([7; 16]), ..mkfs::Options::default() };
     options.features.rmapbt = rmapbt;
-    Ground::memory(if block_size > 16384 { 256 } else { 64 } << 20, &options).unwrap()
+    Ground::memory(if block_size > 16384 { 256 } else { 64 } << 20, &options, "/fsx").unwrap()
 }
 
 #[track_caller]
 fn assert_passes(mut settings: Settings, ground: &Ground) {
-    let power = match settings.crash_in {
-        Some(_) => Power::Cut,
-        None => Power::Stays,
-    };
-    let target = ground.target("/fsx", power).unwrap();
+    let target = ground.target("/fsx", Power::Stays).unwrap();
     settings.kinds = possible(settings.kinds, &target);
     let plan = Plan { settings, source: Source::Random, operations: operations() };
+    let target = ground.target("/fsx", plan.power()).unwrap();
     let ended = run(&plan, target, &[], &mut |_| GoOn::Yes);
     if let Some(failure) = ended.failure {
         let bad = failure.wrong.bad_byte();

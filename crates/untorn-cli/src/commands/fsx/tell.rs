@@ -1,0 +1,110 @@
+//! What a run says while it goes well, in the words of fsx.
+
+use super::options::Fsx;
+use super::summary::Summary;
+use std::io::{self, Write};
+use untorn_torture::fsx::{Ended, Entry, Exerciser, Fate, Kind, Plan, Source, Target};
+
+/// Tells what is done.
+pub struct Teller<'a> {
+    arguments: &'a Fsx,
+    plan: &'a Plan,
+    out: &'a mut dyn Write,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Teller<'a> {
+    /// One that tells to `out`.
+    pub fn new(arguments: &'a Fsx, plan: &'a Plan, out: &'a mut dyn Write) -> Self {
+        Self { arguments, plan, out, failed: None }
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        if self.arguments.beyond.json {
+            return Ok(());
+        }
+        match &self.arguments.output.log_id {
+            Some(id) => writeln!(self.out, "{id}: {text}"),
+            None => writeln!(self.out, "{text}"),
+        }
+    }
+
+    /// Before the first operation.
+    pub fn begin(&mut self, options: &str) -> io::Result<()> {
+        if !options.is_empty() {
+            self.line(&format!("fsx {options}"))?;
+        }
+        if !self.arguments.output.quiet && self.plan.source == Source::Random {
+            self.line(&format!("Seed set to {}", self.plan.settings.seed))?;
+        }
+        Ok(())
+    }
+
+    /// An operation was done.
+    pub fn did<T: Target>(&mut self, run: &Exerciser<'_, T>) {
+        if self.failed.is_none()
+            && let Some(entry) = run.log().last().filter(|entry| self.is_wanted(entry))
+            && let Err(error) = self.line(&shown(entry))
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn is_wanted(&self, entry: &Entry) -> bool {
+        let output = &self.arguments.output;
+        if output.debug_from.is_some_and(|from| entry.number >= from) {
+            return true;
+        }
+        if output.progress.is_some_and(|every| entry.number.is_multiple_of(every)) {
+            return true;
+        }
+        match output.monitor {
+            Some((start, end)) => {
+                entry.fate != Fate::Skipped && entry.op.reach() > start && entry.op.offset <= end
+            }
+            None => output.debug,
+        }
+    }
+
+    /// What went wrong while telling.
+    pub fn told(&mut self) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// After the last operation, all well.
+    pub fn end<T: Target>(
+        &mut self,
+        summary: &Summary,
+        ended: &Ended<'_, T>,
+    ) -> anyhow::Result<()> {
+        if !self.arguments.output.quiet {
+            self.line(&summary.words())?;
+        }
+        self.line(&format!("All {} operations completed A-OK!", ended.exerciser.number()))?;
+        if let Some(path) = &self.arguments.output.record_ops {
+            let default = || super::fail::path(self.arguments, "fsxops");
+            let path = path.clone().unwrap_or_else(default);
+            super::fail::write_ops(&path, ended.exerciser.log().entries(), None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The line of -d.
+fn shown(entry: &Entry) -> String {
+    let Entry { number, op, size, fate } = entry;
+    if *fate != Fate::Ran {
+        return format!("{number} {} skipped", op.kind.word());
+    }
+    let word = op.kind.word();
+    match op.kind {
+        Kind::Fsync | Kind::Remount | Kind::Crash => format!("{number} {word}"),
+        Kind::Truncate => format!("{number} trunc\tfrom 0x{size:x} to 0x{:x}", op.length),
+        kind => {
+            let last = op.end().saturating_sub(1);
+            let at = if kind.has_other() { format!(" at 0x{:x}", op.other) } else { String::new() };
+            let (offset, length) = (op.offset, op.length);
+            format!("{number} {word}\t0x{offset:x} thru\t0x{last:x}\t(0x{length:x} bytes){at}")
+        }
+    }
+}
