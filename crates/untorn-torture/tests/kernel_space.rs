@@ -227,7 +227,7 @@ impl Ours {
         for extent in self.volume.extents_of(self.file.ino()).unwrap() {
             let end = extent.offset + extent.length;
             match extent.kind {
-                ExtentKind::Hole => {}
+                ExtentKind::Hole | ExtentKind::Delalloc => {}
                 ExtentKind::Unwritten => push(&mut map, (extent.offset, end, false)),
                 ExtentKind::Written => push(&mut map, (extent.offset, end, true)),
             }

@@ -71,7 +71,7 @@ impl Row {
     /// The operation that wrote the bad bytes, modulo 256: it lies at the even place.
     fn writer(self) -> u8 {
         let [first, second] = self.bad.to_be_bytes();
-        if self.offset % 2 == 0 { first } else { second }
+        if self.offset.is_multiple_of(2) { first } else { second }
     }
 }
 

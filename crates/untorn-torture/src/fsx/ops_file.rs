@@ -1,4 +1,5 @@
-//! Operations as text: the ops files that fsx records and replays, and its logs as people mail them.
+//! Operations as text: the ops files that fsx records and replays, and its logs as people mail
+//! them.
 //!
 //! ```text
 //! ops file:   write 0x1a000 0x400 0x1b000 close_open *       word, numbers, size before, flags

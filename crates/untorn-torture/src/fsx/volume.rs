@@ -1,7 +1,7 @@
 //! The target that matters: a file of a volume that the library keeps.
 //!
-//! - [`Ground`] is a formatted device to begin from: memory, for as many equal targets as one likes,
-//!   or an image.
+//! - [`Ground`] is a formatted device to begin from: memory, for as many equal targets as one
+//!   likes, or an image.
 //! - [`VolumeTarget`] is the file on it.
 //!
 //! What the library can do is one table, [`HAS`]: operations that are not in it are not drawn.
@@ -31,7 +31,7 @@ const HAS: &[(Kind, bool)] = &[
     (Kind::DedupeRange, true),
     (Kind::CopyRange, true),
     (Kind::ExchangeRange, true),
-    (Kind::Batch, false),
+    (Kind::Batch, true),
     (Kind::Fsync, true),
     (Kind::Remount, true),
     (Kind::Crash, true),
@@ -120,7 +120,11 @@ impl VolumeTarget {
     }
 
     fn file(&self) -> Answer<&File> {
-        let open = self.open.as_ref().map(|(_, file)| file);
+        Ok(self.both()?.1)
+    }
+
+    fn both(&self) -> Answer<(&Volume, &File)> {
+        let open = self.open.as_ref().map(|(volume, file)| (volume, file));
         open.ok_or_else(|| Trouble::Failed("the volume could not be opened again".to_owned()))
     }
 
@@ -198,15 +202,19 @@ impl Target for VolumeTarget {
 
     fn write(&mut self, door: Door, offset: u64, bytes: &[u8]) -> Answer<()> {
         let file = self.file()?;
-        Ok(match door {
-            Door::Atomic => file.write_atomic(offset, bytes, Sync::Visible)?,
-            Door::Cached => file.write_cached(offset, bytes, Sync::Visible)?,
-            Door::Direct => file.write_at(offset, bytes, Sync::Visible)?,
-        })
+        let written = match door {
+            Door::Atomic => file.write_atomic(offset, bytes, Sync::Visible),
+            Door::Cached => file.write_cached(offset, bytes, Sync::Visible),
+            Door::Direct => file.write_at(offset, bytes, Sync::Visible),
+        };
+        Ok(written?)
     }
 
-    fn write_batch(&mut self, _pieces: &[Piece<'_>]) -> Answer<()> {
-        Err(Trouble::Failed("batches cannot be done".to_owned()))
+    fn write_batch(&mut self, pieces: &[Piece<'_>]) -> Answer<()> {
+        let (volume, file) = self.both()?;
+        let batch = volume.atomic();
+        let batch = pieces.iter().fold(batch, |all, (at, bytes)| all.write(file, *at, bytes));
+        Ok(batch.commit(Sync::Visible)?)
     }
 
     fn change(&mut self, op: &Op) -> Answer<()> {

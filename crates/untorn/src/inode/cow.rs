@@ -194,10 +194,9 @@ impl CowFork {
     pub fn remove(&mut self, range: Range<u64>) -> Vec<(FileBlock, CowPiece)> {
         self.cut(range.start);
         self.cut(range.end);
-        let mut rest = self.pieces.split_off(&range.start);
-        let mut after = rest.split_off(&range.end);
-        self.pieces.append(&mut after);
-        rest.into_iter().map(|(first, piece)| (FileBlock(first), piece)).collect()
+        let inside: Vec<u64> = self.pieces.range(range).map(|(&first, _)| first).collect();
+        let taken = inside.into_iter();
+        taken.filter_map(|first| Some((FileBlock(first), self.pieces.remove(&first)?))).collect()
     }
 
     /// Marks exactly `range`, all of it idle or waiting, as being written by `write`.

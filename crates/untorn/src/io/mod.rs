@@ -29,8 +29,8 @@ pub(crate) use batch::{Step, commit_batch};
 pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
 pub(crate) use linux::write_linux;
-pub(crate) use own::own_range;
 pub use linux::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
+pub(crate) use own::own_range;
 pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
 };

@@ -77,7 +77,8 @@ impl File {
     }
 
     /// Gives the file copies of all blocks in `range` that other files use too, and sets blocks
-    /// aside in its holes: writing there will not run out of space. Bytes and size stay. [`Error::NoSpace`](crate::Error::NoSpace) leaves everything as it was.
+    /// aside in its holes: writing there will not run out of space. Bytes and size stay.
+    /// [`Error::NoSpace`](crate::Error::NoSpace) leaves everything as it was.
     pub fn unshare_range(&self, range: Range<u64>) -> Result<()> {
         self.change("unshare a range", || io::unshare_range(&self.volume.core, &self.inode, range))
     }
