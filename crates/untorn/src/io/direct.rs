@@ -10,11 +10,11 @@ use super::{Change, Request, Sync, demand_change, make_durable};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
-use crate::map::{self, Mapping, MappingState, find, published};
+use crate::map::{Mapping, MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
 use untorn_device::WriteRequest;
-use untorn_format::records::{ExtentState, Fork};
+use untorn_format::records::Fork;
 use untorn_format::{AgBlock, FileBlock, FsBlock};
 
 /// Writes `bytes` at byte `offset`. Not atomic: a power cut may leave a part of it.
@@ -46,7 +46,6 @@ pub(crate) fn write_plain(
                 overwrite(core, inode, at, part, start)?;
                 core.store.note_data_write();
                 convert(core, inode, at, to)?;
-                in_place = true;
             }
             Target::OutOfPlace => {
                 let part_request = Request { offset: at, length: to - at };
@@ -84,13 +83,12 @@ struct Run {
     target: Target,
 }
 
-/// The unwritten blocks that hold the bytes from `at` to `to` were written.
+/// The unwritten blocks that hold the bytes from `at` to `to` were written; the file reaches at
+/// least to there, whatever cached writes may have made of its size.
 fn convert(core: &Arc<Core>, inode: &Arc<Inode>, at: u64, to: u64) -> Result<()> {
-    let range = core.geometry.file_block(at).0..FileBlock(core.geometry.blocks_for(to));
-    core.transact(16 * 1024, std::slice::from_ref(inode), |tx| {
-        map::convert(tx, inode.ino, range.clone(), ExtentState::Written)
-    })?;
-    Ok(())
+    let converted = [core.geometry.file_block(at).0.0..core.geometry.blocks_for(to)];
+    let change = FileChange { converted: &converted, ..FileChange::write(inode, &[], to) };
+    commit(core, &[change]).map(|_| ())
 }
 
 /// How to write from byte `at` on.

@@ -38,6 +38,26 @@ impl File {
     /// Old or new after a crash where one transaction can carry it (thousands of extents on a
     /// usual journal); beyond that a crash leaves zeroes in a first part of the range and the old
     /// bytes in the rest.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use untorn::{NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let device = Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+    /// # mkfs::make(&*device, &mkfs::Options::default())?;
+    /// # let volume = Volume::open(device, OpenOptions::default())?;
+    /// let file = volume.create_file("/table", NewFile::default())?;
+    /// file.allocate(0..1 << 20, SizeRule::Grow)?; // a megabyte that is sure to be there
+    /// file.write_atomic(0, &[7; 65536], Sync::Visible)?;
+    /// file.punch_hole(8192..16384)?;
+    /// assert_eq!(file.seek_hole(0)?, Some(8192));
+    /// assert_eq!(file.seek_data(8192)?, Some(16384));
+    /// file.collapse_range(8192..16384)?; // the hole goes, what is behind it moves down
+    /// assert_eq!(file.size()?, (1 << 20) - 8192);
+    /// # volume.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn punch_hole(&self, range: Range<u64>) -> Result<()> {
         self.change("punch a hole", || io::punch_hole(&self.volume.core, &self.inode, range))
     }
@@ -52,6 +72,15 @@ impl File {
     /// file that was preallocated, that may only grow, or that has an extent size hint.
     pub fn trim_past_end(&self) -> Result<()> {
         self.change("trim", || io::trim_past_end(&self.volume.core, &self.inode))
+    }
+
+    /// Ends the use of the file: as [`File::trim_past_end`], where the volume may be written.
+    /// Dropping a file leaves what lies behind its end until somebody trims it.
+    pub fn close(self) -> Result<()> {
+        match self.volume.demand_write("trim") {
+            Ok(()) => io::trim_past_end(&self.volume.core, &self.inode),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Takes the bytes of `range` out of the file; what is behind them moves down. The range must
