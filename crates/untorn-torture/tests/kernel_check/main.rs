@@ -33,6 +33,13 @@ fn agree(path: &Path) {
     xfs_repair_n(path).unwrap().assert_clean();
 }
 
+/// Both judges say the same. Linux itself, cut off in the middle of freeing an inode, now and then
+/// leaves it behind when it recovers: then both must see it.
+fn judge_alike(path: &Path) {
+    let (ours, theirs) = (check(path).unwrap(), xfs_repair_n(path).unwrap());
+    assert_eq!(ours.is_clean(), theirs.clean, "{ours}\n{theirs}");
+}
+
 /// Makes a volume, fills it by each recipe in turn, and asks both judges after each.
 fn fill_and_agree(size: u64, options: &MkfsOptions, recipes: &[Recipe]) {
     if !kernel::demand() {
@@ -155,18 +162,18 @@ fn crash_and_agree(options: &MkfsOptions, storm: &Storm) {
         let as_it_lies = Options { journal: Journal::AsItLies, ..Options::default() };
         untorn_check::check(&MemoryDevice::load(&path).unwrap(), &as_it_lies).unwrap();
         Mounted::new(&path).unwrap().unmount().unwrap();
-        agree(&path);
+        judge_alike(&path);
     }
 }
 
 #[test]
-fn a_volume_that_linux_recovered_is_clean_kernel() {
+fn a_volume_that_linux_recovered_is_judged_alike_kernel() {
     let options = MkfsOptions { rmapbt: true, ..Default::default() };
     crash_and_agree(&options, &Storm::of_everything(operations(1500), Flush::Log, 11));
 }
 
 #[test]
-fn a_volume_that_linux_recovered_from_open_intents_is_clean_kernel() {
+fn a_volume_that_linux_recovered_from_open_intents_is_judged_alike_kernel() {
     let options = MkfsOptions { block_size: 1024, ..Default::default() };
     crash_and_agree(&options, &Storm::of_long_chains(operations(1500), Flush::NoLog, 21));
 }

@@ -86,8 +86,9 @@ struct Run {
 /// The unwritten blocks that hold the bytes from `at` to `to` were written; the file reaches at
 /// least to there, whatever cached writes may have made of its size.
 fn convert(core: &Arc<Core>, inode: &Arc<Inode>, at: u64, to: u64) -> Result<()> {
-    let converted = [core.geometry.file_block(at).0.0..core.geometry.blocks_for(to)];
-    let change = FileChange { converted: &converted, ..FileChange::write(inode, &[], to) };
+    let written = core.geometry.file_block(at).0.0..core.geometry.blocks_for(to);
+    let converted = std::slice::from_ref(&written);
+    let change = FileChange { converted, ..FileChange::write(inode, &[], to) };
     commit(core, &[change]).map(|_| ())
 }
 
