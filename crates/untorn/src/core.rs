@@ -64,6 +64,9 @@ pub(crate) struct Core {
     pub inodes: InodeCache,
     pub pages: PageCache,
     pub counters: Counters,
+    /// Checkpoint of the last transaction that took away or moved a mapping of blocks that
+    /// somebody still has: until it is durable they may not be written in place.
+    pub moved: AtomicU64,
     /// Free blocks that are promised and not chosen.
     pub promised: Arc<Promised>,
     /// Numbers writes in progress.
@@ -118,6 +121,11 @@ impl Core {
     /// Makes all freed blocks available: those of transactions that are not durable yet are not.
     pub fn settle_busy(&self) -> Result<()> {
         Ok(self.store.force_all()?)
+    }
+
+    /// Waits until no crash can give blocks that are written in place back to another place.
+    pub fn settle_moved(&self) -> Result<()> {
+        Ok(self.store.force(untorn_store::Sequence(self.moved.load(Ordering::Acquire)))?)
     }
 
     /// Blocks that freed space waits for, over all AGs.

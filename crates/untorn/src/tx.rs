@@ -51,6 +51,8 @@ pub(crate) struct Tx<'c> {
     /// Claims that the btrees no longer call free.
     taken: Vec<AgExtent>,
     pub counters: CounterChange,
+    /// Blocks that stay in use are somewhere else now, or have a user fewer.
+    moved: bool,
 }
 
 impl Core {
@@ -127,6 +129,7 @@ impl<'c> Tx<'c> {
             freed: Vec::new(),
             taken: Vec::new(),
             counters: CounterChange::default(),
+            moved: false,
         })
     }
 
@@ -257,6 +260,11 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
+    /// Says that blocks which stay in use have a user fewer or another place.
+    pub fn note_moved(&mut self) {
+        self.moved = true;
+    }
+
     /// AGs that this transaction has locked.
     pub fn held_ags(&self) -> Vec<AgNumber> {
         self.ags.keys().copied().collect()
@@ -313,6 +321,9 @@ impl<'c> Tx<'c> {
         // Closing the volume waits until inodes and counters are published too.
         let committed = inner.commit()?;
         let sequence = committed.sequence;
+        if self.moved {
+            self.core.moved.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
+        }
         self.freed.clear();
         self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));
         for staged in self.inodes.values().filter(changed) {

@@ -39,7 +39,10 @@ pub(crate) enum Users {
 pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
     super::prepare(tx, extent.ag)?;
     let freed = match users {
-        Users::Several => decrease(tx, extent)?,
+        Users::Several => {
+            tx.note_moved();
+            decrease(tx, extent)?
+        }
         Users::One => vec![extent],
     };
     for extent in freed {

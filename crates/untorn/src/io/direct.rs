@@ -39,10 +39,12 @@ pub(crate) fn write_plain(
         let part = &bytes[(at - offset) as usize..(to - offset) as usize];
         match run.target {
             Target::InPlace(start) => {
+                core.settle_moved()?;
                 overwrite(core, inode, at, part, start)?;
                 in_place = true;
             }
             Target::Unwritten(start) => {
+                core.settle_moved()?;
                 overwrite(core, inode, at, part, start)?;
                 core.store.note_data_write();
                 convert(core, inode, at, to)?;

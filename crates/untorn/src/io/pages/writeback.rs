@@ -129,6 +129,9 @@ fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, runs: &[PageRun]) -> Result<
         parts.iter().filter(|p| target(p.target)).map(|p| p.blocks.clone()).collect()
     };
     let begun = Begun::new(core, inode, request, ranges(|target| target == Target::OutOfPlace))?;
+    if parts.iter().any(|part| part.target != Target::OutOfPlace) {
+        core.settle_moved()?;
+    }
     let mut requests = Vec::new();
     for part in &parts {
         part_requests(core, part, &begun.pieces, &mut requests)?;
