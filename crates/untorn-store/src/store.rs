@@ -305,6 +305,13 @@ impl Store {
         (framed(state.cil.cost), state.ail.len())
     }
 
+    /// Refuses what can no longer reach the device: the store was stopped, or is being closed by
+    /// another thread.
+    pub fn demand_open(&self) -> Result<()> {
+        self.running()?;
+        self.state.lock().admit()
+    }
+
     fn running(&self) -> Result<()> {
         match self.stopped.get() {
             Some(first) => Err(StoreError::Stopped(Arc::clone(first))),

@@ -97,7 +97,9 @@ impl Inode {
 
     /// The file's size in bytes as its users see it: cached writes count before a commit has them.
     pub fn size(&self) -> Result<u64> {
-        Ok(self.core()?.size.max(self.unsaved.lock().size))
+        // In this order: what is no longer unsaved is in the core.
+        let unsaved = self.unsaved.lock().size;
+        Ok(self.core()?.size.max(unsaved))
     }
 
     /// Cached writes have made the file `size` bytes long at least, at `time`. The caller holds the
@@ -120,8 +122,8 @@ impl Inode {
 
     /// The core as users see it: with the size and time that cached writes gave it.
     pub fn visible(&self) -> Result<InodeCore> {
+        let unsaved = *self.unsaved.lock();
         let mut core = self.core()?;
-        let unsaved = self.unsaved.lock();
         core.size = core.size.max(unsaved.size);
         if let Some(time) = unsaved.time {
             (core.mtime, core.ctime) = (time, time);

@@ -184,6 +184,8 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
     io::flush_all(core)?;
     core.store.quiesce()?;
+    // What was cached while this waited.
+    io::flush_all(core)?;
     recover::finish_removals(core)?;
     core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
     let header = core.header(AgNumber(0), BlockKind::Superblock);

@@ -53,9 +53,20 @@ pub(crate) fn write_cached(
 
 fn cache(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) -> Result<()> {
     let _range = super::super::atomic::lock_cached(core, inode, request)?;
+    core.store.demand_open()?;
     prepare_end(core, inode, request)?;
+    cache_locked(core, inode, request, bytes)
+        .inspect_err(|_| unreserve(inode, request.blocks(core)))
+}
+
+fn cache_locked(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    request: &Request,
+    bytes: &[u8],
+) -> Result<()> {
     let blocks = request.blocks(core);
-    reserve(core, inode, blocks.clone()).inspect_err(|_| unreserve(inode, blocks.clone()))?;
+    reserve(core, inode, blocks.clone())?;
     let mut at = blocks.start;
     while at < blocks.end {
         let step = at..blocks.end.min(at + STEP);
@@ -67,7 +78,8 @@ fn cache(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) 
             core.pages.shrink();
         }
     }
-    Ok(())
+    // Still open: whoever closes the volume from now on finds these pages.
+    Ok(core.store.demand_open()?)
 }
 
 fn byte(core: &Core, block: u64) -> u64 {
@@ -105,8 +117,9 @@ fn cache_step(
         };
         page[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
     }
-    drop(pages);
+    // Before the pages are let go of: whoever finds them all clean forgets what was noted.
     inode.note_unsaved(request.end().min(byte(core, step.end)), now());
+    drop(pages);
     core.pages.note_dirty(inode);
     Ok(())
 }

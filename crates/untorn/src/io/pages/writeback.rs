@@ -39,6 +39,9 @@ pub(crate) fn write_back(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64>
             Ok(()) => {
                 let mut pages = inode.pages.lock();
                 runs.iter().for_each(|run| pages.clean(run.blocks()));
+                if pages.all_clean() {
+                    inode.forget_unsaved();
+                }
                 drop(pages);
                 core.pages.note_clean(inode);
             }

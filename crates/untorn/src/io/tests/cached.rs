@@ -244,3 +244,83 @@ fn a_cut_after_a_sync_keeps_cached_bytes_and_size() {
     let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
+
+#[test]
+fn a_direct_write_after_a_cached_one_is_the_last_change() {
+    let device = made(64 << 20, mkfs::Options::default());
+    let volume = open(&device, 64 << 20);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let changed = || volume.metadata("/file").unwrap().inode.mtime;
+    let later = || std::thread::sleep(std::time::Duration::from_millis(5));
+    let made = changed();
+    later();
+    file.write_cached(0, &[1; 5000], Sync::Visible).unwrap();
+    let cached = changed();
+    assert!(cached > made, "a cached write is a change before it is on the device");
+    later();
+    file.sync().unwrap();
+    assert_eq!(changed(), cached, "writing back is no change");
+    file.write_at(0, &[2; 4096], Sync::Visible).unwrap();
+    assert!(changed() > cached);
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "times");
+}
+
+#[test]
+fn a_closed_volume_takes_no_cached_writes() {
+    let device = made(64 << 20, mkfs::Options::default());
+    let volume = open(&device, 64 << 20);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    file.write_cached(0, &[1; 5000], Sync::Visible).unwrap();
+    volume.close().unwrap();
+    let refused = file.write_cached(0, &[2; 5000], Sync::Visible);
+    assert!(matches!(refused, Err(Error::Stopped(_))), "{refused:?}");
+    check(&device, "closed");
+}
+
+/// A device that reads nothing while it is told not to.
+struct Blind {
+    inner: Arc<MemoryDevice>,
+    blind: std::sync::atomic::AtomicBool,
+}
+
+impl BlockDevice for Blind {
+    fn geometry(&self) -> untorn_device::DeviceGeometry {
+        self.inner.geometry()
+    }
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> untorn_device::Result<()> {
+        match self.blind.load(std::sync::atomic::Ordering::SeqCst) {
+            true => Err(untorn_device::DeviceError::Unusable("blind".to_owned())),
+            false => self.inner.read_at(offset, bytes),
+        }
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> untorn_device::Result<()> {
+        self.inner.write_at(offset, bytes)
+    }
+    fn flush(&self) -> untorn_device::Result<()> {
+        self.inner.flush()
+    }
+    fn discard(&self, offset: u64, length: u64) -> untorn_device::Result<()> {
+        self.inner.discard(offset, length)
+    }
+}
+
+#[test]
+fn a_cached_write_that_cannot_read_its_block_reserves_nothing() {
+    let device = made(64 << 20, mkfs::Options::default());
+    let blind = Arc::new(Blind { inner: device.clone(), blind: false.into() });
+    let volume = Volume::open(blind.clone(), OpenOptions::default()).unwrap();
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    file.write_atomic(0, &vec![3; 2 * BLOCK as usize], Sync::Visible).unwrap();
+    blind.blind.store(true, std::sync::atomic::Ordering::SeqCst);
+    // The last block is in the file, those behind it are not: they get a reservation first.
+    let refused = file.write_cached(BLOCK + 100, &vec![4; 3 * BLOCK as usize], Sync::Visible);
+    assert!(matches!(refused, Err(Error::Device(_))), "{refused:?}");
+    assert_eq!(volume.core().promised.blocks(), 0);
+    blind.blind.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(contents(&file) == vec![3; 2 * BLOCK as usize]);
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "blind");
+}
