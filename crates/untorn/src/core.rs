@@ -5,7 +5,7 @@
 
 use crate::ag::{Ag, Promised};
 use crate::error::Result;
-use crate::inode::InodeCache;
+use crate::inode::{Inode, InodeCache};
 use crate::io::PageCache;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -64,9 +64,8 @@ pub(crate) struct Core {
     pub inodes: InodeCache,
     pub pages: PageCache,
     pub counters: Counters,
-    /// Checkpoint of the last transaction that took away or moved a mapping of blocks that
-    /// somebody still has: until it is durable they may not be written in place.
-    pub moved: AtomicU64,
+    /// Checkpoint of the last transaction after which shared blocks have a user fewer.
+    pub unshared: AtomicU64,
     /// Free blocks that are promised and not chosen.
     pub promised: Arc<Promised>,
     /// Numbers writes in progress.
@@ -123,9 +122,14 @@ impl Core {
         Ok(self.store.force_all()?)
     }
 
-    /// Waits until no crash can give blocks that are written in place back to another place.
-    pub fn settle_moved(&self) -> Result<()> {
-        Ok(self.store.force(untorn_store::Sequence(self.moved.load(Ordering::Acquire)))?)
+    /// Waits until no crash can give blocks that `inode` writes in place back to a sharer or to
+    /// another place of a file.
+    pub fn settle_moved(&self, inode: &Inode) -> Result<()> {
+        let unshared = match inode.core()?.is_reflink() {
+            true => self.unshared.load(Ordering::Acquire),
+            false => 0,
+        };
+        Ok(self.store.force(untorn_store::Sequence(unshared).max(inode.moved()))?)
     }
 
     /// Blocks that freed space waits for, over all AGs.

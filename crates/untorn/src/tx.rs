@@ -37,6 +37,13 @@ enum Changed {
     Yes,
 }
 
+/// Whether a transaction took a user away from shared blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unshared {
+    No,
+    Yes,
+}
+
 /// A set of changes by one operation.
 pub(crate) struct Tx<'c> {
     pub core: &'c Arc<Core>,
@@ -51,8 +58,10 @@ pub(crate) struct Tx<'c> {
     /// Claims that the btrees no longer call free.
     taken: Vec<AgExtent>,
     pub counters: CounterChange,
-    /// Blocks that stay in use are somewhere else now, or have a user fewer.
-    moved: bool,
+    /// Shared blocks have a user fewer now.
+    unshared: Unshared,
+    /// Inodes whose blocks stand elsewhere now.
+    moved: Vec<Ino>,
 }
 
 impl Core {
@@ -129,7 +138,8 @@ impl<'c> Tx<'c> {
             freed: Vec::new(),
             taken: Vec::new(),
             counters: CounterChange::default(),
-            moved: false,
+            unshared: Unshared::No,
+            moved: Vec::new(),
         })
     }
 
@@ -260,9 +270,16 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    /// Says that blocks which stay in use have a user fewer or another place.
-    pub fn note_moved(&mut self) {
-        self.moved = true;
+    /// Says that shared blocks have a user fewer: until this is durable the others may not write
+    /// them in place.
+    pub fn note_unshared(&mut self) {
+        self.unshared = Unshared::Yes;
+    }
+
+    /// Says that blocks of `ino` stand elsewhere now: until this is durable they may not be written
+    /// in place.
+    pub fn note_moved(&mut self, ino: Ino) {
+        self.moved.push(ino);
     }
 
     /// AGs that this transaction has locked.
@@ -321,8 +338,13 @@ impl<'c> Tx<'c> {
         // Closing the volume waits until inodes and counters are published too.
         let committed = inner.commit()?;
         let sequence = committed.sequence;
-        if self.moved {
-            self.core.moved.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
+        if self.unshared == Unshared::Yes {
+            self.core.unshared.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
+        }
+        for ino in &self.moved {
+            if let Some(staged) = self.inodes.get(ino) {
+                staged.inode.note_moved(sequence);
+            }
         }
         self.freed.clear();
         self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));

@@ -39,12 +39,12 @@ pub(crate) enum Users {
 pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
     super::prepare(tx, extent.ag)?;
     let freed = match users {
-        Users::Several => {
-            tx.note_moved();
-            decrease(tx, extent)?
-        }
+        Users::Several => decrease(tx, extent)?,
         Users::One => vec![extent],
     };
+    if freed.iter().map(|run| run.length).sum::<u32>() < extent.length {
+        tx.note_unshared();
+    }
     for extent in freed {
         super::prepare(tx, extent.ag)?;
         space::give(tx, extent)?;

@@ -64,6 +64,8 @@ pub(crate) struct Inode {
     unsaved: Mutex<Unsaved>,
     /// Checkpoint of the last commit that changed it.
     sequence: AtomicU64,
+    /// Checkpoint of the last commit that moved its blocks to another place of a file.
+    moved: AtomicU64,
     /// Its unlinked-list pointer changed since it was loaded: the journal carries the pointer too.
     logs_unlinked: AtomicBool,
 }
@@ -81,6 +83,7 @@ impl Inode {
             pages: Mutex::default(),
             unsaved: Mutex::default(),
             sequence: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
             logs_unlinked: AtomicBool::new(false),
         }
     }
@@ -140,6 +143,16 @@ impl Inode {
     /// The checkpoint that makes everything committed to this inode durable.
     pub fn sequence(&self) -> Sequence {
         Sequence(self.sequence.load(Ordering::Acquire))
+    }
+
+    /// Says that the commit under `sequence` moved blocks of it.
+    pub fn note_moved(&self, sequence: Sequence) {
+        self.moved.fetch_max(sequence.0, Ordering::AcqRel);
+    }
+
+    /// The checkpoint that must be durable before its blocks are written in place.
+    pub fn moved(&self) -> Sequence {
+        Sequence(self.moved.load(Ordering::Acquire))
     }
 
     /// Says that the unlinked-list pointer changed.

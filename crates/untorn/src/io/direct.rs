@@ -39,12 +39,12 @@ pub(crate) fn write_plain(
         let part = &bytes[(at - offset) as usize..(to - offset) as usize];
         match run.target {
             Target::InPlace(start) => {
-                core.settle_moved()?;
+                core.settle_moved(inode)?;
                 overwrite(core, inode, at, part, start)?;
                 in_place = true;
             }
             Target::Unwritten(start) => {
-                core.settle_moved()?;
+                core.settle_moved(inode)?;
                 overwrite(core, inode, at, part, start)?;
                 core.store.note_data_write();
                 convert(core, inode, at, to)?;

@@ -18,7 +18,7 @@ const FILE_BLOCKS: u64 = 1 << 54;
 /// locked; the ranges do not overlap where they are one file's.
 pub(crate) fn exchange(tx: &mut Tx<'_>, work: &Exchange) -> Result<()> {
     let [from_one, from_two] = work.offsets;
-    tx.note_moved();
+    work.inodes.into_iter().for_each(|ino| tx.note_moved(ino));
     for (ino, from) in work.inodes.into_iter().zip(work.offsets) {
         let end = from.0.checked_add(work.blocks).filter(|&end| end <= FILE_BLOCKS);
         end.ok_or_else(|| outside(ino, from))?;

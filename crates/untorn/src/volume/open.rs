@@ -151,7 +151,7 @@ fn build(
         pages: PageCache::new(options.page_bytes),
         counters: Counters::default(),
         promised: Arc::default(),
-        moved: AtomicU64::new(0),
+        unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
         next_ag: AtomicU64::new(0),
         quota_uncounted: Mutex::new(false),

@@ -133,7 +133,7 @@ fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, runs: &[PageRun]) -> Result<
     };
     let begun = Begun::new(core, inode, request, ranges(|target| target == Target::OutOfPlace))?;
     if parts.iter().any(|part| part.target != Target::OutOfPlace) {
-        core.settle_moved()?;
+        core.settle_moved(inode)?;
     }
     let mut requests = Vec::new();
     for part in &parts {

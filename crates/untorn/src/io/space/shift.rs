@@ -152,7 +152,7 @@ impl Moves {
 
     /// Moves up to `most` extents from `at` on down; where to go on.
     fn down(&self, tx: &mut Tx<'_>, ino: Ino, mut at: FileBlock, most: usize) -> Result<More> {
-        tx.note_moved();
+        tx.note_moved(ino);
         for _ in 0..most {
             let Some(extent) = map::next_extent(tx, ino, Fork::Data, at)? else { return Ok(None) };
             relocate(tx, ino, extent, FileBlock(extent.file.0 - self.by()))?;
@@ -183,7 +183,7 @@ impl Moves {
 
     /// Moves up to `most` extents that begin before `at`, from the last on, up; where to go on.
     fn up(&self, tx: &mut Tx<'_>, ino: Ino, mut at: FileBlock, most: usize) -> Result<More> {
-        tx.note_moved();
+        tx.note_moved(ino);
         for _ in 0..most {
             let last = map::extent_before(tx, ino, Fork::Data, at)?;
             let Some(extent) = last.filter(|extent| extent.file_end() > self.gap.start) else {

@@ -4,6 +4,7 @@ mod batches;
 mod cached;
 mod matrix;
 mod points;
+mod sharers;
 
 use crate::ag::{Users, share};
 use crate::core::Core;
