@@ -142,13 +142,17 @@ impl<'a, T: Target> Exerciser<'a, T> {
 
     /// Does the next operation, made to fit, and compares.
     pub fn step(&mut self, op: Op) -> Result<(), Box<Failure>> {
-        match fit(op, self.size(), self.settings) {
-            Some(fitted) => self.run(fitted).map_err(|trouble| self.failure(trouble)),
+        if self.number + 1 == self.settings.begin && self.number > 0 {
+            self.write_image().map_err(|found| self.failure(found))?;
+        }
+        let done = match fit(op, self.size(), self.settings) {
+            Some(fitted) => self.run(fitted),
             None => {
                 self.skip(op);
-                self.follow(op.then).map_err(|trouble| self.failure(trouble))
+                self.follow(op.then)
             }
-        }
+        };
+        done.map_err(|found| self.failure(found))
     }
 
     /// Compares everything, and lets the checker look: the end of a run.
@@ -190,9 +194,6 @@ impl<'a, T: Target> Exerciser<'a, T> {
         if self.number < self.settings.begin {
             self.simulate(&op);
             return Ok(());
-        }
-        if self.number == self.settings.begin && self.number > 1 {
-            self.write_image()?;
         }
         match self.perform(&op) {
             Err(Found::Refused(_)) => {

@@ -198,7 +198,8 @@ pub fn again(plan: &Plan, count: u64, size: u64, unforeseen: &Unforeseen) -> Vec
     ops
 }
 
-/// The failure of a run of these operations, if it fails.
+/// The failure of a run of these operations, if it fails. What panics while it is let go of, after
+/// a failure, is part of that failure.
 pub fn fails_with<T: Target>(
     settings: &Settings,
     ops: &[Recorded],
@@ -206,5 +207,14 @@ pub fn fails_with<T: Target>(
 ) -> Option<Box<Failure>> {
     let source = Source::List(ops.to_vec());
     let plan = Plan { settings: settings.clone(), source, operations: ops.len() as u64 };
-    run(&plan, target, &[], &mut |_| GoOn::Yes).failure
+    let mut failure = None;
+    let let_go = catch_unwind(AssertUnwindSafe(|| {
+        let ended = run(&plan, target, &[], &mut |_| GoOn::Yes);
+        failure.clone_from(&ended.failure);
+    }));
+    let panicked = |payload: Box<dyn std::any::Any + Send>| {
+        let wrong = Wrong::Panic(said(&*payload));
+        Box::new(Failure { number: plan.operations, wrong, name: "fsx".to_owned() })
+    };
+    failure.or_else(|| let_go.err().map(panicked))
 }

@@ -79,7 +79,7 @@ impl Ground {
             (Self::Memory(medium), Power::Stays) => Media::Device(Arc::new(medium.snapshot())),
             (Self::Device(device), _) => Media::Device(Arc::clone(device)),
         };
-        VolumeTarget::open(media, path)
+        VolumeTarget::on(media, path)
     }
 }
 
@@ -114,18 +114,18 @@ fn open(media: &Media, path: &str) -> Answer<(Volume, File)> {
 }
 
 impl VolumeTarget {
-    fn open(media: Media, path: &str) -> Answer<Self> {
+    fn on(media: Media, path: &str) -> Answer<Self> {
         let open = Some(open(&media, path)?);
         Ok(Self { media, path: path.to_owned(), open, synced: 0 })
     }
 
-    fn file(&self) -> Answer<&File> {
-        Ok(self.both()?.1)
-    }
-
-    fn both(&self) -> Answer<(&Volume, &File)> {
+    fn open(&self) -> Answer<(&Volume, &File)> {
         let open = self.open.as_ref().map(|(volume, file)| (volume, file));
         open.ok_or_else(|| Trouble::Failed("the volume could not be opened again".to_owned()))
+    }
+
+    fn file(&self) -> Answer<&File> {
+        Ok(self.open()?.1)
     }
 
     fn close(&mut self) -> Answer<()> {
@@ -211,9 +211,11 @@ impl Target for VolumeTarget {
     }
 
     fn write_batch(&mut self, pieces: &[Piece<'_>]) -> Answer<()> {
-        let (volume, file) = self.both()?;
-        let batch = volume.atomic();
-        let batch = pieces.iter().fold(batch, |all, (at, bytes)| all.write(file, *at, bytes));
+        let (volume, file) = self.open()?;
+        let mut batch = volume.atomic();
+        for (offset, bytes) in pieces {
+            batch = batch.write(file, *offset, bytes);
+        }
         Ok(batch.commit(Sync::Visible)?)
     }
 

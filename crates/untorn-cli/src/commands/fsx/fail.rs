@@ -17,6 +17,9 @@ use untorn_torture::fsx::{
     minimise, ops_file, run,
 };
 
+/// Operations of a failing run that are shown; the file has more.
+const SHOWN: usize = 64;
+
 /// The file NAME.`suffix`.
 pub fn path(arguments: &Fsx, suffix: &str) -> PathBuf {
     let name = arguments.file.rsplit('/').find(|part| !part.is_empty()).unwrap_or("fsx");
@@ -48,12 +51,18 @@ pub fn report<T: Target>(
     let quiet = arguments.beyond.json;
     let bad = failure.wrong.bad_byte();
     let log = ended.exerciser.log();
-    let told = format!("{failure}\n{}", log.dump(bad));
-    if !quiet {
-        write!(out, "{told}")?;
-    }
     let log_path = path(arguments, "fsxlog");
+    let told = format!("{failure}\n{}", log.dump(bad));
     fs::write(&log_path, told).with_context(|| log_path.display().to_string())?;
+    if !quiet {
+        writeln!(out, "{failure}")?;
+        let skip = log.entries().count().saturating_sub(SHOWN);
+        if skip > 0 {
+            writeln!(out, "{skip} operations before these are in \"{}\"", log_path.display())?;
+        }
+        writeln!(out, "LOG DUMP ({} total operations):", ended.exerciser.number())?;
+        log.entries().skip(skip).try_for_each(|entry| writeln!(out, "{}", entry.shown(bad)))?;
+    }
     let good = path(arguments, "fsxgood");
     fs::write(&good, ended.exerciser.contents()).with_context(|| good.display().to_string())?;
     let whole = path(arguments, "all.fsxops");

@@ -44,9 +44,17 @@ impl<'a> Teller<'a> {
     pub fn did<T: Target>(&mut self, run: &Exerciser<'_, T>) {
         if self.failed.is_none()
             && let Some(entry) = run.log().last().filter(|entry| self.is_wanted(entry))
-            && let Err(error) = self.line(&shown(entry))
+            && let Err(error) = self.line(&shown(entry)).and_then(|()| self.seen_now())
         {
             self.failed = Some(error);
+        }
+    }
+
+    /// Who asked for one line in so many wants to see it when it comes.
+    fn seen_now(&mut self) -> io::Result<()> {
+        match self.arguments.output.progress {
+            Some(_) => self.out.flush(),
+            None => Ok(()),
         }
     }
 

@@ -103,5 +103,9 @@ fn numbers_before_the_beginning_only_change_the_model() {
     let mut plan = plan(4, 300);
     plan.settings.begin = 250;
     let ended = run(&plan, Fake::new(Fault::Panic(1)), &[], &mut |_| GoOn::Yes);
-    assert!(ended.failure.is_some_and(|failure| failure.number == 250));
+    assert!(ended.failure.is_some_and(|failure| failure.number == 249));
+    for begin in 1..300 {
+        plan.settings.begin = begin;
+        assert_eq!(failure_of(Fault::None, &plan), None, "from {begin}");
+    }
 }
