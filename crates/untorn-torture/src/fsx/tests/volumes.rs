@@ -51,9 +51,7 @@ fn power_cuts_and_remounts_leave_what_was_promised_check() {
                 remount_in: Some(50),
                 ..Settings::default()
             };
-            let shares = [Kind::CloneRange, Kind::CopyRange, Kind::DedupeRange];
-            let kinds = settings.kinds.filter(|kind| !shares.contains(&kind));
-            assert_passes(Settings { kinds, ..settings.clone() }, &ground);
+            assert_passes(settings.clone(), &ground);
             // Atomic operations alone: nothing but whole states is allowed.
             let atomic = [Kind::WriteAtomic, Kind::Batch, Kind::Read, Kind::Crash, Kind::Fsync];
             assert_passes(Settings { kinds: atomic.into_iter().collect(), ..settings }, &ground);
