@@ -48,7 +48,7 @@ pub struct Place {
     /// Size of a new volume [k, m, g, t].
     #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
     pub size: Option<u64>,
-    /// Block size of a new volume [k].
+    /// Block size of a new volume; the suffix k is known.
     #[arg(long, value_name = "BYTES", value_parser = size::bytes, default_value = "4096")]
     pub block_size: u64,
     /// Whether groups of a new volume know the owner of each block.
