@@ -64,7 +64,7 @@ fn next_step(error: &Error) -> Option<&'static str> {
         Error::IsDirectory(_) => "list it with `untorn ls`",
         Error::NotEmpty(_) => "remove it with all that is in it with `untorn rm -r`",
         Error::Exists(_) => "choose another name or remove it with `untorn rm`",
-        Error::NoSpace { .. } => "nothing was changed: remove files with `untorn rm`",
+        Error::NoSpace { .. } => "remove files with `untorn rm`",
         Error::TooLarge { .. } => "nothing was changed: write smaller pieces",
         Error::SymlinkLoop(_) => "see the links with `untorn ls -l`",
         _ => return None,

@@ -22,8 +22,10 @@ struct Done {
 
 /// Replays, finishes what was left unfinished, closes, and says what was done.
 pub fn run(arguments: &Recover, out: &mut dyn Write) -> Outcome {
-    let recovery = match arguments.read_only {
-        true => in_memory(arguments)?,
+    let found = in_memory(arguments)?;
+    // Opening and closing a volume writes to it: not where there is nothing to do.
+    let recovery = match arguments.read_only || found == nothing_to_do() {
+        true => found,
         false => target::write(&arguments.image, |volume| Ok(volume.recovery()))?,
     };
     match arguments.json {
@@ -31,6 +33,10 @@ pub fn run(arguments: &Recover, out: &mut dyn Write) -> Outcome {
         false => tell(&recovery, arguments.read_only, out)?,
     }
     Ok(End::Well)
+}
+
+fn nothing_to_do() -> Recovery {
+    Recovery { was_clean: true, ..Recovery::default() }
 }
 
 fn in_memory(arguments: &Recover) -> anyhow::Result<Recovery> {

@@ -20,6 +20,9 @@ fn remove(volume: &Volume, path: &str, arguments: &Rm) -> anyhow::Result<()> {
         Err(Error::NotFound(_)) if arguments.force => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    if kind == FileKind::Directory && volume.lookup(path)? == volume.root() {
+        anyhow::bail!("{path}: is the root directory, which stays; name what is in it instead");
+    }
     match (kind, arguments.recursive) {
         (FileKind::Directory, false) => {
             anyhow::bail!("{path}: is a directory; remove it with `untorn rm -r`")
@@ -43,8 +46,6 @@ fn remove_tree(volume: &Volume, root: &[u8]) -> anyhow::Result<()> {
             }
         }
     }
-    let is_root = volume.lookup(root)? == volume.root();
-    let kept = usize::from(is_root);
-    directories.iter().skip(kept).rev().try_for_each(|path| volume.remove(path))?;
+    directories.iter().rev().try_for_each(|path| volume.remove(path))?;
     Ok(())
 }

@@ -41,7 +41,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let done = target::write(&arguments.volume(), |volume| {
         let (file, created) = open(volume, arguments)?;
         let (offset, bytes) = match &whole {
-            Some(bytes) => atomic(&file, arguments, bytes)?,
+            Some(bytes) => atomic(&file, arguments, bytes)
+                .inspect_err(|_| take_back(volume, arguments, created))?,
             None => plain(&file, arguments, &mut input)?,
         };
         let (path, size) = (arguments.path.clone(), file.size()?);
@@ -77,6 +78,13 @@ fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, bool)> 
     }
 }
 
+/// Whole or not at all: a file that was made for a write that failed goes again.
+fn take_back(volume: &Volume, arguments: &Arguments, created: bool) {
+    if created && let Err(error) = volume.remove(&arguments.path) {
+        eprintln!("untorn: {} stays, empty: {error}", arguments.path);
+    }
+}
+
 fn sync(arguments: &Arguments) -> Sync {
     if arguments.sync { Sync::Durable } else { Sync::Visible }
 }
@@ -102,7 +110,9 @@ fn plain(file: &File, arguments: &Arguments, input: &mut dyn Read) -> anyhow::Re
         if piece.is_empty() {
             break;
         }
-        file.write_at(at, &piece, Sync::Visible)?;
+        let written = at - start;
+        let told = || format!("{}: {written} bytes were written, then", arguments.path);
+        file.write_at(at, &piece, Sync::Visible).with_context(told)?;
         at += piece.len() as u64;
     }
     if arguments.sync {

@@ -33,11 +33,12 @@ impl Said {
 
     /// It ended with `status` and one line on standard error that has `words`.
     #[track_caller]
-    pub(crate) fn refused(self, status: i32, words: &str) {
+    pub(crate) fn refused(self, status: i32, words: &str) -> Self {
         assert_eq!(self.status, status, "{}{}", self.out, self.err);
         assert!(self.err.contains(words), "{:?} has no {words:?}", self.err);
         assert!(self.err.starts_with("untorn: "), "{}", self.err);
         assert_eq!(self.err.lines().count(), 1, "{}", self.err);
+        self
     }
 
     /// Its output as JSON.

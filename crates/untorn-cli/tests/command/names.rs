@@ -79,3 +79,16 @@ fn directories_are_not_taken_for_files() {
     site.run_on(&["write", "@", "/folder"], b"x").refused(1, "is a directory");
     site.assert_sound();
 }
+
+#[test]
+fn the_root_directory_is_not_removed_however_it_is_named_check() {
+    let site = Site::new();
+    site.run_on(&["write", "@", "/kept"], b"kept").well();
+    for root in ["/", "//", "/.", ""] {
+        for how in [&["rm", "-r", "@", root][..], &["rm", "-r", "-f", "@", root][..]] {
+            assert!(!site.run(how).refused(1, "root directory").err.contains("untorn rm -r"));
+        }
+    }
+    assert_eq!(site.run(&["cat", "@", "/kept"]).well().out, "kept");
+    site.assert_sound();
+}

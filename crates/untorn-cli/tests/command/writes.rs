@@ -133,3 +133,30 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+#[test]
+fn an_atomic_write_that_finds_no_space_leaves_no_file_behind_check() {
+    let site = Site::new();
+    let said = site.run_on(&["write", "@", "/new", "--atomic"], &vec![1; 80 << 20]);
+    said.refused(1, "no space left");
+    site.run(&["stat", "@", "/new"]).refused(1, "/new");
+    site.assert_sound();
+}
+
+#[test]
+fn a_plain_write_that_finds_no_space_says_what_it_wrote_check() {
+    let site = Site::new();
+    let said = site.run_on(&["write", "@", "/new"], &vec![1; 80 << 20]);
+    let told = said.refused(1, "no space left").err;
+    assert!(told.contains("bytes were written") && !told.contains("nothing was changed"), "{told}");
+    site.assert_sound();
+}
+
+#[test]
+fn recovering_a_clean_volume_writes_nothing() {
+    let site = Site::new();
+    let before = std::fs::read(site.path("volume.img")).unwrap();
+    let told = site.run(&["recover", "@"]).well().out;
+    assert!(told.contains("nothing to replay"), "{told}");
+    assert!(std::fs::read(site.path("volume.img")).unwrap() == before, "the image was written to");
+}
