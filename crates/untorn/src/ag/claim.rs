@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
-use untorn_format::ag::AgfDisk;
+use untorn_format::ag::{AgfDisk, AgiDisk};
 use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, FsBlock, Place};
 
 /// A run of free blocks that belongs to whoever holds this value. Dropping it gives them back; the
@@ -160,17 +160,30 @@ impl Core {
         let header = self.header(ag, BlockKind::Agf);
         let image = self.store.cache().read(&header)?;
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        let kept_back = self.kept_back(ag, agf)?;
         let held = self.ag(ag).held.lock();
-        let kept = held.claimed() + held.busy() + self.kept_back(ag, agf);
+        let kept = held.claimed() + held.busy() + kept_back;
         Ok(agf.freeblks.get().saturating_sub(kept))
     }
 
     /// Blocks of `ag` kept back so that its btrees can grow as its blocks come into use.
-    fn kept_back(&self, ag: AgNumber, agf: &AgfDisk) -> u32 {
+    fn kept_back(&self, ag: AgNumber, agf: &AgfDisk) -> Result<u32> {
+        let finobt = self.limits.finobt_reserve(ag, self.finobt_blocks(ag)?).unused();
         let refcount = self.limits.refcount_reserve(ag, agf.refcount_blocks.get()).unused();
         let rmap = self.limits.rmap_reserve(ag, agf.rmap_blocks.get()).unused();
         let listed = agf.flcount.get();
-        (refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE
+        Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
+    }
+
+    /// Blocks of the AG's finobt as far as they are counted: the root at least.
+    fn finobt_blocks(&self, ag: AgNumber) -> Result<u32> {
+        if !self.features.has_inobtcount() {
+            return Ok(1);
+        }
+        let header = self.header(ag, BlockKind::Agi);
+        let image = self.store.cache().read(&header)?;
+        let agi = AgiDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        Ok(agi.fblocks.get())
     }
 
     /// Free blocks that data may claim, over all AGs.

@@ -5,6 +5,8 @@ use crate::mkfs;
 use crate::{Error, File, NewFile, OpenOptions, Sync, Volume};
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
+use untorn_format::BlockKind;
+use untorn_format::ag::AgfDisk;
 
 /// Numbers that look random (splitmix64).
 struct Dice(u64);
@@ -323,4 +325,35 @@ fn a_cached_write_that_cannot_read_its_block_reserves_nothing() {
     drop(file);
     volume.close().unwrap();
     check(&device, "blind");
+}
+
+#[test]
+fn a_full_volume_keeps_what_linux_reserves_in_each_group() {
+    let device = made(2 << 30, mkfs::Options::default());
+    let volume = open(&device, 1 << 20);
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let (mut at, mut step) = (0u64, 64u64 << 20);
+    while step >= BLOCK {
+        match file.allocate(at..at + step, crate::SizeRule::Grow) {
+            Ok(()) => at += step,
+            Err(Error::NoSpace { .. }) => step /= 2,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(at > 1 << 30, "{at}");
+    volume.sync().unwrap();
+    let core = volume.core();
+    for ag in (0..core.geometry.ag_count).map(untorn_format::AgNumber) {
+        let image = core.store.cache().read(&core.header(ag, BlockKind::Agf)).unwrap();
+        let agf = AgfDisk::of(&image).unwrap();
+        let limits = &core.limits;
+        let wanted = limits.refcount_reserve(ag, agf.refcount_blocks.get()).unused()
+            + limits.rmap_reserve(ag, agf.rmap_blocks.get()).unused()
+            + limits.finobt_reserve(ag, 1).unused();
+        let free = agf.freeblks.get() + agf.flcount.get();
+        assert!(free >= wanted, "group {}: {free} blocks free, {wanted} reserved", ag.0);
+    }
+    drop(file);
+    volume.close().unwrap();
+    check(&device, "reserved");
 }
