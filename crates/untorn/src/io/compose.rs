@@ -9,7 +9,8 @@ use super::blocks::read_block;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use untorn_device::{AlignedBuffer, WriteRequest};
 
@@ -37,8 +38,9 @@ pub(super) struct Composed<'b> {
     log: u8,
     /// Bytes of the old file that count.
     kept: u64,
-    spans: Vec<Span<'b>>,
-    /// Blocks that are not one span's bytes.
+    /// Runs of blocks that are one span's bytes, by their first: the block behind, the bytes.
+    direct: BTreeMap<u64, (u64, &'b [u8])>,
+    /// Blocks that are not.
     merged: BTreeMap<u64, AlignedBuffer>,
 }
 
@@ -51,71 +53,67 @@ impl<'b> Composed<'b> {
     /// Merges `spans` with the first `kept` bytes of what the file has.
     pub fn keeping(core: &Core, inode: &Inode, spans: &[Span<'b>], kept: u64) -> Result<Self> {
         let log = core.geometry.block_log;
-        let mut composed = Self { log, kept, spans: spans.to_vec(), merged: BTreeMap::new() };
-        for (index, span) in spans.iter().enumerate() {
-            for block in composed.partial(index) {
-                composed.merge(core, inode, block)?;
+        let mut composed = Self { log, kept, direct: BTreeMap::new(), merged: BTreeMap::new() };
+        let partial = partial(spans, log);
+        for span in spans {
+            let blocks = span.blocks(log);
+            let mut at = blocks.start;
+            for &block in partial.range(blocks.clone()) {
+                composed.put(span, at..block);
+                composed.merge(core, inode, block, span)?;
+                at = block + 1;
             }
-            debug_assert!(!span.bytes.is_empty(), "spans have bytes");
+            composed.put(span, at..blocks.end);
         }
         Ok(composed)
     }
 
     /// Rewrites block `block` as `bytes`, unless a span touches it: then it is rewritten anyway.
     pub fn keep(&mut self, block: u64, bytes: AlignedBuffer) {
-        if !self.spans.iter().any(|span| span.blocks(self.log).contains(&block)) {
-            self.merged.insert(block, bytes);
+        let before = self.direct.range(..=block).next_back();
+        if before.is_none_or(|(_, &(end, _))| end <= block) {
+            self.merged.entry(block).or_insert(bytes);
         }
     }
 
-    /// Blocks of span `index` that are not its bytes alone.
-    fn partial(&self, index: usize) -> Vec<u64> {
-        let span = &self.spans[index];
-        let blocks = span.blocks(self.log);
-        let mut partial: Vec<u64> = Vec::new();
-        if span.offset & ((1 << self.log) - 1) != 0 {
-            partial.push(blocks.start);
+    /// The blocks of `run` are bytes of `span` alone.
+    fn put(&mut self, span: &Span<'b>, run: Range<u64>) {
+        if run.start < run.end {
+            let from = ((run.start << self.log) - span.offset) as usize;
+            let length = ((run.end - run.start) << self.log) as usize;
+            self.direct.insert(run.start, (run.end, &span.bytes[from..from + length]));
         }
-        if span.end() & ((1 << self.log) - 1) != 0 {
-            partial.push(blocks.end - 1);
-        }
-        for other in &self.spans[index + 1..] {
-            let other = other.blocks(self.log);
-            partial.extend(other.start.max(blocks.start)..other.end.min(blocks.end));
-        }
-        partial
     }
 
-    fn merge(&mut self, core: &Core, inode: &Inode, block: u64) -> Result<()> {
-        if self.merged.contains_key(&block) {
-            return Ok(());
-        }
-        let mut bytes = read_block(core, inode, block)?;
+    /// Puts the bytes of `span` into block `block`, over what it has so far.
+    fn merge(&mut self, core: &Core, inode: &Inode, block: u64, span: &Span<'b>) -> Result<()> {
         let start = block << self.log;
-        let end = start + bytes.len() as u64;
-        let valid = self.kept.saturating_sub(start).min(bytes.len() as u64) as usize;
-        bytes[valid..].fill(0);
-        for span in &self.spans {
-            let (from, to) = (span.offset.max(start), span.end().min(end));
-            if from < to {
-                let source = (from - span.offset) as usize..(to - span.offset) as usize;
-                let target = (from - start) as usize..(to - start) as usize;
-                bytes[target].copy_from_slice(&span.bytes[source]);
+        let bytes = match self.merged.entry(block) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let mut bytes = read_block(core, inode, block)?;
+                let valid = self.kept.saturating_sub(start).min(bytes.len() as u64) as usize;
+                bytes[valid..].fill(0);
+                entry.insert(bytes)
             }
-        }
-        self.merged.insert(block, bytes);
+        };
+        let (from, to) = (span.offset.max(start), span.end().min(start + bytes.len() as u64));
+        let source = (from - span.offset) as usize..(to - span.offset) as usize;
+        let target = (from - start) as usize..(to - start) as usize;
+        bytes[target].copy_from_slice(&span.bytes[source]);
         Ok(())
     }
 
     /// The runs of blocks that the spans touch, in order.
     pub fn blocks(&self) -> Vec<Range<u64>> {
-        let mut all: Vec<Range<u64>> = self.spans.iter().map(|s| s.blocks(self.log)).collect();
+        let mut all: Vec<Range<u64>> =
+            self.direct.iter().map(|(&start, &(end, _))| start..end).collect();
         all.extend(self.merged.keys().map(|&block| block..block + 1));
         all.sort_unstable_by_key(|range| range.start);
         let mut runs: Vec<Range<u64>> = Vec::with_capacity(all.len());
         for range in all {
-            match runs.last_mut().filter(|last| last.end >= range.start) {
-                Some(last) => last.end = last.end.max(range.end),
+            match runs.last_mut().filter(|last| last.end == range.start) {
+                Some(last) => last.end = range.end,
                 None => runs.push(range),
             }
         }
@@ -128,27 +126,42 @@ impl<'b> Composed<'b> {
         let mut block = blocks.start;
         while block < blocks.end {
             let offset = at + ((block - blocks.start) << self.log);
-            if let Some(bytes) = self.merged.get(&block) {
-                out.push(WriteRequest { offset, bytes });
-                block += 1;
-                continue;
-            }
-            let next = self.merged.range(block..).next().map_or(blocks.end, |(&next, _)| next);
-            let (bytes, end) = self.direct(block, next.min(blocks.end));
+            let (bytes, end) = self.from(block, blocks.end);
             out.push(WriteRequest { offset, bytes });
             block = end;
         }
     }
 
-    /// The caller's bytes from `block` on, up to `limit` at most, and the block behind them.
-    fn direct(&self, block: u64, limit: u64) -> (&'b [u8], u64) {
-        let start = block << self.log;
-        let inside = |span: &&Span<'b>| span.offset <= start && start < span.end();
-        let Some(span) = self.spans.iter().find(inside) else {
+    /// The bytes from `block` on, up to `limit` at most, and the block behind them.
+    fn from(&self, block: u64, limit: u64) -> (&[u8], u64) {
+        if let Some(bytes) = self.merged.get(&block) {
+            return (bytes, block + 1);
+        }
+        let before = self.direct.range(..=block).next_back();
+        let Some((&start, &(end, bytes))) = before.filter(|(_, run)| run.0 > block) else {
             panic!("block {block} is neither merged nor written");
         };
-        let end = limit.min(span.end() >> self.log);
-        let from = (start - span.offset) as usize;
-        (&span.bytes[from..from + ((end - block) << self.log) as usize], end)
+        let end = end.min(limit);
+        let byte = |block: u64| ((block - start) << self.log) as usize;
+        (&bytes[byte(block)..byte(end)], end)
     }
+}
+
+/// Blocks that no span covers alone and whole.
+fn partial(spans: &[Span<'_>], log: u8) -> BTreeSet<u64> {
+    let inside = |byte: u64| byte & ((1 << log) - 1) != 0;
+    let mut partial = BTreeSet::new();
+    for span in spans {
+        let blocks = span.blocks(log);
+        partial.extend(inside(span.offset).then_some(blocks.start));
+        partial.extend(inside(span.end()).then_some(blocks.end - 1));
+    }
+    let mut sorted: Vec<Range<u64>> = spans.iter().map(|span| span.blocks(log)).collect();
+    sorted.sort_unstable_by_key(|blocks| blocks.start);
+    let mut end = 0;
+    for blocks in sorted {
+        partial.extend(blocks.start..blocks.end.min(end));
+        end = end.max(blocks.end);
+    }
+    partial
 }
