@@ -5,7 +5,8 @@ use super::super::begin::Begun;
 use super::{BLOCK, Bench};
 use crate::inode::CowSpan;
 use crate::{Error, Sync};
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::Once;
 use tracing::field::{Field, Visit};
 use untorn_format::FileBlock;
 
@@ -73,9 +74,24 @@ fn point_d_a_hole_reaches_no_further_than_the_write() {
     bench.judge("point D");
 }
 
-/// Keeps name, offset and length of the events of this module's crate.
-#[derive(Clone, Default)]
-struct Events(Arc<Mutex<Vec<Seen>>>);
+thread_local! {
+    /// Events of this thread, while it listens.
+    static HEARD: RefCell<Option<Vec<Seen>>> = const { RefCell::new(None) };
+}
+
+/// Hears the events of every thread, for as long as the tests run: a listener of one thread alone
+/// misses events that another thread meets first.
+struct Ear;
+
+/// The events of `body`.
+fn heard(body: impl FnOnce()) -> Vec<Seen> {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| tracing::subscriber::set_global_default(Ear).unwrap());
+    tracing::callsite::rebuild_interest_cache();
+    HEARD.set(Some(Vec::new()));
+    body();
+    HEARD.take().unwrap()
+}
 
 /// Name, offset and length of an event.
 type Seen = (&'static str, u64, u64);
@@ -97,7 +113,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-impl tracing::Subscriber for Events {
+impl tracing::Subscriber for Ear {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
@@ -110,7 +126,8 @@ impl tracing::Subscriber for Events {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let name = event.metadata().name();
-        self.0.lock().unwrap().push((name, fields.offset, fields.length));
+        let seen = (name, fields.offset, fields.length);
+        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|heard| heard.push(seen)));
     }
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
@@ -123,16 +140,10 @@ fn point_e_events_carry_the_callers_offset_and_length() {
     bench.idle(3..4);
     bench.delalloc(5..9);
     let (offset, length) = (2 * BLOCK + 11, 5 * BLOCK + 7);
-    let events = Events::default();
-    // Every event has been met before, so that other tests, which meet them first without anybody
-    // who listens, have long told that nobody does; then all are asked again.
-    drop(begin(&bench, 1..2));
-    tracing::subscriber::with_default(events.clone(), || {
-        tracing::callsite::rebuild_interest_cache();
+    let seen = heard(|| {
         bench.file.write_atomic(offset, &vec![9; length as usize], Sync::Visible).unwrap();
         drop(begin(&bench, 1..2));
     });
-    let seen = events.0.lock().unwrap().clone();
     let names: Vec<_> = seen.iter().map(|event| event.0).collect();
     assert_eq!(names.first(), Some(&"atomic_write_begin"));
     assert!(names.contains(&"mapping_found") && names.contains(&"atomic_write_commit"));
