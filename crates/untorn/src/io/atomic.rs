@@ -24,11 +24,7 @@ pub(crate) fn write_atomic(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_change(inode, Change::Rewrite)?;
-    let request = Request::new(core, offset, bytes.len())?;
-    if bytes.is_empty() {
-        return Ok(());
-    }
+    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
     let _range = lock_for_write(core, inode, &request)?;
     write_locked(core, inode, request, bytes, sync)
 }

@@ -6,7 +6,7 @@
 use super::atomic::{lock_for_write, write_locked};
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::{Change, Request, Sync, demand_change, make_durable};
+use super::{Request, Sync, make_durable};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
@@ -25,11 +25,7 @@ pub(crate) fn write_plain(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_change(inode, Change::Rewrite)?;
-    let request = Request::new(core, offset, bytes.len())?;
-    if bytes.is_empty() {
-        return Ok(());
-    }
+    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
     let _range = lock_for_write(core, inode, &request)?;
     let mut at = offset;
     let mut in_place = false;

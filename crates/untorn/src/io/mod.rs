@@ -93,6 +93,14 @@ impl Request {
         }
     }
 
+    /// The request of a write of `bytes` at byte `offset`, checked against the file too; `None` for
+    /// no bytes.
+    pub fn admit(core: &Core, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<Option<Self>> {
+        demand_change(inode, Change::Rewrite)?;
+        let request = Self::new(core, offset, bytes.len())?;
+        Ok((!bytes.is_empty()).then_some(request))
+    }
+
     /// The byte after the last.
     pub fn end(&self) -> u64 {
         self.offset + self.length

@@ -5,7 +5,7 @@
 
 use super::super::blocks::{read_block, read_raw_block};
 use super::super::commit::{FileChange, commit};
-use super::super::{Change, Request, Sync, demand_change, fsync};
+use super::super::{Request, Sync, fsync};
 use super::{flush_all, write_back};
 use crate::clock::now;
 use crate::core::Core;
@@ -30,11 +30,7 @@ pub(crate) fn write_cached(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    demand_change(inode, Change::Rewrite)?;
-    let request = Request::new(core, offset, bytes.len())?;
-    if bytes.is_empty() {
-        return Ok(());
-    }
+    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
     core.pages.relieve(core)?;
     core.pages.adopt(inode);
     match cache(core, inode, &request, bytes) {
