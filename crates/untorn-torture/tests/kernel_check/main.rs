@@ -33,8 +33,9 @@ fn agree(path: &Path) {
     xfs_repair_n(path).unwrap().assert_clean();
 }
 
-/// Both judges say the same. Linux itself, cut off in the middle of freeing an inode, now and then
-/// leaves it behind when it recovers: then both must see it.
+/// Both judges say the same. Linux, cut off in the middle of setting an attribute or of freeing an
+/// inode, now and then leaves it half-way when it recovers (an attribute that is incomplete, an
+/// inode without links): then both must see it.
 fn judge_alike(path: &Path) {
     let (ours, theirs) = (check(path).unwrap(), xfs_repair_n(path).unwrap());
     assert_eq!(ours.is_clean(), theirs.clean, "{ours}\n{theirs}");
