@@ -155,14 +155,16 @@ impl Core {
         Ok(claim)
     }
 
-    /// Blocks of `ag` that data may still claim.
+    /// Blocks of `ag` that data may still claim. Exact for who has locked the AG; for others never
+    /// too many: what is claimed is counted before what is free is read, what is busy afterwards, and
+    /// a transaction publishes between its own.
     fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
+        let claimed = self.ag(ag).held.lock().claimed();
         let header = self.header(ag, BlockKind::Agf);
         let image = self.store.cache().read(&header)?;
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
         let kept_back = self.kept_back(ag, agf)?;
-        let held = self.ag(ag).held.lock();
-        let kept = held.claimed() + held.busy() + kept_back;
+        let kept = claimed + self.ag(ag).held.lock().busy() + kept_back;
         Ok(agf.freeblks.get().saturating_sub(kept))
     }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use untorn_format::inode::{InodeCore, InodeIdentity};
 use untorn_format::{AgBlock, BlockKind, Fault, Ino, Place};
 use untorn_store::BlockRef;
@@ -22,20 +23,31 @@ const IDLE_LIMIT: usize = 16 * 1024;
 #[derive(Default)]
 pub(crate) struct InodeCache {
     map: Mutex<HashMap<Ino, Arc<Inode>>>,
+    /// Sweeps so far: what was read from a cluster before one may be older than what is home now.
+    sweeps: AtomicU64,
 }
 
 impl InodeCache {
     /// The handle of an allocated inode, read and verified if it is not in memory.
     pub fn load(&self, core: &Core, ino: Ino) -> Result<Arc<Inode>> {
-        if let Some(inode) = self.map.lock().get(&ino) {
-            return Ok(Arc::clone(inode));
+        loop {
+            let map = self.map.lock();
+            if let Some(inode) = map.get(&ino) {
+                return Ok(Arc::clone(inode));
+            }
+            let sweeps = self.sweeps.load(Ordering::Relaxed);
+            drop(map);
+            let inode = Arc::new(read(core, ino)?);
+            let mut map = self.map.lock();
+            if self.sweeps.load(Ordering::Relaxed) != sweeps {
+                continue;
+            }
+            if map.len() >= IDLE_LIMIT {
+                map.retain(|_, inode| Arc::strong_count(inode) > 1);
+                self.sweeps.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(Arc::clone(map.entry(ino).or_insert(inode)));
         }
-        let inode = Arc::new(read(core, ino)?);
-        let mut map = self.map.lock();
-        if map.len() >= IDLE_LIMIT {
-            map.retain(|_, inode| Arc::strong_count(inode) > 1);
-        }
-        Ok(Arc::clone(map.entry(ino).or_insert(inode)))
     }
 
     /// Adds the handle of an inode that was just allocated.

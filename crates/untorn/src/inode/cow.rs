@@ -240,9 +240,10 @@ impl CowFork {
         self.pieces.retain(|_, piece| !matches!(piece.state, CowState::Idle(_)));
     }
 
-    /// Drops every piece; their blocks and reservations are free again.
+    /// Drops every piece but those of writes in progress, which end them; blocks and reservations
+    /// are free again.
     pub fn give_up(&mut self) {
-        self.pieces.clear();
+        self.pieces.retain(|_, piece| matches!(piece.state, CowState::InFlight { .. }));
     }
 
     /// Blocks that idle pieces hold.

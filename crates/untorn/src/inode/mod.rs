@@ -48,6 +48,8 @@ struct Unsaved {
     size: u64,
     /// Last change.
     time: Option<Timestamp>,
+    /// Size in bytes behind which the device is known to hold zeroes in the last block.
+    clean_tail: Option<u64>,
 }
 
 /// An inode that is in use.
@@ -111,6 +113,17 @@ impl Inode {
         let mut unsaved = self.unsaved.lock();
         unsaved.size = unsaved.size.max(size);
         unsaved.time = Some(time);
+    }
+
+    /// Behind a size of `size` bytes the last block is zeroes on the device, or in a page that goes
+    /// there whole.
+    pub fn note_clean_tail(&self, size: u64) {
+        self.unsaved.lock().clean_tail = Some(size);
+    }
+
+    /// Whether that is known, the file having `size` bytes.
+    pub fn has_clean_tail(&self, size: u64) -> bool {
+        self.unsaved.lock().clean_tail == Some(size)
     }
 
     /// When cached bytes changed that no commit has yet; now, where there are none.

@@ -10,7 +10,7 @@ use super::blocks::read_raw_block;
 use super::commit::{FileChange, Hidden, commit, expected_journal};
 use super::compose::{Composed, Span};
 use super::own::own_range;
-use super::{Request, Sync, demand_change, settle};
+use super::{Request, Sync, demand_change, demand_regular, settle};
 use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -89,7 +89,12 @@ pub(crate) fn commit_batch(
 ) -> Result<()> {
     let mut plans: BTreeMap<Ino, FilePlan<'_>> = BTreeMap::new();
     for (inode, step) in steps {
-        let plan = plans.entry(inode.ino).or_insert_with(|| FilePlan::new(inode));
+        // A file that was removed has a number that another file may have by now.
+        demand_regular(&inode)?;
+        let plan = plans.entry(inode.ino).or_insert_with(|| FilePlan::new(Arc::clone(&inode)));
+        if !Arc::ptr_eq(&plan.inode, &inode) {
+            return Err(Error::NotRegular(format!("inode {}", inode.ino)));
+        }
         plan.add(core, step)?;
     }
     let plans: Vec<FilePlan<'_>> = plans.into_values().collect();

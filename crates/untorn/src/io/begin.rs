@@ -8,6 +8,7 @@
 //! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
 
 use super::Request;
+use crate::ag::Reserve;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
@@ -54,6 +55,8 @@ pub(super) struct Begun<'a> {
     /// The blocks, in file order.
     pub pieces: Vec<Piece>,
     ranges: Vec<Range<u64>>,
+    /// Blocks reserved for the growth of the map: until the write has ended.
+    growth: Vec<Reserve>,
 }
 
 impl<'a> Begun<'a> {
@@ -67,7 +70,8 @@ impl<'a> Begun<'a> {
         let Request { offset, length } = request;
         let id = WriteId(core.writes.fetch_add(1, Ordering::Relaxed));
         debug!(name: "atomic_write_begin", ino = inode.ino.0, offset, length);
-        let mut begun = Self { core, inode, request, id, pieces: Vec::new(), ranges };
+        let mut begun =
+            Self { core, inode, request, id, pieces: Vec::new(), ranges, growth: Vec::new() };
         for range in begun.ranges.clone() {
             let mut at = range.start;
             while at < range.end {
@@ -164,7 +168,11 @@ impl<'a> Begun<'a> {
         // The reservation stays where it is until there are blocks to put in its place.
         let claims = self.core.claim_reserved(goal, range.end - range.start)?;
         let mut cow = self.inode.cow.lock();
-        drop(cow.remove(range.clone()));
+        for (_, piece) in cow.remove(range.clone()) {
+            if let CowState::Delalloc(mut reserve) = piece.state {
+                self.growth.push(reserve.split(piece.length));
+            }
+        }
         let mut at = range.start;
         for claim in claims {
             let length = u64::from(claim.extent().length);

@@ -26,7 +26,7 @@ pub(crate) fn read_at(
     demand_regular(inode)?;
     let last = offset.saturating_add(bytes.len() as u64);
     let block = core.geometry.block_size() as u64;
-    let range = offset / block * block..last.next_multiple_of(block).max(last);
+    let range = offset / block * block..last.checked_next_multiple_of(block).unwrap_or(u64::MAX);
     let _range = lock_clean(core, inode, range)?;
     demand_regular(inode)?;
     let size = inode.size()?;

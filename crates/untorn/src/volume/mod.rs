@@ -24,8 +24,9 @@ pub use traits::{FileFlag, FileFlags, Traits};
 
 use crate::core::Core;
 use crate::error::{Error, Result};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use untorn_format::{Ino, Superblock};
 
 /// What opening a volume found and did.
@@ -74,15 +75,19 @@ pub struct Volume {
 /// Closes the volume when the last handle goes, if nobody did before.
 struct Closer {
     core: Arc<Core>,
-    open: AtomicBool,
+    /// Whether there is something to close. Held while that is done: whoever comes second learns
+    /// how it ended. A close that failed may be tried again.
+    open: Mutex<bool>,
 }
 
 impl Closer {
     fn close(&self) -> Result<()> {
-        match self.open.swap(false, Ordering::AcqRel) {
-            true => open::unmount(&self.core),
-            false => Ok(()),
+        let mut open = self.open.lock();
+        if *open {
+            open::unmount(&self.core)?;
+            *open = false;
         }
+        Ok(())
     }
 }
 
@@ -163,16 +168,17 @@ impl Volume {
 
     /// Ends all writing and leaves a journal that needs no replay. Files that are still open can
     /// be read but not written. Dropping the last handle of a volume does the same, but cannot say
-    /// what went wrong.
+    /// what went wrong. A close that failed left everything in memory: it can be tried again from
+    /// another handle.
     pub fn close(self) -> Result<()> {
         self.closer.close()
     }
 
     /// Stops writing at once, as a power cut would: nothing more reaches the device.
     pub fn abandon(self) {
-        self.closer.open.store(false, Ordering::Release);
         let reason = "the volume was abandoned".to_owned();
         self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
+        *self.closer.open.lock() = false;
         crate::io::give_up_all(&self.core);
     }
 }

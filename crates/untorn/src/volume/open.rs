@@ -9,7 +9,7 @@ use crate::io::{self, PageCache};
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use untorn_device::{BlockDevice, Latch, OverlayDevice};
 use untorn_format::features;
 use untorn_format::superblock::SuperblockDisk;
@@ -78,7 +78,7 @@ impl Volume {
         recovery.unlinked = finished.unlinked;
         recovery.staging_blocks = finished.staging_blocks;
         recover::count(&core, options.access)?;
-        let open = AtomicBool::new(options.access == Access::ReadWrite);
+        let open = Mutex::new(options.access == Access::ReadWrite);
         let closer = Arc::new(Closer { core: Arc::clone(&core), open });
         Ok(Self { core, closer, access: options.access, recovery })
     }

@@ -81,14 +81,20 @@ impl PageCache {
     }
 
     /// Keeps a writer from filling memory with dirty pages: writes back until less than a quarter
-    /// of the limit is dirty. Call it with nothing locked.
+    /// of the limit is dirty. Files that cannot be written back are told of only where the others
+    /// do not suffice. Call it with nothing locked.
     pub fn relieve(&self, core: &Arc<Core>) -> Result<()> {
         if self.is_pressed() {
+            let mut failed = Ok(());
             for inode in self.dirty_files() {
-                super::flush_range(core, &inode, 0..u64::MAX)?;
+                let flushed = super::flush_range(core, &inode, 0..u64::MAX);
+                failed = failed.and(flushed);
                 if self.memory.dirty() < self.memory.limit / 4 {
                     break;
                 }
+            }
+            if self.is_pressed() {
+                failed?;
             }
         }
         if self.memory.used() > self.memory.limit {

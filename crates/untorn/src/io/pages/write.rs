@@ -51,8 +51,14 @@ fn cache(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) 
     let _range = super::super::atomic::lock_cached(core, inode, request)?;
     core.store.demand_open()?;
     prepare_end(core, inode, request)?;
+    let before = inode.size()?;
     cache_locked(core, inode, request, bytes)
-        .inspect_err(|_| unreserve(inode, request.blocks(core)))
+        .inspect_err(|_| unreserve(inode, request.blocks(core)))?;
+    if request.end() > before {
+        // Pages have zeroes behind the end, and nothing else goes to the device.
+        inode.note_clean_tail(request.end());
+    }
+    Ok(())
 }
 
 fn cache_locked(
@@ -240,8 +246,8 @@ fn out_of_place(core: &Arc<Core>, inode: &Inode, run: Range<u64>) -> Result<Vec<
     Ok(parts)
 }
 
-/// A write that begins behind the end of the file must not show what lies behind it: the last
-/// block is cached with zeroes there, and written blocks beyond it go.
+/// A write that makes the file longer must not show what lies behind its end, whatever part of it
+/// is committed first: what is there is zeroes on the device before the first byte is cached.
 fn prepare_end(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Result<()> {
     let size = inode.size()?;
     if request.end() <= size {
@@ -249,28 +255,35 @@ fn prepare_end(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Resul
     }
     hide_exposed(core, inode, request)?;
     let (block, used) = core.geometry.file_block(size);
-    let first = request.blocks(core).start;
-    if used == 0 || block.0 >= first || inode.pages.lock().is_dirty(block.0) {
+    if used == 0 || inode.has_clean_tail(size) {
         return Ok(());
     }
     let stale = read_raw_block(core, inode, block.0)?
         .is_some_and(|bytes| bytes[used..].iter().any(|&byte| byte != 0));
     if stale {
-        let last = read_block(core, inode, block.0)?;
-        reserve(core, inode, block.0..block.0 + 1)?;
-        let mut pages = inode.pages.lock();
-        pages.insert(block.0, Arc::new(last));
-        let _ = pages.change(block.0);
-        drop(pages);
-        core.pages.note_dirty(inode);
+        zero_tail(core, inode, block.0)?;
     }
+    inode.note_clean_tail(size);
     Ok(())
 }
 
-/// Lets go of written blocks between the end of the file and a write behind it.
+/// Writes the last block of a file anew, with zeroes behind its end, as pages have it.
+fn zero_tail(core: &Arc<Core>, inode: &Arc<Inode>, block: u64) -> Result<()> {
+    let last = read_block(core, inode, block)?;
+    reserve(core, inode, block..block + 1)?;
+    let mut pages = inode.pages.lock();
+    pages.insert(block, Arc::new(last));
+    let _ = pages.change(block);
+    drop(pages);
+    core.pages.note_dirty(inode);
+    write_back(core, inode, byte(core, block)..byte(core, block + 1))
+}
+
+/// Lets go of written blocks from the end of the file to that of a write: those that the write
+/// covers too, lest a part of it that is committed first shows the others.
 fn hide_exposed(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Result<()> {
     let from = FileBlock(core.geometry.blocks_for(inode.size()?));
-    let to = FileBlock(request.blocks(core).start);
+    let to = FileBlock(request.blocks(core).end);
     let mut hidden = Vec::new();
     if from < to {
         let _owner = inode.owner.read();

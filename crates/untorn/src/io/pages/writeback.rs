@@ -62,8 +62,10 @@ pub(crate) fn flush_range(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64
         drop(runs);
         let bytes = start << log..end << log;
         let _range = inode.ranges.lock(bytes.clone(), Sharing::Exclusive);
-        if demand_regular(inode).is_err() {
-            return Ok(());
+        match demand_regular(inode) {
+            // It was removed while this waited, and its pages with it.
+            Err(Error::NotRegular(_)) => return Ok(()),
+            regular => regular?,
         }
         write_back(core, inode, bytes)?;
         from = end;
@@ -71,9 +73,12 @@ pub(crate) fn flush_range(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64
     Ok(())
 }
 
-/// Writes back everything that is dirty on the volume.
+/// Writes back everything that is dirty on the volume; a file that cannot be written back holds up
+/// no other, the first error is told in the end.
 pub(crate) fn flush_all(core: &Arc<Core>) -> Result<()> {
-    core.pages.dirty_files().iter().try_for_each(|inode| flush_range(core, inode, 0..u64::MAX))
+    let files = core.pages.dirty_files();
+    let ends: Vec<_> = files.iter().map(|inode| flush_range(core, inode, 0..u64::MAX)).collect();
+    ends.into_iter().collect()
 }
 
 /// Where the pages of a run go.

@@ -52,7 +52,7 @@ impl Copy<'_> {
     fn head(&self) -> u64 {
         let block = self.core.geometry.block_size() as u64;
         match self.from % block == self.to % block && self.core.features.has_reflink() {
-            true => (self.from.next_multiple_of(block) - self.from).min(self.length),
+            true => ((block - self.from % block) % block).min(self.length),
             false => self.length,
         }
     }

@@ -111,7 +111,8 @@ pub(super) fn demand_apart(core: &Core, request: &Request, length: u64, same: Sa
     if to.checked_add(request.length).is_none_or(|end| end > largest_file(core)) {
         return Err(refused("the range reaches past the largest file size"));
     }
-    if same == Same::One && from < end(to)? && to < end(from)? {
+    let (from_end, to_end) = (end(from)?, end(to)?);
+    if same == Same::One && from < to_end && to < from_end {
         return Err(refused("the two ranges of the file overlap"));
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::ends::zero_ends;
 use super::look::{around, mappings};
 use super::parts::{Mark, Part, Pool, Size, commit};
 use super::truncate::clear_past_end;
-use super::{demand_range, own_with_end, touched};
+use super::{demand_range, own_with_hint, touched};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
@@ -25,7 +25,7 @@ pub(crate) fn allocate(
     rule: SizeRule,
 ) -> Result<()> {
     demand_range(core, &range)?;
-    let _range = own_with_end(core, inode, &range)?;
+    let _range = own_with_hint(core, inode, &range)?;
     demand_change(inode, Change::Allocate)?;
     let size = inode.size()?;
     let grows = rule == SizeRule::Grow && range.end > size;

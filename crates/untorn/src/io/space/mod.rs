@@ -74,6 +74,24 @@ fn own_with_end<'i>(
     own_range(core, inode, WHOLE)
 }
 
+/// Takes over `range` as [`own_with_end`] does; all of the file where its extent size hint may make
+/// the call give blocks to what lies around the range.
+fn own_with_hint<'i>(
+    core: &Arc<Core>,
+    inode: &'i Arc<Inode>,
+    range: &Range<u64>,
+) -> Result<RangeGuard<'i>> {
+    let hinted = || Ok::<_, Error>(inode.core()?.extent_size > 1);
+    if !hinted()? {
+        let guard = own_with_end(core, inode, range)?;
+        // Whoever sets a hint owns all of the file: it stays as it is from here on.
+        if !hinted()? {
+            return Ok(guard);
+        }
+    }
+    own_range(core, inode, WHOLE)
+}
+
 /// The blocks that `range` touches.
 fn touched(core: &Core, range: &Range<u64>) -> Range<FileBlock> {
     core.geometry.file_block(range.start).0..FileBlock(core.geometry.blocks_for(range.end))

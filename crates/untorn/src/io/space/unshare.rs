@@ -6,7 +6,7 @@ use super::super::{Change, demand_change};
 use super::allocate::fill_holes;
 use super::look::{Use, by_use, mappings};
 use super::parts::{Mark, Pool, Size, commit};
-use super::{demand_range, own_range, touched};
+use super::{demand_range, own_with_hint, touched};
 use crate::ag::shared_run;
 use crate::core::Core;
 use crate::error::Result;
@@ -27,7 +27,7 @@ const COPY: u64 = 1 << 20;
 /// whatever happens meanwhile. All blocks are found before anything changes.
 pub(crate) fn unshare_range(core: &Arc<Core>, inode: &Arc<Inode>, range: Range<u64>) -> Result<()> {
     demand_range(core, &range)?;
-    let _range = own_range(core, inode, range.clone())?;
+    let _range = own_with_hint(core, inode, &range)?;
     demand_change(inode, Change::Rewrite)?;
     let range = touched(core, &range);
     let shared = shared_in(core, inode, &range)?;

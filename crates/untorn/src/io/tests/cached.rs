@@ -282,9 +282,9 @@ fn a_closed_volume_takes_no_cached_writes() {
 }
 
 /// A device that reads nothing while it is told not to.
-struct Blind {
-    inner: Arc<MemoryDevice>,
-    blind: std::sync::atomic::AtomicBool,
+pub(super) struct Blind {
+    pub inner: Arc<MemoryDevice>,
+    pub blind: std::sync::atomic::AtomicBool,
 }
 
 impl BlockDevice for Blind {

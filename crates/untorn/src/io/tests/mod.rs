@@ -4,6 +4,7 @@ mod batches;
 mod cached;
 mod matrix;
 mod points;
+mod reviewed;
 mod sharers;
 
 use crate::ag::{Users, share};
