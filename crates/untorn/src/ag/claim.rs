@@ -156,8 +156,8 @@ impl Core {
     }
 
     /// Blocks of `ag` that data may still claim. Exact for who has locked the AG; for others never
-    /// too many: what is claimed is counted before what is free is read, what is busy afterwards, and
-    /// a transaction publishes between its own.
+    /// too many: what is claimed is counted before what is free is read, what is busy afterwards,
+    /// and a transaction publishes between its own.
     fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
         let claimed = self.ag(ag).held.lock().claimed();
         let header = self.header(ag, BlockKind::Agf);
