@@ -99,9 +99,9 @@ struct Plan<'c> {
     before: InodeCore,
     /// Blocks that come.
     claimed: Vec<AgExtent>,
-    /// Ranges of the file whose old blocks go.
-    replaced: Vec<Range<FileBlock>>,
-    /// Those blocks.
+    /// Ranges of the file whose blocks go and nothing comes.
+    emptied: Vec<Range<FileBlock>>,
+    /// All blocks that go.
     old: Vec<AgExtent>,
 }
 
@@ -110,19 +110,20 @@ impl<'c> Plan<'c> {
         let inode = change.inode;
         let before = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
         let blocks = |range: &Range<u64>| FileBlock(range.start)..FileBlock(range.end);
-        let mut replaced = exposed(tx, change, &before)?;
-        replaced.extend(change.cleared.iter().map(blocks));
-        replaced.extend(change.pieces.iter().map(|piece| blocks(&piece.range())));
-        let old = mapped(tx, inode, &replaced)?;
+        let mut emptied = exposed(tx, change, &before)?;
+        emptied.extend(change.cleared.iter().map(blocks));
+        let mut old = mapped(tx, inode, emptied.iter().cloned())?;
+        let replaced = change.pieces.iter().map(|piece| blocks(&piece.range()));
+        old.extend(mapped(tx, inode, replaced)?);
         let run = |e: &Extent| tx.core.ag_extent(e.start, e.length);
         let old = old.iter().map(run).collect::<Result<_>>()?;
         let claimed = change.pieces.iter().map(|p| p.extent(tx.core)).collect::<Result<_>>()?;
-        Ok(Self { change, before, claimed, replaced, old })
+        Ok(Self { change, before, claimed, emptied, old })
     }
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
         let FileChange { inode, pieces, converted, .. } = self.change;
-        for range in &self.replaced {
+        for range in &self.emptied {
             map::unmap(tx, inode.ino, Fork::Data, range.clone())?;
         }
         for (piece, extent) in pieces.iter().zip(&self.claimed) {
@@ -169,7 +170,7 @@ fn exposed(
     for kept in change.pieces.iter().map(Piece::range).chain(std::iter::once(to..to)) {
         if at < kept.start.min(to) {
             let gap = FileBlock(at)..FileBlock(kept.start.min(to));
-            let found = mapped(tx, change.inode, std::slice::from_ref(&gap))?;
+            let found = mapped(tx, change.inode, std::iter::once(gap))?;
             let written = found.into_iter().filter(|extent| extent.state == ExtentState::Written);
             exposed.extend(written.map(|extent| extent.file..extent.file_end()));
         }
@@ -179,14 +180,18 @@ fn exposed(
 }
 
 /// What is mapped in `ranges`, trimmed to them.
-fn mapped(tx: &mut Tx<'_>, inode: &Inode, ranges: &[Range<FileBlock>]) -> Result<Vec<Extent>> {
+fn mapped(
+    tx: &mut Tx<'_>,
+    inode: &Inode,
+    ranges: impl Iterator<Item = Range<FileBlock>>,
+) -> Result<Vec<Extent>> {
     let mut found = Vec::new();
     for range in ranges {
         let mut at = range.start;
         while let Some(extent) = map::next_extent(tx, inode.ino, Fork::Data, at)?
             .filter(|extent| extent.file < range.end)
         {
-            found.push(map::trim(extent, range));
+            found.push(map::trim(extent, &range));
             at = extent.file_end();
         }
     }
@@ -203,7 +208,7 @@ fn map_piece(tx: &mut Tx<'_>, inode: &Inode, piece: &Piece) -> Result<()> {
             length: length as u32,
             state: ExtentState::Written,
         };
-        map::map(tx, inode.ino, Fork::Data, extent)?;
+        map::replace(tx, inode.ino, Fork::Data, extent)?;
         done += length;
     }
     Ok(())

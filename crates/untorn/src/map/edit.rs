@@ -79,13 +79,13 @@ pub(crate) fn trim(extent: Extent, range: &Range<FileBlock>) -> Extent {
 }
 
 /// An extent in three parts: before, inside and behind a range.
-struct Cut {
-    left: Option<Extent>,
-    middle: Extent,
-    right: Option<Extent>,
+pub(super) struct Cut {
+    pub left: Option<Extent>,
+    pub middle: Extent,
+    pub right: Option<Extent>,
 }
 
-fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
+pub(super) fn cut(extent: Extent, range: &Range<FileBlock>) -> Cut {
     let from = extent.file.max(range.start);
     let to = extent.file_end().min(range.end);
     let part = |from: FileBlock, to: FileBlock| {
@@ -125,7 +125,7 @@ fn corrupt(ino: Ino, field: &'static str, at: FileBlock) -> Error {
 }
 
 /// Two extents as one, where one goes on as the other and the length allows it.
-fn joined(a: Extent, b: Extent) -> Option<Extent> {
+pub(super) fn joined(a: Extent, b: Extent) -> Option<Extent> {
     let (first, second) = if a.file < b.file { (a, b) } else { (b, a) };
     let length = first.length.checked_add(second.length)?;
     let one = first.continues_as(second) && length <= Extent::MAX_LENGTH;
@@ -133,8 +133,14 @@ fn joined(a: Extent, b: Extent) -> Option<Extent> {
 }
 
 /// Takes the records `out` out of the fork and puts `records` in.
-fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Extent]) -> Result<()> {
-    let mut core = core_of(ino, &tx.inode(ino))?;
+pub(super) fn change(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    out: &[Extent],
+    records: &[Extent],
+) -> Result<()> {
+    let mut core = core_of(ino, tx.inode_bytes(ino))?;
     let count = core.fork_extents(fork) + records.len() as u64;
     let missing = || corrupt(ino, "count of extents too small", FileBlock(0));
     let count = count.checked_sub(out.len() as u64).ok_or_else(missing)?;
@@ -150,7 +156,10 @@ fn change(tx: &mut Tx<'_>, ino: Ino, fork: Fork, out: &[Extent], records: &[Exte
     match core.fork_format(fork) {
         ForkFormat::Btree => {
             change_tree(tx, ino, fork, out, records)?;
-            core = core_of(ino, &tx.inode(ino))?;
+            if out.len() == records.len() {
+                return Ok(());
+            }
+            core = core_of(ino, tx.inode_bytes(ino))?;
             set_extents(&mut core, fork, count);
             core.encode(tx.inode_mut(ino));
             shrink_to_list(tx, ino, fork, &core)
@@ -266,7 +275,10 @@ fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Re
     Ok(())
 }
 
-fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
+pub(super) fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
+    if change == 0 {
+        return Ok(());
+    }
     let dinode = DinodeDisk::of_mut(tx.inode_mut(ino));
     let dinode = dinode.map_err(|fault| fault.at(Place::inode(ino)))?;
     dinode.nblocks.set(dinode.nblocks.get().saturating_add_signed(change));
@@ -275,12 +287,18 @@ fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()> {
 
 /// What happens to a reverse mapping.
 #[derive(Clone, Copy)]
-enum Reverse {
+pub(super) enum Reverse {
     Map,
     Unmap,
 }
 
-fn reverse(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent, what: Reverse) -> Result<()> {
+pub(super) fn reverse(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    extent: Extent,
+    what: Reverse,
+) -> Result<()> {
     if !tx.core.features.has_rmapbt() {
         return Ok(());
     }

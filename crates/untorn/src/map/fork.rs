@@ -55,6 +55,14 @@ impl<B: TreeBlocks<Error = Error>> Extents<B> {
         };
         Ok((left, right))
     }
+
+    /// The extent that follows `found`, which was the last one looked at.
+    pub fn following(&mut self, found: &Extent) -> Result<Option<Extent>> {
+        match self {
+            Self::List(list) => Ok(list.iter().find(|extent| extent.file > found.file).copied()),
+            Self::Tree(tree) => tree.next(),
+        }
+    }
 }
 
 pub(super) fn fork_bytes(ino: Ino, image: &[u8], fork: Fork) -> Result<&[u8]> {

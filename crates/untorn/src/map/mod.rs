@@ -14,6 +14,7 @@ mod fork;
 mod list;
 mod mapping;
 mod refit;
+mod replace;
 mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};
@@ -21,3 +22,4 @@ pub(crate) use exchange::exchange;
 pub(crate) use fork::{extent_before, last_extent, mapping_at, next_extent, published};
 pub(crate) use mapping::{Mapping, MappingState, find};
 pub(crate) use refit::set_fork_offset;
+pub(crate) use replace::replace;
