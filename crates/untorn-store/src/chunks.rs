@@ -26,10 +26,15 @@ impl Chunks {
             if a == b {
                 continue;
             }
-            for (i, (a, b)) in a.chunks(CHUNK).zip(b.chunks(CHUNK)).enumerate() {
+            let first = group * (GROUP / CHUNK);
+            let (whole, last) = (a.as_chunks::<CHUNK>(), b.as_chunks::<CHUNK>());
+            for (i, (a, b)) in whole.0.iter().zip(last.0).enumerate() {
                 if a != b {
-                    chunks.insert(group * (GROUP / CHUNK) + i);
+                    chunks.insert(first + i);
                 }
+            }
+            if whole.1 != last.1 {
+                chunks.insert(first + whole.0.len());
             }
         }
         chunks

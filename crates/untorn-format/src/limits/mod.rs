@@ -70,6 +70,26 @@ pub struct FreeListLevels {
     pub rmapbt: u16,
 }
 
+/// What the free lists of a volume need: enough for each tree to split at every level and grow one,
+/// twice over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreeListNeed {
+    /// Most levels that the trees can have.
+    most: FreeListLevels,
+}
+
+impl FreeListNeed {
+    /// Fewest blocks that a free list must hold where the trees have `levels`.
+    pub fn needed(&self, levels: FreeListLevels) -> u32 {
+        let need = |levels: u16, most: u16| u32::from((levels + 1).min(most)) * 2 - 2;
+        let rmap = match self.most.rmapbt {
+            0 => 0,
+            most => need(levels.rmapbt.max(1), most),
+        };
+        need(levels.bnobt, self.most.bnobt) + need(levels.cntbt, self.most.cntbt) + rmap
+    }
+}
+
 /// Blocks of an AG that are kept for the growth of one btree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reserve {
@@ -177,18 +197,18 @@ impl Limits {
         }
         levels
     }
-    /// Fewest blocks that a free list must hold before blocks of its AG are taken or freed: enough
-    /// for each tree to split at every level and grow one, twice over.
+    /// Fewest blocks that a free list must hold before blocks of its AG are taken or freed.
     pub fn free_list_needed(&self, levels: FreeListLevels) -> u32 {
-        let need = |kind, levels: u16| {
-            let levels = (levels + 1).min(self.max_levels(kind));
-            u32::from(levels) * 2 - 2
-        };
-        let rmap = match self.features.has_rmapbt() {
-            true => need(BtreeKind::Rmapbt, levels.rmapbt.max(1)),
+        self.free_list().needed(levels)
+    }
+    /// What a free list needs, for who asks often.
+    pub fn free_list(&self) -> FreeListNeed {
+        let rmapbt = match self.features.has_rmapbt() {
+            true => self.max_levels(BtreeKind::Rmapbt),
             false => 0,
         };
-        need(BtreeKind::Bnobt, levels.bnobt) + need(BtreeKind::Cntbt, levels.cntbt) + rmap
+        let (bnobt, cntbt) = (self.max_levels(BtreeKind::Bnobt), self.max_levels(BtreeKind::Cntbt));
+        FreeListNeed { most: FreeListLevels { bnobt, cntbt, rmapbt } }
     }
     /// Blocks of the volume that free-space counts do not offer to users: for filling free lists
     /// and splitting bmbts.

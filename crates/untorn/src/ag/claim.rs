@@ -1,7 +1,8 @@
 //! Claims: blocks picked in memory, so that data can be written before anything is allocated.
 
+use super::Hold;
+use super::space::{self, Effort};
 use super::trees::Published;
-use super::{Hold, space};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use std::fmt;
@@ -88,14 +89,14 @@ impl Core {
         goal: Option<FsBlock>,
         count: u64,
     ) -> Result<Vec<Claim>> {
-        let first = self.try_claim(goal, count);
+        let first = self.try_claim(goal, count, Effort::Some);
         if !matches!(first, Err(Error::NoSpace { .. })) {
             return first;
         }
         // The blocks exist, but are idle or busy somewhere.
         self.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
         self.settle_busy()?;
-        self.try_claim(goal, count)
+        self.try_claim(goal, count, Effort::All)
     }
 
     /// Claims one run of exactly `count` blocks at or behind `goal` in its AG, if there is one and
@@ -105,54 +106,71 @@ impl Core {
             return Ok(None);
         };
         let Some(_reserve) = self.try_reserve(count)? else { return Ok(None) };
-        self.claim_in(ag, Some(block), count, Fit::Whole)
+        self.claim_whole(ag, Some(block), count)
     }
 
-    fn try_claim(self: &Arc<Self>, goal: Option<FsBlock>, count: u64) -> Result<Vec<Claim>> {
+    fn try_claim(
+        self: &Arc<Self>,
+        goal: Option<FsBlock>,
+        count: u64,
+        effort: Effort,
+    ) -> Result<Vec<Claim>> {
         let goal = goal.and_then(|goal| self.geometry.split(goal));
         let first = goal.map_or(AgNumber(0), |(ag, _)| ag);
         let in_goal = |ag| goal.filter(|&(near, _)| near == ag).map(|(_, block)| block);
         let ags = || (0..self.geometry.ag_count).map(|i| rotate(first, i, self.geometry.ag_count));
-        let mut claims = Vec::new();
-        let mut left = count;
-        for whole in [Fit::Whole, Fit::Any] {
-            for ag in ags() {
-                while left > 0 {
-                    let Some(claim) = self.claim_in(ag, in_goal(ag), left, whole)? else { break };
-                    left -= u64::from(claim.extent.length);
-                    claims.push(claim);
-                }
+        for ag in ags() {
+            if let Some(claim) = self.claim_whole(ag, in_goal(ag), count)? {
+                return Ok(vec![claim]);
             }
         }
-        match left {
-            0 => Ok(claims),
-            _ => Err(Error::NoSpace { needed: count, available: count - left }),
+        let (mut claims, mut left) = (Vec::new(), count);
+        for ag in ags() {
+            let pieces = self.claim_pieces(ag, left, effort)?;
+            left -= pieces.iter().map(|claim| u64::from(claim.extent.length)).sum::<u64>();
+            claims.extend(pieces);
+            if left == 0 {
+                return Ok(claims);
+            }
         }
+        Err(Error::NoSpace { needed: count, available: count - left })
     }
 
-    /// Claims one run of up to `count` blocks in `ag`.
-    fn claim_in(
+    /// Claims one run of `count` blocks in `ag`.
+    fn claim_whole(
         self: &Arc<Self>,
         ag: AgNumber,
         goal: Option<AgBlock>,
         count: u64,
-        fit: Fit,
     ) -> Result<Option<Claim>> {
-        let owner = self.ag(ag).owner.lock();
+        let _owner = self.ag(ag).owner.lock();
+        let room = self.room_for_data(ag)?;
+        let Some(want) = u32::try_from(count).ok().filter(|&want| want <= room) else {
+            return Ok(None);
+        };
+        let picked = space::pick(&mut Published(self), ag, goal, want, want)?;
+        Ok(picked.map(|extent| self.hold(extent)))
+    }
+
+    /// Claims up to `count` blocks in `ag`, in as few runs as can be found.
+    fn claim_pieces(
+        self: &Arc<Self>,
+        ag: AgNumber,
+        count: u64,
+        effort: Effort,
+    ) -> Result<Vec<Claim>> {
+        let _owner = self.ag(ag).owner.lock();
         let room = self.room_for_data(ag)?;
         let want = u32::try_from(count).unwrap_or(u32::MAX).min(room);
-        if want == 0 || (fit == Fit::Whole && u64::from(want) < count) {
-            return Ok(None);
-        }
-        let least = if fit == Fit::Whole { want } else { 1 };
-        let picked = space::pick(&mut Published(self), ag, goal, want, least)?;
-        let claim = picked.map(|extent| {
-            let range = extent.start.0..extent.end().0;
-            self.ag(ag).held.lock().insert(range, Hold::Claimed);
-            Claim::new(self, extent)
-        });
-        drop(owner);
-        Ok(claim)
+        let picked = space::pick_pieces(&mut Published(self), ag, want, effort)?;
+        Ok(picked.into_iter().map(|extent| self.hold(extent)).collect())
+    }
+
+    /// Makes a claim of blocks that were picked under the AG's lock.
+    fn hold(self: &Arc<Self>, extent: AgExtent) -> Claim {
+        let range = extent.start.0..extent.end().0;
+        self.ag(extent.ag).held.lock().insert(range, Hold::Claimed);
+        Claim::new(self, extent)
     }
 
     /// Blocks of `ag` that data may still claim. Exact for who has locked the AG; for others never
@@ -170,9 +188,10 @@ impl Core {
 
     /// Blocks of `ag` kept back so that its btrees can grow as its blocks come into use.
     fn kept_back(&self, ag: AgNumber, agf: &AgfDisk) -> Result<u32> {
-        let finobt = self.limits.finobt_reserve(ag, self.finobt_blocks(ag)?).unused();
-        let refcount = self.limits.refcount_reserve(ag, agf.refcount_blocks.get()).unused();
-        let rmap = self.limits.rmap_reserve(ag, agf.rmap_blocks.get()).unused();
+        let wants = self.ag(ag).wants(self, ag);
+        let finobt = wants.finobt.saturating_sub(self.finobt_blocks(ag)?);
+        let refcount = wants.refcountbt.saturating_sub(agf.refcount_blocks.get());
+        let rmap = wants.rmapbt.saturating_sub(agf.rmap_blocks.get());
         let listed = agf.flcount.get();
         Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
     }
@@ -196,13 +215,6 @@ impl Core {
 
 /// Free blocks of an AG kept for the free list and for btree blocks of files in it.
 const FREE_LIST_RESERVE: u32 = 16;
-
-/// Whether a claim may be shorter than asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
-    Whole,
-    Any,
-}
 
 fn rotate(first: AgNumber, by: u32, count: u32) -> AgNumber {
     AgNumber(((u64::from(first.0) + u64::from(by)) % u64::from(count)) as u32)

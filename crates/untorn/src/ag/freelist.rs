@@ -64,9 +64,9 @@ pub(super) fn push(tx: &mut Tx<'_>, ag: AgNumber, block: AgBlock) -> Result<()> 
 }
 
 /// Blocks that the list must have so that any one change of free space can be recorded.
-fn needed(core: &Core, agf: &AgfDisk) -> u32 {
+fn needed(core: &Core, ag: AgNumber, agf: &AgfDisk) -> u32 {
     let levels = |levels: u32| u16::try_from(levels).unwrap_or(u16::MAX);
-    core.limits.free_list_needed(FreeListLevels {
+    core.ag(ag).wants(core, ag).free_list.needed(FreeListLevels {
         bnobt: levels(agf.bno_level.get()),
         cntbt: levels(agf.cnt_level.get()),
         rmapbt: levels(agf.rmap_level.get()),
@@ -79,7 +79,7 @@ pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     loop {
         let image = tx.read(&header)?;
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        let (count, needed) = (agf.flcount.get(), needed(tx.core, agf));
+        let (count, needed) = (agf.flcount.get(), needed(tx.core, ag, agf));
         if count < needed {
             fill(tx, ag, needed - count)?;
         } else if count > needed + SLOP {

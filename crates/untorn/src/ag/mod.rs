@@ -31,9 +31,12 @@ pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{allocate_block, disown, free_block, own, own_mapped, pick, prepare, take};
 pub(crate) use trees::{Published, edit_agi};
 
+use crate::core::Core;
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
+use untorn_format::AgNumber;
+use untorn_format::limits::FreeListNeed;
 
 /// One allocation group of an open volume.
 #[derive(Debug, Default)]
@@ -44,4 +47,27 @@ pub(crate) struct Ag {
     pub held: Arc<Mutex<Held>>,
     /// Where the search for blocks without a better place starts.
     pub rotor: AtomicU32,
+    /// What follows from its size, worked out when it is first asked for.
+    wants: OnceLock<Wants>,
+}
+
+/// Blocks that an AG's metadata may come to need.
+#[derive(Clone, Copy, Debug)]
+struct Wants {
+    finobt: u32,
+    refcountbt: u32,
+    rmapbt: u32,
+    free_list: FreeListNeed,
+}
+
+impl Ag {
+    fn wants(&self, core: &Core, ag: AgNumber) -> &Wants {
+        let limits = &core.limits;
+        self.wants.get_or_init(|| Wants {
+            finobt: limits.finobt_reserve(ag, 0).wanted,
+            refcountbt: limits.refcount_reserve(ag, 0).wanted,
+            rmapbt: limits.rmap_reserve(ag, 0).wanted,
+            free_list: limits.free_list(),
+        })
+    }
 }

@@ -22,6 +22,17 @@ use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
 const NEAR: usize = 16;
 /// Free extents of at least the wanted length looked at before the longest piece so far will do.
 const FIT: usize = 64;
+/// Free extents that are held from end to end passed over before waiting for them is cheaper.
+const SKIP: usize = 1024;
+
+/// How long a search for pieces goes on past extents that are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Only so long as waiting for them would not be faster.
+    Some,
+    /// Until everything was looked at.
+    All,
+}
 
 /// The best piece found so far.
 struct Best {
@@ -80,18 +91,53 @@ pub(crate) fn pick<T: Trees + Holds>(
         let rotor = &source.core().ag(ag).rotor;
         AgBlock(rotor.load(std::sync::atomic::Ordering::Relaxed))
     });
-    if !pick_near(source, ag, near, &mut best)? {
-        pick_fitting(source, ag, &mut best)?;
+    if !pick_near(source, ag, near, &mut best)? && !pick_fitting(source, ag, &mut best)? {
+        pick_longest(source, ag, &mut best, least)?;
     }
-    let piece = best.piece.filter(|p| p.end - p.start >= least);
-    if let Some(piece) = piece.as_ref().filter(|p| p.end > source.core().geometry.blocks_of(ag)) {
-        return Err(corrupt(ag, "extent past the end of its AG", piece.end.into()));
-    }
-    if let (Some(piece), None) = (&piece, goal) {
+    let Some(piece) = best.piece.filter(|p| p.end - p.start >= least) else { return Ok(None) };
+    if goal.is_none() {
         let rotor = &source.core().ag(ag).rotor;
         rotor.store(piece.end, std::sync::atomic::Ordering::Relaxed);
     }
-    Ok(piece.map(|p| AgExtent { ag, start: AgBlock(p.start), length: p.end - p.start }))
+    picked(source, ag, piece).map(Some)
+}
+
+/// Finds `want` free blocks of `ag`, or as many as there are, in as few runs as can be, in order.
+/// The AG must be locked.
+pub(crate) fn pick_pieces<T: Trees + Holds>(
+    source: &mut T,
+    ag: AgNumber,
+    want: u32,
+    effort: Effort,
+) -> Result<Vec<AgExtent>> {
+    let held = source.core().ag(ag).held.lock_arc();
+    let (mut pieces, mut left, mut skipped) = (Vec::new(), want, 0);
+    let mut tree = source.tree(ag, ByLength);
+    let mut found = tree.last()?;
+    while let Some(free) = found.filter(|_| left > 0) {
+        let before = left;
+        for gap in held.gaps(free.start.0..free.end().0) {
+            let length = left.min(gap.end - gap.start);
+            left -= length;
+            pieces.extend((length > 0).then_some(gap.start..gap.start + length));
+        }
+        skipped += usize::from(left == before);
+        if effort == Effort::Some && skipped >= SKIP {
+            break;
+        }
+        found = tree.prev()?;
+    }
+    drop(tree);
+    pieces.sort_unstable_by_key(|piece| piece.start);
+    pieces.into_iter().map(|piece| picked(source, ag, piece)).collect()
+}
+
+/// What was found in a btree, as blocks of the AG.
+fn picked<T: Holds>(source: &T, ag: AgNumber, piece: Range<u32>) -> Result<AgExtent> {
+    if piece.end > source.core().geometry.blocks_of(ag) {
+        return Err(corrupt(ag, "extent past the end of its AG", piece.end.into()));
+    }
+    Ok(AgExtent { ag, start: AgBlock(piece.start), length: piece.end - piece.start })
 }
 
 /// Looks at and behind `goal`.
@@ -117,20 +163,32 @@ fn pick_near<T: Trees + Holds>(
     Ok(false)
 }
 
-/// Looks at the shortest extents that are long enough, then at ever shorter ones.
-fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best) -> Result<()> {
+/// Looks at the shortest extents that are long enough.
+fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best) -> Result<bool> {
     let held = source.core().ag(ag).held.lock_arc();
     let mut tree = source.tree(ag, ByLength);
     let mut found = tree.seek(Find::AtLeast, (best.want, AgBlock(0)))?;
     for _ in 0..FIT {
         let Some(free) = found else { break };
         if best.offer(&held, free.start.0..free.end().0) {
-            return Ok(());
+            return Ok(true);
         }
         found = tree.next()?;
     }
+    Ok(false)
+}
+
+/// Looks at ever shorter extents, of at least `least` blocks.
+fn pick_longest<T: Trees + Holds>(
+    source: &mut T,
+    ag: AgNumber,
+    best: &mut Best,
+    least: u32,
+) -> Result<()> {
+    let held = source.core().ag(ag).held.lock_arc();
+    let mut tree = source.tree(ag, ByLength);
     let mut found = tree.last()?;
-    while let Some(free) = found.filter(|free| free.length > best.length()) {
+    while let Some(free) = found.filter(|free| free.length > best.length().max(least - 1)) {
         if best.offer(&held, free.start.0..free.end().0) {
             return Ok(());
         }

@@ -222,13 +222,20 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     }
 
     fn walk(&mut self, to: Direction) -> Result<Option<K::Record>, B::Error> {
-        let index = self.steps[0].index;
-        let (count, rank) = self.view(0, |leaf| Ok((leaf.count, leaf.rank(index))))?;
-        match to {
-            Direction::Forward if index + 1 < count => self.steps[0].index = index + 1,
-            Direction::Backward if index > 0 => self.steps[0].index = index - 1,
-            _ if self.advance_leaf(to)? => {}
-            _ => return Ok(None),
+        let (kind, index) = (self.kind, self.steps[0].index);
+        let (rank, inside) = self.view(0, |leaf| {
+            let rank = leaf.rank(index);
+            let Some(next) = to.step(index, leaf.count) else { return Ok((rank, None)) };
+            to.check::<K>(rank, leaf.rank(next), next)?;
+            Ok((rank, Some((next, kind.decode(leaf.record(next))?))))
+        })?;
+        if let Some((next, record)) = inside {
+            self.steps[0].index = next;
+            self.mark = Mark::On;
+            return Ok(Some(record));
+        }
+        if !self.advance_leaf(to)? {
+            return Ok(None);
         }
         let index = self.steps[0].index;
         self.view(0, |leaf| to.check::<K>(rank, leaf.rank(index), index))?;
