@@ -15,10 +15,37 @@ pub(crate) enum Sharing {
     Exclusive,
 }
 
+/// What one holder uses: ranges in order that do not overlap.
+#[derive(Debug)]
+enum Used {
+    One(Range<u64>),
+    Several(Vec<Range<u64>>),
+}
+
+impl Used {
+    fn ranges(&self) -> &[Range<u64>] {
+        match self {
+            Self::One(range) => std::slice::from_ref(range),
+            Self::Several(ranges) => ranges,
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let (few, many) = match (self.ranges(), other.ranges()) {
+            (a, b) if a.len() <= b.len() => (a, b),
+            (a, b) => (b, a),
+        };
+        few.iter().any(|range| {
+            let next = many.partition_point(|other| other.end <= range.start);
+            many.get(next).is_some_and(|other| other.start < range.end)
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Holder {
     ticket: u64,
-    range: Range<u64>,
+    used: Used,
     sharing: Sharing,
 }
 
@@ -34,9 +61,8 @@ impl State {
     fn granted(&self, ticket: u64) -> bool {
         let Some(mine) = self.queue.iter().find(|h| h.ticket == ticket) else { return true };
         self.queue.iter().take_while(|h| h.ticket < ticket).all(|other| {
-            let apart = other.range.end <= mine.range.start || mine.range.end <= other.range.start;
             let shared = other.sharing == Sharing::Shared && mine.sharing == Sharing::Shared;
-            apart || shared
+            shared || !other.used.overlaps(&mine.used)
         })
     }
 }
@@ -51,10 +77,21 @@ pub(crate) struct RangeLock {
 impl RangeLock {
     /// Waits until `range` may be used.
     pub fn lock(&self, range: Range<u64>, sharing: Sharing) -> RangeGuard<'_> {
+        self.wait_for(Used::One(range), sharing)
+    }
+
+    /// Waits until all of `ranges`, which are in order and do not overlap, may be used at once.
+    pub fn lock_all(&self, ranges: Vec<Range<u64>>, sharing: Sharing) -> RangeGuard<'_> {
+        let in_order = |pair: &[Range<u64>]| matches!(pair, [a, b] if a.end <= b.start);
+        assert!(ranges.windows(2).all(in_order), "ranges are in order");
+        self.wait_for(Used::Several(ranges), sharing)
+    }
+
+    fn wait_for(&self, used: Used, sharing: Sharing) -> RangeGuard<'_> {
         let mut state = self.state.lock();
         let ticket = state.next;
         state.next += 1;
-        state.queue.push(Holder { ticket, range, sharing });
+        state.queue.push(Holder { ticket, used, sharing });
         while !state.granted(ticket) {
             self.changed.wait(&mut state);
         }
@@ -101,6 +138,18 @@ mod tests {
             drop(first);
         });
         assert_eq!(inside.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn several_ranges_are_used_at_once_and_leave_the_gaps_alone() {
+        let used = |ranges: &[Range<u64>]| Used::Several(ranges.to_vec());
+        let several = used(&[10..20, 30..40]);
+        for apart in [used(&[]), Used::One(20..30), used(&[0..10, 20..30, 40..50])] {
+            assert!(!several.overlaps(&apart) && !apart.overlaps(&several), "{apart:?}");
+        }
+        for over in [Used::One(0..11), Used::One(15..16), used(&[0..1, 25..31, 50..60])] {
+            assert!(several.overlaps(&over) && over.overlaps(&several), "{over:?}");
+        }
     }
 
     #[test]

@@ -62,7 +62,11 @@ pub(super) fn append_atomic_at(
 }
 
 /// Writes back and forgets what is cached in a range that is held exclusively.
-fn clear_cache(core: &Arc<Core>, inode: &Arc<Inode>, range: std::ops::Range<u64>) -> Result<()> {
+pub(super) fn clear_cache(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    range: std::ops::Range<u64>,
+) -> Result<()> {
     pages::write_back(core, inode, range.clone())?;
     pages::forget(core, inode, range);
     Ok(())

@@ -1,10 +1,11 @@
 //! Batches: several ranges of several files, written and cut to length by one transaction.
 //!
-//! Steps apply in order; where they overlap, the later ones win. All files are locked, in order of
-//! their numbers, from before the first byte is written until the transaction is published: readers
-//! see all of the batch or nothing of it. Whatever fails before leaves every file as it was.
+//! Steps apply in order; where they overlap, the later ones win. What the batch writes is locked,
+//! file by file in order of their numbers, from before the first byte is written until the
+//! transaction is published: readers see all of the batch or nothing of it. A file that changes its
+//! size is locked whole. Whatever fails before leaves every file as it was.
 
-use super::atomic::{Tail, write_pieces_of};
+use super::atomic::{Tail, clear_cache, write_pieces_of};
 use super::begin::Begun;
 use super::blocks::read_raw_block;
 use super::commit::{FileChange, Hidden, commit, expected_journal};
@@ -14,7 +15,7 @@ use super::{Request, Sync, demand_change, demand_regular, settle};
 use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::{Inode, RangeGuard};
+use crate::inode::{Inode, RangeGuard, Sharing};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -65,9 +66,54 @@ impl<'b> FilePlan<'b> {
         Ok(())
     }
 
-    /// Size of the file afterwards, which has `size` bytes.
+    /// Whether the file, which has `size` bytes, only gets other bytes.
+    fn keeps_size(&self, size: u64) -> bool {
+        self.kept == u64::MAX && self.end <= size
+    }
+
+    /// The bytes of the blocks that are written, in order.
+    fn written(&self, core: &Core) -> Vec<Range<u64>> {
+        let block = core.geometry.block_size() as u64;
+        let whole = |span: &Span<'_>| {
+            span.offset / block * block
+                ..span.end().checked_next_multiple_of(block).unwrap_or(span.end())
+        };
+        let mut ranges: Vec<Range<u64>> = self.spans.iter().map(whole).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match merged.last_mut().filter(|last| range.start <= last.end) {
+                Some(last) => last.end = last.end.max(range.end),
+                None => merged.push(range),
+            }
+        }
+        merged
+    }
+
+    /// Locks what the batch writes of the file, nothing of it cached.
+    fn lock(&self, core: &Arc<Core>) -> Result<RangeGuard<'_>> {
+        if self.keeps_size(self.inode.size()?) {
+            let ranges = self.written(core);
+            let guard = self.inode.ranges.lock_all(ranges.clone(), Sharing::Exclusive);
+            // It may have become shorter, or have been removed, while this waited.
+            demand_regular(&self.inode)?;
+            if self.keeps_size(self.inode.size()?) {
+                for range in ranges {
+                    clear_cache(core, &self.inode, range)?;
+                }
+                return Ok(guard);
+            }
+        }
+        own_range(core, &self.inode, 0..u64::MAX)
+    }
+
+    /// Smallest size of the file afterwards, which has `size` bytes. What cached writes behind the
+    /// batch gave it is not the batch's to commit.
     fn new_size(&self, size: u64) -> u64 {
-        self.end.max(size.min(self.kept))
+        match self.kept {
+            u64::MAX => self.end,
+            kept => self.end.max(size.min(kept)),
+        }
     }
 }
 
@@ -103,7 +149,7 @@ pub(crate) fn commit_batch(
     }
     let mut locks: Vec<RangeGuard<'_>> = Vec::with_capacity(plans.len());
     for plan in &plans {
-        locks.push(own_range(core, &plan.inode, 0..u64::MAX)?);
+        locks.push(plan.lock(core)?);
         demand_change(&plan.inode, super::Change::Rewrite)?;
     }
     let mut ready = Vec::with_capacity(plans.len());

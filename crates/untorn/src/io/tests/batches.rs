@@ -1,6 +1,7 @@
 //! Batches against byte models, with power cuts between their requests; the door of `RWF_ATOMIC`.
 
 use super::{BLOCK, Bench};
+use crate::inode::Sharing;
 use crate::{
     AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, OpenOptions, Position, Sync, Volume,
     Wait,
@@ -246,4 +247,24 @@ fn the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
     assert!(bench.extents().len() as u64 > unit / BLOCK / 2, "{}", bench.extents().len());
     drop((keep, gone, fill));
     bench.judge("single blocks");
+}
+
+#[test]
+fn a_batch_that_keeps_the_size_locks_what_it_writes_alone_check() {
+    let mut bench = Bench::new();
+    bench.file.write_atomic(0, &[1; 8 * BLOCK as usize], Sync::Visible).unwrap();
+    bench.file.write_cached(8 * BLOCK, &[2; BLOCK as usize], Sync::Visible).unwrap();
+    let inode = bench.inode();
+    {
+        let _elsewhere = inode.ranges.lock(2 * BLOCK..3 * BLOCK, Sharing::Exclusive);
+        let batch = bench.volume.atomic().write(&bench.file, 1, &[3; 9]);
+        batch.write(&bench.file, 4 * BLOCK, &[4; 7]).commit(Sync::Visible).unwrap();
+    }
+    assert_eq!(inode.core().unwrap().size, 8 * BLOCK, "what is cached behind is not committed");
+    let mut model = vec![1; 8 * BLOCK as usize];
+    model.resize(9 * BLOCK as usize, 2);
+    apply(&mut model, 1, &[3; 9]);
+    apply(&mut model, 4 * BLOCK as usize, &[4; 7]);
+    bench.model = model;
+    bench.judge("a batch that keeps the size");
 }
