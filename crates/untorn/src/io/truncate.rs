@@ -1,31 +1,42 @@
 //! Letting go of a file's blocks.
 
 use super::cancel::Journaled;
+use super::space::first_batch;
 use crate::ag::{Users, release};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
 use crate::map;
 use std::sync::Arc;
 use untorn_format::FileBlock;
 use untorn_format::records::{Extent, Fork};
 
-/// Extents that one transaction lets go of.
-const BATCH: usize = 16;
+/// Extents that a transaction lets go of at most; fewer where the journal is too small for them.
+const MOST: usize = 512;
 
 /// Frees all blocks of both forks of an inode that nobody can reach any more, from the end, in
 /// transactions of bounded size. A crash between them leaves a shorter file on its unlinked list.
 pub(crate) fn discard_contents(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    let mut most = MOST.min(first_batch(core));
     for fork in [Fork::Data, Fork::Attr] {
-        while discard_some(core, inode, fork)? {}
+        loop {
+            match discard_some(core, inode, fork, most) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Error::TooLarge { .. }) if most > 1 => most = most.div_ceil(4),
+                Err(error) => return Err(error),
+            }
+        }
     }
     Ok(())
 }
 
-/// Frees up to a batch of extents of a fork; whether there may be more.
-fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork) -> Result<bool> {
+/// Frees up to `most` extents of a fork; whether there may be more.
+fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork, most: usize) -> Result<bool> {
     use untorn_format::inode::ForkFormat;
-    let (more, _) = core.transact(64 * 1024, std::slice::from_ref(inode), |tx| {
+    let extents = inode.core()?.fork_extents(fork).min(most as u64);
+    let bytes = 16 * 1024 + 512 * extents;
+    let (more, _) = core.transact(bytes, std::slice::from_ref(inode), |tx| {
         let before = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
         let mapped = matches!(before.fork_format(fork), ForkFormat::Extents | ForkFormat::Btree);
         if !mapped || (fork == Fork::Attr && !before.has_attr_fork()) {
@@ -37,7 +48,7 @@ fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork) -> Result<bool
         };
         let journaled = Journaled::of(tx, &before, fork);
         let mut freed = 0;
-        while freed < BATCH {
+        while freed < most {
             let Some(last) = map::last_extent(tx, inode.ino, fork)? else { return Ok(false) };
             let last = journaled.last_part(last);
             journaled.cancel(tx, inode.ino, last)?;

@@ -24,6 +24,7 @@ mod unshare;
 mod zero;
 
 pub(crate) use allocate::allocate;
+pub(super) use parts::first_batch;
 pub(crate) use punch::punch_hole;
 pub(crate) use seek::{Seek, seek};
 pub(crate) use shift::{collapse_range, insert_range};

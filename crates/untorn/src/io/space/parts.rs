@@ -175,7 +175,7 @@ pub(super) fn commit(
 
 /// Parts that a transaction is tried with: more than this cannot fit its journal, whatever they
 /// are.
-pub(super) fn first_batch(core: &Core) -> usize {
+pub(in crate::io) fn first_batch(core: &Core) -> usize {
     const LEAST: u64 = 24;
     let most = core.store.largest_transaction() / LEAST;
     #[cfg(test)]

@@ -154,3 +154,19 @@ fn a_file_of_many_extents_is_cut_off_in_bounded_transactions_check() {
     assert!(comb.transactions() > 40);
     comb.close();
 }
+
+#[test]
+fn a_file_of_many_extents_is_removed_in_transactions_that_its_journal_carries_check() {
+    for block in [1024, 65536] {
+        let comb = Comb::new(block, if block == 1024 { 4000 } else { 240 });
+        let free = comb.volume.space().unwrap().free;
+        let blocks = comb.extents();
+        drop(comb.file);
+        comb.volume.remove("/file").unwrap();
+        comb.volume.sync().unwrap();
+        assert!(comb.volume.space().unwrap().free >= free + blocks, "not all blocks came back");
+        comb.volume.close().unwrap();
+        let report = untorn_check::check(&*comb.device, &untorn_check::Options::default());
+        assert!(report.unwrap().is_clean());
+    }
+}
