@@ -56,12 +56,15 @@ fn right_of<B: TreeBlocks>(
     }
 }
 
-/// Moves to `record`, which is there, unless the position is on it.
+/// Moves to `record`, unless the position is on it. It was found through highest keys: where the
+/// search for its own key misses it, the tree is not in order.
 fn stand_on<B: TreeBlocks>(tree: &mut Tree<Rmaps, B>, record: &RmapRec) -> Result<(), B::Error> {
-    if tree.current()? != Some(*record) {
-        tree.seek(Find::Equal, record.low_key())?;
+    if tree.current()? == Some(*record)
+        || tree.seek(Find::Equal, record.low_key())? == Some(*record)
+    {
+        return Ok(());
     }
-    Ok(())
+    Err(wrong(tree, "record out of order", record.start))
 }
 
 /// Takes `mapping`, a record or a part of one, away. Where the record has another state, or there

@@ -62,7 +62,8 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         match self.mark {
             Mark::On => Ok(()),
             Mark::Lost(rank) => self.recover(rank),
-            Mark::Gap(_) | Mark::Nowhere => panic!("the position is on no record"),
+            // A search missed what another had found: the tree is not in order.
+            Mark::Gap(_) | Mark::Nowhere => Err(self.misplaced()),
         }
     }
 

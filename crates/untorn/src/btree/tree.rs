@@ -205,9 +205,17 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     pub(super) fn recover(&mut self, rank: K::Rank) -> Result<(), B::Error> {
         self.descend_to(rank)?;
         let (_, _, exact) = self.around(rank)?;
-        assert!(exact, "the record of the position is still there: {rank:?}");
+        if !exact {
+            return Err(self.misplaced());
+        }
         self.mark = Mark::On;
         Ok(())
+    }
+
+    /// The fault of a record that is not where its rank leads.
+    pub(super) fn misplaced(&self) -> B::Error {
+        let at = self.steps.first().and_then(|leaf| leaf.at);
+        self.blocks.corrupt(at, disorder::<K>("a record is not where its rank leads", 0))
     }
 
     /// Sets the leaf's index to the first record not below `rank`: that index, the leaf's count,
