@@ -48,6 +48,8 @@ pub enum Command {
     Log(Log),
     /// Replay the journal and leave it clean.
     Recover(Recover),
+    /// Give a volume's free space back to the image file or the device below.
+    Trim(Trim),
     /// Check a volume. Exit status: 0 clean, 1 damaged, 8 could not check.
     Check(Check),
     /// Cut the power during atomic writes, at every request, and show what recovery finds.
@@ -345,6 +347,25 @@ pub struct Recover {
     /// Replay in memory and say what would be done; touch nothing on the device.
     #[arg(long)]
     pub read_only: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn trim`.
+#[derive(Args, Debug)]
+pub struct Trim {
+    #[command(flatten)]
+    pub image: Image,
+    /// Byte of the volume to begin at.
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes, default_value = "0")]
+    pub from: u64,
+    /// Bytes to look at; all that follow by default.
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    pub length: Option<u64>,
+    /// Leave shorter runs of free bytes alone.
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes, default_value = "0")]
+    pub minimum: u64,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -58,6 +58,15 @@ pub struct ReadRequest<'a> {
     pub bytes: &'a mut [u8],
 }
 
+/// What a device did about bytes that nobody needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discarded {
+    /// It gave back what held them.
+    Done,
+    /// Nothing: it cannot.
+    Ignored,
+}
+
 /// An array of bytes that survives.
 pub trait BlockDevice: Send + Sync {
     /// Size, sector size, memory alignment.
@@ -69,8 +78,9 @@ pub trait BlockDevice: Send + Sync {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
     /// Makes every write that returned before this call durable.
     fn flush(&self) -> Result<()>;
-    /// Says that the bytes are not needed; they read as anything afterwards. A hint.
-    fn discard(&self, offset: u64, length: u64) -> Result<()>;
+    /// Says that the bytes are not needed; they read as anything afterwards. A hint: whether the
+    /// device can do anything with it.
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded>;
     /// Fills every request; requests may proceed in any order and at the same time.
     fn read_batch(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         requests.iter_mut().try_for_each(|r| self.read_at(r.offset, r.bytes))
@@ -94,7 +104,7 @@ impl<D: BlockDevice + ?Sized> BlockDevice for Arc<D> {
     fn flush(&self) -> Result<()> {
         (**self).flush()
     }
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         (**self).discard(offset, length)
     }
     fn read_batch(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {

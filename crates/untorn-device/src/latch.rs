@@ -12,7 +12,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{BlockDevice, DeviceError, DeviceGeometry, ReadRequest, Result, WriteRequest};
+use crate::{
+    BlockDevice, DeviceError, DeviceGeometry, Discarded, ReadRequest, Result, WriteRequest,
+};
 
 /// Wraps a device so that its first failed write or flush is its last.
 pub struct Latch {
@@ -74,7 +76,7 @@ impl BlockDevice for Latch {
         self.check()
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.check()?;
         self.device.discard(offset, length)
     }

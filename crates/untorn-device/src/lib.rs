@@ -21,7 +21,7 @@ pub mod partition;
 mod raw;
 mod window;
 
-pub use device::{BlockDevice, DeviceGeometry, ReadRequest, WriteRequest};
+pub use device::{BlockDevice, DeviceGeometry, Discarded, ReadRequest, WriteRequest};
 pub use error::{DeviceError, Operation, Result};
 pub use file::{Access, Caching, FileDevice, OpenOptions};
 pub use latch::Latch;

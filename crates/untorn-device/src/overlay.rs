@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use crate::{BlockDevice, DeviceGeometry, Operation, Result};
+use crate::{BlockDevice, DeviceGeometry, Discarded, Operation, Result};
 
 /// A read-only base under sectors in memory that take every write.
 pub struct OverlayDevice {
@@ -83,8 +83,9 @@ impl BlockDevice for OverlayDevice {
         Ok(())
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
-        self.geometry().check(Operation::Discard, offset, length)
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
+        self.geometry().check(Operation::Discard, offset, length)?;
+        Ok(Discarded::Ignored)
     }
 }
 

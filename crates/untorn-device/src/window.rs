@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use crate::{
-    BlockDevice, DeviceError, DeviceGeometry, Operation, ReadRequest, Result, WriteRequest,
-    partition,
+    BlockDevice, DeviceError, DeviceGeometry, Discarded, Operation, ReadRequest, Result,
+    WriteRequest, partition,
 };
 
 /// The bytes from `offset` to `offset + length` of another device.
@@ -86,7 +86,7 @@ impl BlockDevice for WindowDevice {
         self.device.flush()
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.geometry.check(Operation::Discard, offset, length)?;
         self.device.discard(self.offset + offset, length)
     }

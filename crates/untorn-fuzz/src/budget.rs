@@ -1,7 +1,7 @@
 //! A device that answers so many requests and no more.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use untorn_device::{BlockDevice, DeviceError, DeviceGeometry, Result};
+use untorn_device::{BlockDevice, DeviceError, DeviceGeometry, Discarded, Result};
 
 /// A device that fails every request after so many: whoever loops over it ends.
 pub struct Budget<D> {
@@ -49,7 +49,7 @@ impl<D: BlockDevice> BlockDevice for Budget<D> {
         self.device.flush()
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.spend()?;
         self.device.discard(offset, length)
     }

@@ -47,6 +47,8 @@ survives! {
     holes_survive_power_cuts_check = 3;
     small_blocks_survive_power_cuts_check = 4;
     durable_writes_survive_power_cuts_check = 5;
+    discards_of_freed_blocks_survive_power_cuts_check = 6;
+    trimming_survives_power_cuts_check = 7;
 }
 
 /// Files that exist, with their sizes.

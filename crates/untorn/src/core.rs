@@ -7,6 +7,7 @@ use crate::ag::{Ag, Promised};
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
 use crate::io::PageCache;
+use crate::volume::FreedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     pub unshared: AtomicU64,
     /// Free blocks that are promised and not chosen.
     pub promised: Arc<Promised>,
+    /// Whether the device hears of freed blocks.
+    pub freed: FreedBlocks,
     /// Numbers writes in progress.
     pub writes: AtomicU64,
     /// AG from which the next allocation without a preference starts.

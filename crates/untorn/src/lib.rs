@@ -54,6 +54,6 @@ pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Sp
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub use io::{SizeRule, Sync};
 pub use volume::{
-    Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, Metadata, NewFile,
-    OpenOptions, Recovery, Space, Traits, Volume, probe,
+    Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
+    Metadata, NewFile, OpenOptions, Recovery, Space, Traits, Trim, Volume, probe,
 };

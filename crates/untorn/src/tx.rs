@@ -9,10 +9,11 @@
 //! Dropping a transaction gives everything back. `commit` publishes buffers, inodes, counters and
 //! held blocks before the first lock is released.
 
-use crate::ag::{Hold, prepare, take};
+use crate::ag::{Hold, discard, prepare, take};
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Owner, Result};
 use crate::inode::{Inode, InodeSnapshot};
+use crate::volume::FreedBlocks;
 use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -329,7 +330,12 @@ impl<'c> Tx<'c> {
         self.snapshots().into_iter().for_each(|s| inner.log_at_most(s as _, cost));
         if !self.freed.is_empty() {
             let (core, freed) = (Arc::clone(self.core), self.freed.clone());
-            inner.on_durable(Box::new(move || release(&core, &freed)));
+            inner.on_durable(Box::new(move || {
+                if core.freed == FreedBlocks::Discard {
+                    forget_contents(&core, &freed);
+                }
+                release(&core, &freed);
+            }));
         }
         let limit = self.core.largest_transaction;
         if limit < self.core.store.largest_transaction() && inner.cost() > limit {
@@ -373,6 +379,16 @@ fn release(core: &Core, freed: &[AgExtent]) {
     for extent in freed {
         let range = extent.start.0..extent.end().0;
         core.ag(extent.ag).held.lock().remove(range, Hold::Busy);
+    }
+}
+
+/// Tells the device of blocks that nobody needs any more, before anybody may pick them. A device
+/// that fails to hear it loses nothing.
+fn forget_contents(core: &Core, freed: &[AgExtent]) {
+    for extent in freed {
+        if let Err(error) = discard(core, *extent) {
+            tracing::warn!(%error, "freed blocks were not discarded");
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod mkfs;
 mod recover;
 mod rm;
 mod stat;
+mod trim;
 mod write;
 
 use crate::arguments::{Arguments, Command};
@@ -41,6 +42,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),
         Command::Recover(arguments) => recover::run(arguments, out),
+        Command::Trim(arguments) => trim::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::Fsx(arguments) => fsx::run(arguments, out),

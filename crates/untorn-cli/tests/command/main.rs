@@ -8,6 +8,7 @@ mod mkfs;
 mod names;
 mod places;
 mod refusals;
+mod trim;
 mod writes;
 
 use std::io::Write;

@@ -37,7 +37,8 @@ use rustix::{
 pub use self::open::{Access, Caching, OpenOptions};
 use self::transfer::Channel;
 use crate::{
-    BlockDevice, DeviceError, DeviceGeometry, Operation, ReadRequest, Result, WriteRequest, raw,
+    BlockDevice, DeviceError, DeviceGeometry, Discarded, Operation, ReadRequest, Result,
+    WriteRequest, raw,
 };
 
 /// A regular file or a block node that this process owns.
@@ -128,10 +129,10 @@ impl BlockDevice for FileDevice {
         self.file.sync_data().map_err(|error| io_error(Operation::Flush, 0, size, error))
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.geometry.check(Operation::Discard, offset, length)?;
         if length == 0 {
-            return Ok(());
+            return Ok(Discarded::Done);
         }
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let outcome = match self.kind {
@@ -139,7 +140,8 @@ impl BlockDevice for FileDevice {
             Kind::BlockNode => raw::discard_on_node(&self.file, offset, length),
         };
         match outcome {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Ok(()) => Ok(Discarded::Done),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Discarded::Ignored),
             Err(error) => Err(io_error(Operation::Discard, offset, length, error.into())),
         }
     }

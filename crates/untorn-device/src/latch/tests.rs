@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::{MemoryDevice, Operation};
+use crate::{Discarded, MemoryDevice, Operation};
 
 /// Counts what it does and fails while `broken` is set.
 struct Fragile {
@@ -41,8 +41,8 @@ impl BlockDevice for Fragile {
     fn flush(&self) -> Result<()> {
         self.act(Operation::Flush)
     }
-    fn discard(&self, _: u64, _: u64) -> Result<()> {
-        self.act(Operation::Discard)
+    fn discard(&self, _: u64, _: u64) -> Result<Discarded> {
+        self.act(Operation::Discard).map(|()| Discarded::Done)
     }
 }
 
@@ -53,7 +53,7 @@ fn fragile() -> (Arc<Fragile>, Latch) {
     (device.clone(), Latch::new(device))
 }
 
-fn is_stopped_by(outcome: Result<()>, operation: Operation) -> bool {
+fn is_stopped_by<T>(outcome: Result<T>, operation: Operation) -> bool {
     let Err(DeviceError::Stopped(first)) = outcome else { return false };
     matches!(*first, DeviceError::Io { operation: found, .. } if found == operation)
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use parking_lot::RwLock;
 
 use self::tree::{PAGE, Tree};
-use crate::{BlockDevice, DeviceGeometry, Operation, Result};
+use crate::{BlockDevice, DeviceGeometry, Discarded, Operation, Result};
 
 /// A sparse device in memory.
 pub struct MemoryDevice {
@@ -143,9 +143,10 @@ impl BlockDevice for MemoryDevice {
         Ok(())
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.geometry.check(Operation::Discard, offset, length)?;
-        self.fill(offset, length, 0)
+        self.fill(offset, length, 0)?;
+        Ok(Discarded::Done)
     }
 }
 

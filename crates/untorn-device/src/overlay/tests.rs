@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DeviceError, MemoryDevice};
+use crate::{DeviceError, Discarded, MemoryDevice};
 
 const SECTORS: u64 = 64;
 
@@ -26,7 +26,7 @@ impl BlockDevice for Base {
     fn flush(&self) -> Result<()> {
         panic!("the base is flushed")
     }
-    fn discard(&self, _: u64, _: u64) -> Result<()> {
+    fn discard(&self, _: u64, _: u64) -> Result<Discarded> {
         panic!("the base is discarded")
     }
 }

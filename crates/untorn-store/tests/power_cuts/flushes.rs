@@ -83,7 +83,7 @@ impl BlockDevice for Shared {
         self.at(Meanwhile::Flush);
         self.disk.flush()
     }
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<untorn_device::Discarded> {
         self.disk.discard(offset, length)
     }
 }

@@ -9,4 +9,4 @@ mod record;
 mod scenario;
 
 pub use record::{Broken, Failure, Outcome, Recording};
-pub use scenario::{Layout, Scenario, Syncing, scenarios};
+pub use scenario::{Hears, Layout, Scenario, Syncing, scenarios};

@@ -1,10 +1,10 @@
 //! Running a scenario and judging its power cuts.
 
-use super::scenario::{Layout, Scenario, Syncing};
+use super::scenario::{Hears, Layout, Scenario, Syncing};
 use crate::dice::Dice;
 use crate::disk::{Cut, CutPlan, SimDisk};
 use std::sync::Arc;
-use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
+use untorn::{File, FreedBlocks, NewFile, OpenOptions, Sync, Trim, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// A scenario that was run, its writes and all states of its file.
@@ -68,7 +68,12 @@ impl Recording {
         text(mkfs::make(&*medium, &scenario.mkfs()))?;
         prepare(scenario, &medium)?;
         let disk = SimDisk::new(medium.snapshot());
-        let volume = text(Volume::open(disk.clone(), OpenOptions::default()))?;
+        let freed = match scenario.hears {
+            Hears::Freed => FreedBlocks::Discard,
+            Hears::Nothing | Hears::Free => FreedBlocks::Keep,
+        };
+        let options = OpenOptions { freed, ..OpenOptions::default() };
+        let volume = text(Volume::open(disk.clone(), options))?;
         let file = text(volume.open_file("/file"))?;
         let mut states = vec![contents(&file)?];
         let mut dice = Dice::new(scenario.seed);
@@ -88,6 +93,12 @@ impl Recording {
             text(file.write_atomic(offset, &bytes, sync))?;
             if sync == Sync::Durable {
                 durable = index + 1;
+                disk.mark(mark(durable, index + 1));
+            }
+            if scenario.hears == Hears::Free && index % 2 == 0 {
+                // What is trimmed after a force is trimmed on top of everything so far.
+                durable = index + 1;
+                text(volume.trim(&Trim::default(), |_| ()))?;
                 disk.mark(mark(durable, index + 1));
             }
         }

@@ -26,6 +26,17 @@ pub enum Syncing {
     Always,
 }
 
+/// What the disk hears of free blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    /// Nothing.
+    Nothing,
+    /// Of each that was freed.
+    Freed,
+    /// Of all free space after every other write.
+    Free,
+}
+
 /// A run: a volume, a file, atomic writes.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -49,6 +60,8 @@ pub struct Scenario {
     pub longest: u64,
     /// Which writes are durable at once.
     pub syncing: Syncing,
+    /// What the disk hears of free blocks.
+    pub hears: Hears,
     /// Where offsets, lengths and bytes come from.
     pub seed: u64,
 }
@@ -81,6 +94,7 @@ pub fn scenarios(writes: usize, seed: u64) -> Vec<Scenario> {
         writes,
         longest: 40 << 10,
         syncing: Syncing::Some,
+        hears: Hears::Nothing,
         seed,
     };
     vec![
@@ -101,7 +115,14 @@ pub fn scenarios(writes: usize, seed: u64) -> Vec<Scenario> {
             reflink: false,
             rmapbt: false,
             syncing: Syncing::Always,
-            ..base
+            ..base.clone()
         },
+        Scenario {
+            name: "freed blocks are discarded",
+            hears: Hears::Freed,
+            layout: Layout::Shattered,
+            ..base.clone()
+        },
+        Scenario { name: "free space is trimmed", hears: Hears::Free, ..base },
     ]
 }

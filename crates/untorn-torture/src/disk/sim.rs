@@ -12,7 +12,9 @@
 use std::{io, ops::Range, sync::Arc};
 
 use parking_lot::Mutex;
-use untorn_device::{BlockDevice, DeviceError, DeviceGeometry, MemoryDevice, Operation, Result};
+use untorn_device::{
+    BlockDevice, DeviceError, DeviceGeometry, Discarded, MemoryDevice, Operation, Result,
+};
 
 use super::{
     CutPlan, Event, FaultPlan, History, Policy,
@@ -203,11 +205,11 @@ impl BlockDevice for SimDisk {
         Ok(())
     }
 
-    fn discard(&self, offset: u64, length: u64) -> Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> Result<Discarded> {
         self.geometry().check(Operation::Discard, offset, length)?;
         let mut state = self.state.lock();
         self.admit(&mut state, Operation::Discard, &(offset..offset + length))?;
         self.record(&mut state, Event::Discard { offset, length });
-        Ok(())
+        Ok(Discarded::Done)
     }
 }

@@ -18,6 +18,7 @@ mod space;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trees;
+mod trim;
 pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
@@ -30,6 +31,7 @@ pub(crate) use inodes::{allocate as allocate_inode, free as free_inode};
 pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{allocate_block, disown, free_block, own, own_mapped, pick, prepare, take};
 pub(crate) use trees::{Published, edit_agi};
+pub(crate) use trim::{discard, trim_some};
 
 use crate::core::Core;
 use parking_lot::Mutex;

@@ -13,6 +13,7 @@ mod probe;
 mod sharing;
 mod space_calls;
 mod traits;
+mod trim;
 
 pub use atomic::Atomic;
 pub use extents::{ExtentKind, FileExtent};
@@ -21,6 +22,7 @@ pub use names::{DirEntry, Metadata, NewFile};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
 pub use traits::{FileFlag, FileFlags, Traits};
+pub use trim::{FreedBlocks, Trim};
 
 use crate::core::Core;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use super::{Closer, Recovery, Volume, probe};
+use super::{Closer, FreedBlocks, Recovery, Volume, probe};
 use crate::ag::Ag;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
@@ -40,12 +40,14 @@ pub struct OpenOptions {
     /// never more. With less, long calls hold up others less, and what must be one transaction may
     /// be refused earlier.
     pub largest_transaction: Option<u64>,
+    /// Whether the device hears at once of blocks that are free.
+    pub freed: FreedBlocks,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store, largest_transaction) = Default::default();
-        Self { access, store, page_bytes: 128 << 20, largest_transaction }
+        let (access, store, largest_transaction, freed) = Default::default();
+        Self { access, store, page_bytes: 128 << 20, largest_transaction, freed }
     }
 }
 
@@ -151,6 +153,7 @@ fn build(
         pages: PageCache::new(options.page_bytes),
         counters: Counters::default(),
         promised: Arc::default(),
+        freed: options.freed,
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
         next_ag: AtomicU64::new(0),

@@ -120,7 +120,9 @@ fn play(sector_size: u32, steps: &[Step]) -> Arc<SimDisk> {
             Step::Write(at, sectors) => {
                 disk.write_at(at * size, &vec![byte; (sectors * size) as usize]).unwrap();
             }
-            Step::Discard(at, sectors) => disk.discard(at * size, sectors * size).unwrap(),
+            Step::Discard(at, sectors) => {
+                disk.discard(at * size, sectors * size).unwrap();
+            }
             Step::Flush => disk.flush().unwrap(),
             Step::Mark => disk.mark(u64::from(byte)),
         }

@@ -142,7 +142,7 @@ impl BlockDevice for StopAfter {
     fn flush(&self) -> untorn_device::Result<()> {
         self.inner.flush()
     }
-    fn discard(&self, offset: u64, length: u64) -> untorn_device::Result<()> {
+    fn discard(&self, offset: u64, length: u64) -> untorn_device::Result<untorn_device::Discarded> {
         self.inner.discard(offset, length)
     }
 }
