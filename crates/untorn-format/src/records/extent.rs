@@ -47,7 +47,8 @@ impl Extent {
     /// Largest volume block that can be mapped (52 bits).
     pub const MAX_START: FsBlock = FsBlock((1 << 52) - 1);
 
-    /// Reads a record; a zero length and a range past the last file block are faults.
+    /// Reads a record; a zero length and a range past the last block that a file or a volume can
+    /// have are faults.
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
         let word = u128::from_be_bytes(array("extent record", bytes)?);
         let extent = Self {
@@ -59,7 +60,9 @@ impl Extent {
                 _ => ExtentState::Unwritten,
             },
         };
-        if extent.length == 0 || extent.file_end().0 > Self::MAX_FILE_BLOCK.0 + 1 {
+        let outside = extent.file_end().0 > Self::MAX_FILE_BLOCK.0 + 1
+            || extent.end().0 > Self::MAX_START.0 + 1;
+        if extent.length == 0 || outside {
             let value = u64::from(extent.length);
             return Err(Fault::Field { what: "extent record", field: "br_blockcount", value });
         }
