@@ -4,6 +4,7 @@
 //! Never here: operations. This is the struct that they pass around.
 
 use crate::ag::{Ag, Promised};
+use crate::background::Worker;
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
 use crate::io::PageCache;
@@ -69,6 +70,8 @@ pub(crate) struct Core {
     pub unshared: AtomicU64,
     /// Free blocks that are promised and not chosen.
     pub promised: Arc<Promised>,
+    /// What is done while nobody asks.
+    pub worker: Worker,
     /// Whether the device hears of freed blocks.
     pub freed: FreedBlocks,
     /// Numbers writes in progress.

@@ -32,6 +32,7 @@
 
 mod ag;
 pub mod attr;
+mod background;
 pub mod btree;
 mod clock;
 mod core;
@@ -49,6 +50,7 @@ mod recover;
 mod tx;
 mod volume;
 
+pub use background::{Ages, Background};
 pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};

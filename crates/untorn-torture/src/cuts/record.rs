@@ -4,7 +4,7 @@ use super::scenario::{Hears, Layout, Scenario, Syncing};
 use crate::dice::Dice;
 use crate::disk::{Cut, CutPlan, SimDisk};
 use std::sync::Arc;
-use untorn::{File, FreedBlocks, NewFile, OpenOptions, Sync, Trim, Volume, mkfs};
+use untorn::{Background, File, FreedBlocks, NewFile, OpenOptions, Sync, Trim, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// A scenario that was run, its writes and all states of its file.
@@ -72,7 +72,8 @@ impl Recording {
             Hears::Freed => FreedBlocks::Discard,
             Hears::Nothing | Hears::Free => FreedBlocks::Keep,
         };
-        let options = OpenOptions { freed, ..OpenOptions::default() };
+        let background = Background::Off;
+        let options = OpenOptions { freed, background, ..OpenOptions::default() };
         let volume = text(Volume::open(disk.clone(), options))?;
         let file = text(volume.open_file("/file"))?;
         let mut states = vec![contents(&file)?];

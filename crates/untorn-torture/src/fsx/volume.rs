@@ -11,7 +11,7 @@ use super::{Kind, Op, Power, Rule, Shared};
 use crate::dice::Dice;
 use crate::disk::{Policy, SimDisk};
 use std::sync::Arc;
-use untorn::{Dedupe, File, NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
+use untorn::{Background, Dedupe, File, NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// What the library can do.
@@ -40,6 +40,11 @@ const HAS: &[(Kind, bool)] = &[
 /// Events of the simulated disk after which a sync lets go of them.
 const MOST_EVENTS: usize = 2_000;
 
+/// How volumes are opened: nothing happens behind the run's back, so that it can be repeated.
+fn undisturbed() -> OpenOptions {
+    OpenOptions { background: Background::Off, ..OpenOptions::default() }
+}
+
 impl From<untorn::Error> for Trouble {
     fn from(error: untorn::Error) -> Self {
         match error {
@@ -65,7 +70,7 @@ impl Ground {
         let medium = Arc::new(MemoryDevice::new(size));
         let contents = mkfs::Contents::Zeroed;
         mkfs::make(&*medium, &mkfs::Options { contents, ..options.clone() })?;
-        let volume = Volume::open(Arc::clone(&medium) as _, OpenOptions::default())?;
+        let volume = Volume::open(Arc::clone(&medium) as _, undisturbed())?;
         drop(volume.create_file(path, NewFile::default())?);
         volume.close()?;
         Ok(Self::Memory(medium.snapshot()))
@@ -108,7 +113,7 @@ pub struct VolumeTarget {
 }
 
 fn open(media: &Media, path: &str) -> Answer<(Volume, File)> {
-    let volume = Volume::open(media.device(), OpenOptions::default())?;
+    let volume = Volume::open(media.device(), undisturbed())?;
     let file = volume.open_file(path)?;
     Ok((volume, file))
 }

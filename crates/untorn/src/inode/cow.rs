@@ -12,6 +12,7 @@
 use crate::ag::{Claim, Reserve};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Instant;
 use untorn_format::{FileBlock, FsBlock};
 
 /// Names one write in progress.
@@ -95,6 +96,8 @@ pub(crate) enum CowSpan {
 #[derive(Debug, Default)]
 pub(crate) struct CowFork {
     pieces: BTreeMap<u64, CowPiece>,
+    /// When idle blocks were last added.
+    touched: Option<Instant>,
 }
 
 impl CowFork {
@@ -125,6 +128,9 @@ impl CowFork {
     pub fn insert(&mut self, first: FileBlock, piece: CowPiece) {
         let end = first.0 + piece.length;
         assert_eq!(self.at(first, end), CowSpan::Hole { end }, "CoW pieces never overlap");
+        if matches!(piece.state, CowState::Idle(_)) {
+            self.touched = Some(Instant::now());
+        }
         self.pieces.insert(first.0, piece);
     }
 
@@ -238,6 +244,14 @@ impl CowFork {
     /// Drops every idle piece; their blocks are free again.
     pub fn drop_idle(&mut self) {
         self.pieces.retain(|_, piece| !matches!(piece.state, CowState::Idle(_)));
+    }
+
+    /// Drops every idle piece if none was added since `moment`.
+    pub fn drop_idle_since(&mut self, moment: Instant) {
+        if self.touched.is_some_and(|touched| touched <= moment) {
+            self.drop_idle();
+            self.touched = None;
+        }
     }
 
     /// Drops every piece but those of writes in progress, which end them; blocks and reservations

@@ -126,6 +126,13 @@ impl Pages {
         self.dirty.is_empty()
     }
 
+    /// Bytes of dirty pages.
+    pub fn dirty_bytes(&self) -> usize {
+        // Pages are all of one size.
+        let page = self.pages.values().next().map_or(0, |page| page.bytes.len());
+        self.dirty.len() * page
+    }
+
     /// Adds a page that is as the device has it, unless there is one.
     pub fn insert(&mut self, block: u64, bytes: PageBytes) {
         let length = bytes.len();

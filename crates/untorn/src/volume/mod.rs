@@ -163,7 +163,10 @@ impl Volume {
     /// counts that are not kept here.
     pub(crate) fn demand_write(&self, what: &str) -> Result<()> {
         match self.access {
-            Access::ReadWrite => open::uncount_quota(&self.core),
+            Access::ReadWrite => {
+                self.core.worker.start(&self.core);
+                open::uncount_quota(&self.core)
+            }
             Access::ReadOnly => Err(Error::ReadOnly(what.to_owned())),
         }
     }
@@ -181,6 +184,7 @@ impl Volume {
         let reason = "the volume was abandoned".to_owned();
         self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
         *self.closer.open.lock() = false;
+        self.core.worker.end();
         crate::io::give_up_all(&self.core);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Closer, FreedBlocks, Recovery, Volume, probe};
 use crate::ag::Ag;
+use crate::background::{Background, Worker};
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::InodeCache;
@@ -42,12 +43,14 @@ pub struct OpenOptions {
     pub largest_transaction: Option<u64>,
     /// Whether the device hears at once of blocks that are free.
     pub freed: FreedBlocks,
+    /// What is done while nobody asks.
+    pub background: Background,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store, largest_transaction, freed) = Default::default();
-        Self { access, store, page_bytes: 128 << 20, largest_transaction, freed }
+        let (access, store, largest_transaction, freed, background) = Default::default();
+        Self { access, store, page_bytes: 128 << 20, largest_transaction, freed, background }
     }
 }
 
@@ -153,6 +156,7 @@ fn build(
         pages: PageCache::new(options.page_bytes),
         counters: Counters::default(),
         promised: Arc::default(),
+        worker: Worker::new(options.background),
         freed: options.freed,
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
@@ -185,6 +189,7 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 
 /// Writes the counters to the superblock and closes the journal.
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
+    core.worker.end();
     io::flush_all(core)?;
     core.store.quiesce()?;
     // What was cached while this waited.

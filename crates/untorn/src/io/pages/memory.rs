@@ -9,6 +9,7 @@ use crate::inode::{Inode, PageMemory};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 use untorn_format::Ino;
 
 /// Pages looked at in one file before the sweep goes on to the next.
@@ -17,8 +18,8 @@ const SWEEP: usize = 256;
 /// The cached pages of one volume.
 pub(crate) struct PageCache {
     pub memory: Arc<PageMemory>,
-    /// Files with dirty pages, kept in memory until they are written back.
-    dirty: Mutex<BTreeMap<Ino, Arc<Inode>>>,
+    /// Files with dirty pages, kept in memory until they are written back, and since when.
+    dirty: Mutex<BTreeMap<Ino, (Arc<Inode>, Instant)>>,
     /// Files that have had pages, in the order of the next sweep.
     sweep: Mutex<VecDeque<Weak<Inode>>>,
 }
@@ -42,7 +43,8 @@ impl PageCache {
 
     /// Says that `inode` has dirty pages.
     pub fn note_dirty(&self, inode: &Arc<Inode>) {
-        self.dirty.lock().entry(inode.ino).or_insert_with(|| Arc::clone(inode));
+        let now = || (Arc::clone(inode), Instant::now());
+        self.dirty.lock().entry(inode.ino).or_insert_with(now);
     }
 
     /// Says that `inode` may have no dirty pages left.
@@ -60,7 +62,33 @@ impl PageCache {
 
     /// Files with dirty pages.
     pub fn dirty_files(&self) -> Vec<Arc<Inode>> {
-        self.dirty.lock().values().cloned().collect()
+        self.dirty.lock().values().map(|(inode, _)| Arc::clone(inode)).collect()
+    }
+
+    /// Files whose pages are dirty since `moment` or longer; where much is dirty, those dirty for
+    /// longest besides, until little would be.
+    pub fn dirty_since(&self, moment: Option<Instant>) -> Vec<Arc<Inode>> {
+        let dirty = self.dirty.lock();
+        let mut files: Vec<_> = dirty.values().collect();
+        files.sort_unstable_by_key(|(_, since)| *since);
+        let mut over = match self.is_filling() {
+            true => self.memory.dirty().saturating_sub(self.memory.limit / 8),
+            false => 0,
+        };
+        let mut old = Vec::new();
+        for (inode, since) in files {
+            if moment.is_none_or(|moment| *since > moment) && over == 0 {
+                break;
+            }
+            over = over.saturating_sub(inode.pages.lock().dirty_bytes());
+            old.push(Arc::clone(inode));
+        }
+        old
+    }
+
+    /// Whether so much is dirty that it should be written back soon.
+    pub fn is_filling(&self) -> bool {
+        self.memory.dirty() > self.memory.limit / 4
     }
 
     /// Whether so much is dirty that writers should write some of it back first.

@@ -123,6 +123,9 @@ fn cache_step(
     inode.note_unsaved(request.end().min(byte(core, step.end)), now());
     drop(pages);
     core.pages.note_dirty(inode);
+    if core.pages.is_filling() {
+        core.worker.hurry();
+    }
     Ok(())
 }
 

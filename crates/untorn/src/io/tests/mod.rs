@@ -1,5 +1,6 @@
 //! The begin step and the atomic write against a byte model, the checker and the block accounting.
 
+mod background;
 mod batches;
 mod cached;
 mod matrix;

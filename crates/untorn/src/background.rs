@@ -1,0 +1,210 @@
+//! What is done while nobody asks: old dirty pages are written back, old commits made durable, idle
+//! blocks of the CoW forks given back.
+//!
+//! One thread a volume, started with the first change of the volume, told to end and waited for by
+//! whoever closes or abandons it. It takes the locks that a sync takes, one file after the other,
+//! and none while it waits. What it could not write stays dirty: the next sync meets the fault and
+//! tells it.
+//!
+//! Never here: work that a caller waits for.
+
+use crate::core::Core;
+use crate::io::flush_range;
+use parking_lot::{Condvar, Mutex};
+use std::sync::{Arc, Weak};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What a volume does while nobody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Background {
+    /// Nothing. What is cached stays so until a sync, a close or a lack of memory.
+    Off,
+    /// What has grown old is dealt with by a thread.
+    On(Ages),
+}
+
+/// When something counts as old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// How often the thread looks.
+    pub look: Duration,
+    /// Cached bytes are written back after this time.
+    pub dirty: Duration,
+    /// Commits are made durable after this time.
+    pub committed: Duration,
+    /// Blocks that a hint set aside for a file are given back after this time.
+    pub idle: Duration,
+}
+
+impl Default for Ages {
+    /// What Linux does: 5 s, 30 s, 30 s, 300 s.
+    fn default() -> Self {
+        Self {
+            look: Duration::from_secs(5),
+            dirty: Duration::from_secs(30),
+            committed: Duration::from_secs(30),
+            idle: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self::On(Ages::default())
+    }
+}
+
+/// What the thread is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    /// Wait.
+    #[default]
+    Wait,
+    /// Look now: memory is full of dirty pages.
+    Look,
+    /// End.
+    End,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    order: Mutex<Order>,
+    given: Condvar,
+}
+
+impl Signal {
+    /// Gives an order; the end is final.
+    fn give(&self, order: Order) {
+        let mut given = self.order.lock();
+        if *given != Order::End {
+            *given = order;
+            self.given.notify_all();
+        }
+    }
+
+    /// The next order: to look, after `most` at the latest, or to end.
+    fn next(&self, most: Duration) -> Order {
+        let mut order = self.order.lock();
+        if *order == Order::Wait {
+            self.given.wait_for(&mut order, most);
+        }
+        match *order {
+            Order::End => Order::End,
+            Order::Wait | Order::Look => {
+                *order = Order::Wait;
+                Order::Look
+            }
+        }
+    }
+}
+
+/// The thread of a volume, if it has one.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    background: Background,
+    signal: Arc<Signal>,
+    thread: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    NotStarted,
+    Running(JoinHandle<()>),
+    Ended,
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    pub fn new(background: Background) -> Self {
+        Self { background, signal: Arc::default(), thread: Mutex::new(State::NotStarted) }
+    }
+
+    /// Starts the thread, unless it runs, has ended, or is not wanted.
+    pub fn start(&self, core: &Arc<Core>) {
+        let Background::On(ages) = self.background else { return };
+        let mut thread = self.thread.lock();
+        if !matches!(*thread, State::NotStarted) {
+            return;
+        }
+        let (core, signal) = (Arc::downgrade(core), Arc::clone(&self.signal));
+        let spawned = Builder::new()
+            .name("untorn-background".to_owned())
+            .spawn(move || run(&core, &signal, ages));
+        match spawned {
+            Ok(handle) => *thread = State::Running(handle),
+            // Without it a volume works as if there were nothing old.
+            Err(error) => {
+                tracing::warn!(%error, "no background thread");
+                *thread = State::Ended;
+            }
+        }
+    }
+
+    /// Says that memory is full of dirty pages.
+    pub fn hurry(&self) {
+        self.signal.give(Order::Look);
+    }
+
+    /// Ends the thread and waits for it.
+    pub fn end(&self) {
+        self.signal.give(Order::End);
+        let state = std::mem::replace(&mut *self.thread.lock(), State::Ended);
+        if let State::Running(handle) = state
+            && handle.join().is_err()
+        {
+            tracing::error!("the background thread panicked");
+        }
+    }
+}
+
+fn run(core: &Weak<Core>, signal: &Signal, ages: Ages) {
+    let mut commits = Commits::default();
+    while signal.next(ages.look) == Order::Look {
+        let Some(core) = core.upgrade() else { return };
+        pass(&core, ages, Instant::now(), &mut commits);
+    }
+}
+
+/// Since when the open checkpoint has held something.
+#[derive(Debug, Default)]
+pub(crate) struct Commits {
+    open: Option<(untorn_store::Sequence, Instant)>,
+}
+
+/// Deals with what is old at `now`.
+pub(crate) fn pass(core: &Arc<Core>, ages: Ages, now: Instant, commits: &mut Commits) {
+    let before = |age: Duration| now.checked_sub(age);
+    for inode in core.pages.dirty_since(before(ages.dirty)) {
+        if let Err(error) = flush_range(core, &inode, 0..u64::MAX) {
+            tracing::warn!(ino = inode.ino.0, %error, "cached bytes were not written back");
+        }
+    }
+    core.pages.shrink();
+    if let Some(idle) = before(ages.idle) {
+        core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle_since(idle));
+    }
+    if let Err(error) = commits.force_old(core, ages.committed, now) {
+        tracing::warn!(%error, "commits were not made durable");
+    }
+}
+
+impl Commits {
+    fn force_old(&mut self, core: &Core, age: Duration, now: Instant) -> untorn_store::Result<()> {
+        if core.store.pending().0 == 0 {
+            self.open = None;
+            return Ok(());
+        }
+        let sequence = core.store.open_sequence();
+        match self.open {
+            Some((seen, since)) if seen == sequence => {
+                if now.duration_since(since) >= age {
+                    self.open = None;
+                    return core.store.force_all();
+                }
+            }
+            _ => self.open = Some((sequence, now)),
+        }
+        Ok(())
+    }
+}
