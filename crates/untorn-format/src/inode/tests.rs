@@ -223,7 +223,7 @@ fn a_cluster_is_checked_inode_by_inode() {
 }
 
 #[test]
-fn a_version_2_inode_decodes() {
+fn an_inode_of_a_version_without_a_checksum_is_refused() {
     let mut bytes = vec![0; 256];
     let raw = DinodeDisk::of_mut(&mut bytes).unwrap();
     raw.magic.set(INODE_MAGIC);
@@ -234,8 +234,8 @@ fn a_version_2_inode_decodes() {
     raw.nlink.set(1);
     raw.next_unlinked.set(NULL_AG_INO);
     let geometry = Geometry { inode_log: 8, inodes_per_block_log: 4, ..geometry() };
-    let core = InodeCore::decode(&bytes, &identity(&geometry)).unwrap();
-    assert_eq!((core.version, core.core_size(), core.ino), (2, 100, Ino(0)));
+    let refused = InodeCore::decode(&bytes, &identity(&geometry));
+    assert!(matches!(refused, Err(Fault::Field { field: "di_version", value: 2, .. })));
 }
 
 #[test]

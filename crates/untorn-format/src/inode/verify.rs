@@ -31,10 +31,8 @@ fn header(raw: &DinodeDisk, bytes: &[u8], identity: &InodeIdentity<'_>) -> Resul
     if raw.magic.get() != INODE_MAGIC {
         return Err(Fault::Magic { what: WHAT, found: raw.magic.get().into() });
     }
-    demand((1..=3).contains(&raw.version), "di_version", raw.version)?;
-    if raw.version < 3 {
-        return Ok(());
-    }
+    // Volumes with checksums have inodes of this version alone.
+    demand(raw.version == 3, "di_version", raw.version)?;
     checksum::check(WHAT, bytes, INODE_SEAL.crc)?;
     if raw.uuid != identity.uuid {
         return Err(Fault::Uuid { what: WHAT });
@@ -202,7 +200,7 @@ pub(crate) fn verify_cluster(bytes: &[u8], identity: &Identity<'_>) -> Result<()
         if raw.magic.get() != INODE_MAGIC {
             return Err(Fault::Magic { what, found: raw.magic.get().into() });
         }
-        demand((1..=3).contains(&raw.version), "di_version", raw.version)?;
+        demand(raw.version == 3, "di_version", raw.version)?;
         let next = raw.next_unlinked.get();
         let legal = next == NULL_AG_INO || u64::from(next) < inodes;
         demand(legal, "di_next_unlinked", next)?;
