@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use untorn::{NewFile, OpenOptions, Volume, mkfs};
-use untorn_device::{Access, FileDevice};
+use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
 
 /// What the C fsx does a second on a loop mount of Linux on a machine like this.
 const C_FSX: f64 = 6_400.0;
@@ -41,22 +41,49 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
         lines.step("operations")?;
         let seeded = |settings: &Settings| Settings { seed: round + 1, ..settings.clone() };
         let (all, calls) = (seeded(&settings), seeded(&calls));
-        let whole = on_image(&image, &all, scale)?;
-        let ours = on_image(&image, &calls, scale)?;
         let theirs = linux.as_ref().map(|linux| on_mount(linux, &calls, scale)).transpose()?;
-        if round == 0 {
-            continue;
-        }
-        let unit = "operations/s";
-        let mut tell = |case, who, value| lines.rate(&Rate { case, who, unit, round, value });
-        tell("generic/521, all operations", "untorn", whole)?;
-        tell("generic/521, all operations", "C fsx as recorded", C_FSX)?;
-        tell("generic/521, system calls", "untorn", ours)?;
-        if let Some(theirs) = theirs {
-            tell("generic/521, system calls", "linux", theirs)?;
+        for place in [Place::Memory, Place::Image(&image)] {
+            let (whole, part) = (ours(&place, &all, scale)?, ours(&place, &calls, scale)?);
+            if round == 0 {
+                continue;
+            }
+            let mut tell = |case: &str, who, value| {
+                let case = format!("{case}, {}", place.name());
+                lines.rate(&Rate { case: &case, who, unit: "operations/s", round, value })
+            };
+            tell("all operations", "untorn", whole)?;
+            tell("all operations", "C fsx (recorded)", C_FSX)?;
+            tell("system calls", "untorn", part)?;
+            if let Some(theirs) = theirs {
+                tell("system calls", "linux", theirs)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Where our volume lies.
+enum Place<'a> {
+    /// In memory: the library alone.
+    Memory,
+    /// On an image, as that of Linux.
+    Image(&'a Path),
+}
+
+impl Place<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Memory => "in memory",
+            Self::Image(_) => "on an image",
+        }
+    }
+
+    fn device(&self) -> Result<Arc<dyn BlockDevice>> {
+        Ok(match self {
+            Self::Memory => Arc::new(MemoryDevice::new(VOLUME)),
+            Self::Image(image) => Arc::new(FileDevice::open(image, Access::ReadWrite)?),
+        })
+    }
 }
 
 fn settings() -> Result<Settings> {
@@ -66,11 +93,11 @@ fn settings() -> Result<Settings> {
     Ok(Settings { kinds, ..settings })
 }
 
-fn on_image(image: &Path, settings: &Settings, scale: &Scale) -> Result<f64> {
-    let device: Arc<FileDevice> = Arc::new(FileDevice::open(image, Access::ReadWrite)?);
+fn ours(place: &Place<'_>, settings: &Settings, scale: &Scale) -> Result<f64> {
+    let device = place.device()?;
     let overwrite = mkfs::Overwrite::Force;
     mkfs::make(&*device, &mkfs::Options { overwrite, ..mkfs::Options::default() })?;
-    let volume = Volume::open(Arc::clone(&device) as _, OpenOptions::default())?;
+    let volume = Volume::open(Arc::clone(&device), OpenOptions::default())?;
     drop(volume.create_file(FILE, NewFile::default())?);
     volume.close()?;
     let target = Ground::Device(device).target(FILE, Power::Stays);
