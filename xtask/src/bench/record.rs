@@ -58,6 +58,7 @@ pub(super) struct Fact {
 pub(super) struct Cost {
     pub curve: String,
     pub size: u64,
+    pub round: u64,
     pub seconds: f64,
 }
 
@@ -118,6 +119,7 @@ impl Line {
             "cost" => Self::Cost(Cost {
                 curve: text(line, "curve")?,
                 size: whole(line, "size")?,
+                round: whole(line, "round")?,
                 seconds: number(line, "value")?,
             }),
             other => bail!("the bench tells of {other:?}"),

@@ -42,9 +42,12 @@ pub(super) struct Growth {
     pub logarithm: f64,
 }
 
-/// The growth of a curve: sizes (beyond 1, in order) and costs. Nothing where there is one size.
-pub(super) fn growth(curve: &[(u64, f64)]) -> Option<Growth> {
-    let [first, .., last] = curve else { return None };
-    let cost = last.1 / first.1;
-    Some(Growth { cost, logarithm: (last.0 as f64).ln() / (first.0 as f64).ln() })
+/// Sizes (beyond 1, in order), and costs by round at each.
+pub(super) type Points = [(u64, Vec<(u64, f64)>)];
+
+/// The growth of a curve, compared within rounds. Nothing where there is one size.
+pub(super) fn growth(curve: &Points) -> Option<Growth> {
+    let [(least, first), .., (most, last)] = curve else { return None };
+    let cost = paired(last, first)?.median;
+    Some(Growth { cost, logarithm: (*most as f64).ln() / (*least as f64).ln() })
 }

@@ -105,6 +105,12 @@ fn ours(place: &Place<'_>, settings: &Settings, scale: &Scale) -> Result<f64> {
     exercise(target, settings, scale)
 }
 
+/// Exercises a file of a new volume on an image.
+pub(super) fn on_image(image: &Path, operations: u64) -> Result<()> {
+    let scale = Scale { exercises: operations, ..Scale::quick() };
+    ours(&Place::Image(image), &settings()?, &scale).map(drop)
+}
+
 fn on_mount(linux: &Linux, settings: &Settings, scale: &Scale) -> Result<f64> {
     let path = linux.at("exercised");
     let _ = std::fs::remove_file(&path);

@@ -53,7 +53,7 @@ fn overwrite(file: &OurFile, size: u64, write: usize, durability: Durability) ->
 
 /// Peaks, and bytes per extent and inode.
 pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
-    lines.expect(WORKLOADS.len() as u64 + 2)?;
+    lines.expect(WORKLOADS.len() as u64 + 3)?;
     let size = scale.streamed / 2;
     let image = sparse_image(&scratch_root(), size * 2 + (256 << 20))?;
     lay_out(&image, size)?;
@@ -66,6 +66,10 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
         }
         lines.memory(name, peak, baseline, (PAGES + METADATA) as u64)?;
     }
+    lines.step(EXERCISE)?;
+    let peak = child_of(&[EXERCISE, path(&image)?, &scale.exercises.to_string()])?;
+    let OpenOptions { page_bytes, store, .. } = OpenOptions::default();
+    lines.memory(EXERCISE, peak, baseline, (page_bytes + store.cache_bytes) as u64)?;
     drop(image);
     let extents = scale.extents.iter().rev().nth(1).copied().unwrap_or(scale.extents[0]);
     lines.step(&format!("{extents} extents"))?;
@@ -122,6 +126,7 @@ fn per_inode(inodes: u64, lines: &mut Lines<'_>) -> Result<()> {
     )
 }
 
+const EXERCISE: &str = "fsx, caches as by default";
 const EXTENTS: &str = "extents";
 const INODES: &str = "inodes";
 
@@ -141,6 +146,10 @@ pub(super) fn child(arguments: &[String]) -> Result<()> {
     let told = match name.as_str() {
         EXTENTS => growth(image, |volume| read_extents(volume, number))?,
         INODES => growth(image, open_all)?,
+        EXERCISE => {
+            super::exercise::on_image(image, number)?;
+            status("VmHWM:")?
+        }
         name => peak(image, name, number)?,
     };
     println!("{told}");

@@ -17,13 +17,15 @@ pub(super) struct Scale {
     pub streamed: u64,
     /// Operations of the exerciser in a round.
     pub exercises: u64,
-    /// Extents of files, free extents of volumes: powers of ten.
+    /// Extents of files: powers of ten.
     pub extents: Vec<u64>,
+    /// Free extents of volumes: powers of ten.
+    pub free: Vec<u64>,
     /// Sizes of volumes in bytes.
     pub volumes: Vec<u64>,
     /// Inodes that are looked at to learn what one takes.
     pub inodes: u64,
-    /// Operations in one measurement of a curve.
+    /// Operations in one measurement of a curve; there are three times as many rounds.
     pub repeats: u64,
 }
 
@@ -38,6 +40,7 @@ impl Scale {
             streamed: 1 << 30,
             exercises: 20_000,
             extents: vec![1_000, 10_000, 100_000, 1_000_000],
+            free: vec![100, 1_000, 10_000, 100_000, 1_000_000],
             volumes: [30, 33, 36, 40].map(|log| 1 << log).into(),
             inodes: 10_000,
             repeats: 2_000,
@@ -54,6 +57,7 @@ impl Scale {
             streamed: 64 << 20,
             exercises: 1_500,
             extents: vec![1_000, 10_000],
+            free: vec![100, 10_000],
             volumes: [30, 36].map(|log| 1 << log).into(),
             inodes: 1_000,
             repeats: 300,
