@@ -9,7 +9,8 @@ pub(super) fn of(verdicts: &Verdicts, record: &Record) -> String {
     let mut out = String::new();
     let loads: Vec<String> =
         record.loads.iter().map(|(at, load)| format!("{at} {load:.1}")).collect();
-    line(&mut out, &format!("load average: {}", loads.join(", ")));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    line(&mut out, &format!("load average on {cores} cores: {}", loads.join(", ")));
     record.notes.iter().for_each(|note| line(&mut out, &format!("note: {note}")));
     let mut section = "";
     for comparison in &verdicts.comparisons {

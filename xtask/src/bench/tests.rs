@@ -47,10 +47,11 @@ fn a_round_that_one_side_lacks_does_not_count() {
 
 #[test]
 fn growth_is_that_of_the_ends_beside_that_of_the_logarithm() {
-    let found = growth(&[(1_000, 2.0), (10_000, 9.0), (1_000_000, 3.0)]).unwrap();
+    let at = |size, cost| (size, vec![(1, cost), (2, 10.0 * cost), (3, cost)]);
+    let found = growth(&[at(1_000, 2.0), at(10_000, 9.0), at(1_000_000, 3.0)]).unwrap();
     assert_eq!(found.cost, 1.5);
     assert!((found.logarithm - 2.0).abs() < 1e-9);
-    assert_eq!(growth(&[(10, 1.0)]), None);
+    assert_eq!(growth(&[at(10, 1.0)]), None);
 }
 
 #[test]

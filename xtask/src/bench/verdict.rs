@@ -122,13 +122,16 @@ fn comparisons(rates: &[Rate]) -> Vec<Comparison> {
     cases.into_iter().filter_map(compare).collect()
 }
 
+/// The median of values by round.
+fn middle(series: &[(u64, f64)]) -> f64 {
+    median(&series.iter().map(|(_, value)| *value).collect::<Vec<_>>())
+}
+
 fn comparison(rates: &[&Rate]) -> Option<Comparison> {
     let series = |who: &str| -> Vec<(u64, f64)> {
         let whose = rates.iter().filter(|rate| rate.who == who);
         whose.map(|rate| (rate.round, rate.value)).collect()
     };
-    let middle =
-        |series: &[(u64, f64)]| median(&series.iter().map(|(_, value)| *value).collect::<Vec<_>>());
     let everybody = distinct(rates, |rate| rate.who.clone());
     let (first, others) = everybody.split_first()?;
     let Rate { section, case, unit, .. } = (*rates.first()?).clone();
@@ -169,12 +172,13 @@ fn curves(costs: &[Cost]) -> Vec<Curve> {
         let of_curve: Vec<&Cost> = costs.iter().filter(|cost| cost.curve == name).collect();
         let mut sizes = distinct(&of_curve, |cost| cost.size);
         sizes.sort_unstable();
-        let middle = |size| {
+        let at = |size| {
             let there = of_curve.iter().filter(|cost| cost.size == size);
-            (size, median(&there.map(|cost| cost.seconds).collect::<Vec<_>>()))
+            (size, there.map(|cost| (cost.round, cost.seconds)).collect())
         };
-        let points: Vec<(u64, f64)> = sizes.into_iter().map(middle).collect();
-        let growth = growth(&points);
+        let rounds: Vec<(u64, Vec<(u64, f64)>)> = sizes.into_iter().map(at).collect();
+        let points = rounds.iter().map(|(size, costs)| (*size, middle(costs))).collect();
+        let growth = growth(&rounds);
         let verdict =
             growth.map_or(Verdict::Untold, |growth| Verdict::of(growth.cost <= growth.logarithm));
         Curve { name, points, growth, verdict }
