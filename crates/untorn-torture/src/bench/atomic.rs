@@ -17,7 +17,8 @@ const DURABILITIES: [(Durability, &str); 2] =
 /// Writes per second.
 pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let folder = scratch_root();
-    let size = scale.overwritten * FILES as u64 * 2 + (128 << 20);
+    // Linux sets aside 128 KiB for each place that is written out of place.
+    let size = scale.overwritten * FILES as u64 * 4 + (128 << 20);
     lines.expect(DURABILITIES.len() as u64 * (scale.writes.len() as u64 + 2))?;
     lines.step("making images")?;
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
@@ -97,7 +98,7 @@ fn together(
     for round in 0..=scale.rounds {
         let load = Overwrites { seed: load.seed + round, ..*load };
         for (who, files) in [("four", &files[..]), ("one", &files[..1])] {
-            let value = load.rate(files)?;
+            let value = load.rate(files).context(case.clone())?;
             if round > 0 {
                 lines.rate(&Rate { case: &case, who, unit: UNIT, round, value })?;
             }
