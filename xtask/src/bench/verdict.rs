@@ -43,7 +43,7 @@ pub(super) struct Against {
     pub verdict: Verdict,
 }
 
-/// One case: untorn, or whoever is named first, and its peers.
+/// One case: untorn, or four threads, and peers.
 #[derive(Clone, Debug)]
 pub(super) struct Comparison {
     pub section: String,
@@ -52,6 +52,8 @@ pub(super) struct Comparison {
     pub who: String,
     pub rate: f64,
     pub against: Vec<Against>,
+    /// All values by who, as (round, value).
+    pub values: Vec<(String, Vec<(u64, f64)>)>,
 }
 
 /// One curve: (size, median seconds).
@@ -122,6 +124,9 @@ fn comparisons(rates: &[Rate]) -> Vec<Comparison> {
     cases.into_iter().filter_map(compare).collect()
 }
 
+/// Who is compared with the others of a case.
+const JUDGED: [&str; 2] = ["untorn", "four"];
+
 /// The median of values by round.
 fn middle(series: &[(u64, f64)]) -> f64 {
     median(&series.iter().map(|(_, value)| *value).collect::<Vec<_>>())
@@ -133,10 +138,11 @@ fn comparison(rates: &[&Rate]) -> Option<Comparison> {
         whose.map(|rate| (rate.round, rate.value)).collect()
     };
     let everybody = distinct(rates, |rate| rate.who.clone());
-    let (first, others) = everybody.split_first()?;
+    let first = everybody.iter().find(|who| JUDGED.contains(&who.as_str()))?;
+    let others = everybody.iter().filter(|who| *who != first);
     let Rate { section, case, unit, .. } = (*rates.first()?).clone();
     let ours = series(first);
-    let against = others.iter().filter_map(|who| {
+    let against = others.filter_map(|who| {
         let theirs = series(who);
         let ratio = paired(&ours, &theirs)?;
         let least = least(&section, &case, who);
@@ -145,7 +151,8 @@ fn comparison(rates: &[&Rate]) -> Option<Comparison> {
     });
     let against = against.collect();
     let rate = middle(&ours);
-    Some(Comparison { section, case, unit, who: first.clone(), rate, against })
+    let values = everybody.iter().map(|who| (who.clone(), series(who))).collect();
+    Some(Comparison { section, case, unit, who: first.clone(), rate, against, values })
 }
 
 /// Threads cannot do what the device does not let plain writes do.
@@ -187,14 +194,14 @@ fn curves(costs: &[Cost]) -> Vec<Curve> {
 }
 
 fn comparison_json(comparison: &Comparison) -> Value {
-    let Comparison { section, case, unit, who, rate, against } = comparison;
+    let Comparison { section, case, unit, who, rate, against, values } = comparison;
     let against = against.iter().map(|against| {
         let Against { who, rate, ratio, least, verdict } = against;
         json!({"who": who, "rate": rate, "ratio": ratio.median, "lowest": ratio.lowest,
             "highest": ratio.highest, "target": least, "verdict": verdict.word()})
     });
     json!({"section": section, "case": case, "unit": unit, "who": who, "rate": rate,
-        "against": against.collect::<Vec<_>>()})
+        "against": against.collect::<Vec<_>>(), "values": values})
 }
 
 fn memory_json((memory, verdict): &(Memory, Verdict)) -> Value {

@@ -3,7 +3,7 @@
 use super::line::{Lines, Rate};
 use super::peer::{Linux, Ours, Peer, Plain, Side};
 use super::scale::Scale;
-use super::subject::{Durability, Overwrites};
+use super::subject::{Durability, Overwrites, in_turn};
 use crate::kernel::scratch_root;
 use anyhow::{Context, Result};
 use untorn::OpenOptions;
@@ -73,8 +73,8 @@ fn alone(
         files.push((who, peer.files(1, load.file).context(who)?));
     }
     // The first round warms up.
-    for round in 0..=scale.rounds {
-        for (who, files) in &files {
+    for round in 0..=scale.moments {
+        for (who, files) in in_turn(round, &files) {
             let load = Overwrites { seed: load.seed + round, ..*load };
             let value = load.rate(files).context(*who)?;
             if round > 0 {
@@ -95,9 +95,10 @@ fn together(
 ) -> Result<()> {
     let case = format!("{} {case}, {FILES} files", peer.name());
     let files = peer.files(FILES, load.file)?;
-    for round in 0..=scale.rounds {
+    let sides = [("four", &files[..]), ("one", &files[..1])];
+    for round in 0..=scale.moments {
         let load = Overwrites { seed: load.seed + round, ..*load };
-        for (who, files) in [("four", &files[..]), ("one", &files[..1])] {
+        for (who, files) in in_turn(round, &sides) {
             let value = load.rate(files).context(case.clone())?;
             if round > 0 {
                 lines.rate(&Rate { case: &case, who, unit: UNIT, round, value })?;

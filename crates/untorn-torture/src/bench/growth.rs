@@ -8,6 +8,7 @@ use super::line::Lines;
 use super::peer::sparse_image;
 use super::scale::Scale;
 use super::shape::{BLOCK, scattered, shatter};
+use super::subject::in_turn;
 use crate::dice::Dice;
 use crate::kernel::{Aligned, scratch_root};
 use anyhow::Result;
@@ -67,7 +68,7 @@ fn turns(
     // The first round warms up.
     for round in 0..=rounds(scale) {
         for (curve, operation) in curves {
-            for place in places {
+            for place in in_turn(round, places) {
                 let mut dice = Dice::at(round, place.size);
                 let began = Instant::now();
                 for _ in 0..scale.repeats {
@@ -177,7 +178,7 @@ fn with_images(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     }
     lines.step("opening")?;
     for round in 0..=rounds(scale) {
-        for (size, image) in &images {
+        for (size, image) in in_turn(round, &images) {
             let began = Instant::now();
             let device = Arc::new(FileDevice::open(image, Access::ReadWrite)?);
             Volume::open(device, OpenOptions::default())?.close()?;

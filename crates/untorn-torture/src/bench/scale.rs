@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(super) struct Scale {
     /// Times that every peer is measured in a case.
     pub rounds: u64,
+    /// Times that every peer overwrites, for a moment each: devices have moods that last seconds.
+    pub moments: u64,
     /// How long one measurement of overwrites takes.
     pub time: Duration,
     /// Size in bytes of a file that is overwritten.
@@ -34,7 +36,8 @@ impl Scale {
     pub fn full() -> Self {
         Self {
             rounds: 5,
-            time: Duration::from_millis(400),
+            moments: 21,
+            time: Duration::from_millis(100),
             overwritten: 128 << 20,
             writes: [4, 16, 64, 256, 1024].map(|size| size << 10).into(),
             streamed: 1 << 30,
@@ -51,6 +54,7 @@ impl Scale {
     pub fn quick() -> Self {
         Self {
             rounds: 3,
+            moments: 3,
             time: Duration::from_millis(60),
             overwritten: 16 << 20,
             writes: [4, 64, 1024].map(|size| size << 10).into(),

@@ -3,7 +3,7 @@
 use super::line::{Lines, Rate};
 use super::peer::{Linux, Ours, Peer, Plain, Side};
 use super::scale::Scale;
-use super::subject::{Door, Subject, read_all, read_at_random, write_all};
+use super::subject::{Door, Subject, in_turn, read_all, read_at_random, write_all};
 use crate::kernel::scratch_root;
 use anyhow::{Context, Result};
 use untorn::OpenOptions;
@@ -59,7 +59,7 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
         lines.step(case)?;
         // The first round warms up.
         for round in 0..=scale.rounds {
-            for (who, files) in &files {
+            for (who, files) in in_turn(round, &files) {
                 files[0].forget()?;
                 let value = measure(&*files[0], scale, round).context(*who)?;
                 if round > 0 {

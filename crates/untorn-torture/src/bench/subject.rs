@@ -84,6 +84,16 @@ impl Overwrites {
     }
 }
 
+/// Everybody in turn, every other round from the last to the first: what one leaves to the next is
+/// not always left to the same one.
+pub(super) fn in_turn<T>(round: u64, everybody: &[T]) -> Vec<&T> {
+    let mut turns: Vec<&T> = everybody.iter().collect();
+    if round % 2 == 1 {
+        turns.reverse();
+    }
+    turns
+}
+
 /// Size in bytes of one read or write from end to end.
 pub(super) const PIECE: usize = 1 << 20;
 

@@ -17,6 +17,7 @@ const IMAGE: u64 = 128 << 20;
 fn smallest() -> Scale {
     Scale {
         rounds: 1,
+        moments: 1,
         time: Duration::from_millis(5),
         overwritten: 4 << 20,
         writes: vec![4096, 1 << 20],
