@@ -74,6 +74,7 @@ fn alone(
     }
     // The first round warms up.
     for round in 0..=scale.moments {
+        lines.wait();
         for (who, files) in in_turn(round, &files) {
             let load = Overwrites { seed: load.seed + round, ..*load };
             let value = load.rate(files).context(*who)?;
@@ -97,6 +98,7 @@ fn together(
     let files = peer.files(FILES, load.file)?;
     let sides = [("four", &files[..]), ("one", &files[..1])];
     for round in 0..=scale.moments {
+        lines.wait();
         let load = Overwrites { seed: load.seed + round, ..*load };
         for (who, files) in in_turn(round, &sides) {
             let value = load.rate(files).context(case.clone())?;

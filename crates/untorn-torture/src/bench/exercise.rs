@@ -38,6 +38,7 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let calls = Settings { kinds: settings.kinds.filter(|kind| shared(&kind)), ..settings.clone() };
     // The first round warms up.
     for round in 0..=scale.rounds {
+        lines.wait();
         lines.step("operations")?;
         let seeded = |settings: &Settings| Settings { seed: round + 1, ..settings.clone() };
         let (all, calls) = (seeded(&settings), seeded(&calls));

@@ -67,6 +67,7 @@ fn turns(
 ) -> Result<()> {
     // The first round warms up.
     for round in 0..=rounds(scale) {
+        lines.wait();
         for (curve, operation) in curves {
             for place in in_turn(round, places) {
                 let mut dice = Dice::at(round, place.size);
@@ -178,6 +179,7 @@ fn with_images(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     }
     lines.step("opening")?;
     for round in 0..=rounds(scale) {
+        lines.wait();
         for (size, image) in in_turn(round, &images) {
             let began = Instant::now();
             let device = Arc::new(FileDevice::open(image, Access::ReadWrite)?);

@@ -1,8 +1,10 @@
 //! What is printed: one JSON object a line.
 
+use super::quiet::Quiet;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::time::Duration;
 
 /// One value of one measurement.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +25,19 @@ pub(super) struct Rate<'a> {
 pub(super) struct Lines<'a> {
     out: &'a mut dyn Write,
     section: String,
+    patience: Duration,
+    quiet: Quiet,
 }
 
 impl<'a> Lines<'a> {
-    /// Lines that go to `out`.
-    pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, section: String::new() }
+    /// Lines that go to `out`; each section may wait so long for a quiet machine.
+    pub fn new(out: &'a mut dyn Write, patience: Duration) -> Self {
+        Self { out, section: String::new(), patience, quiet: Quiet::new(patience) }
+    }
+
+    /// Waits for others to leave the processors alone, before a round.
+    pub fn wait(&mut self) {
+        self.quiet.wait();
     }
 
     fn print(&mut self, mut line: Value) -> Result<()> {
@@ -39,14 +48,30 @@ impl<'a> Lines<'a> {
 
     /// What follows belongs to this section.
     pub fn section(&mut self, name: &str) -> Result<()> {
+        self.tell_waiting()?;
         name.clone_into(&mut self.section);
+        self.quiet = Quiet::new(self.patience);
         self.print(json!({"kind": "section", "load": load()}))
     }
 
     /// Nothing follows.
     pub fn end(&mut self) -> Result<()> {
+        self.tell_waiting()?;
         self.section.clear();
         self.print(json!({"kind": "end", "load": load()}))
+    }
+
+    fn tell_waiting(&mut self) -> Result<()> {
+        match self.quiet.waited() {
+            short if short < self.patience / 20 => Ok(()),
+            waited if waited.is_zero() => Ok(()),
+            waited => self.note(&format!(
+                "{}: waited {:.0} s of {:.0} for others to leave the processors alone",
+                self.section,
+                waited.as_secs_f64(),
+                self.patience.as_secs_f64(),
+            )),
+        }
     }
 
     /// So many steps more will be told of.

@@ -20,6 +20,7 @@ mod line;
 mod memory;
 mod path;
 mod peer;
+mod quiet;
 mod scale;
 mod shape;
 mod stream;
@@ -52,7 +53,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     let (scale, sections) = asked(arguments)?;
     let mut out = std::io::stdout().lock();
-    let mut lines = Lines::new(&mut out);
+    let mut lines = Lines::new(&mut out, scale.patience);
     for (name, section) in sections {
         lines.section(name)?;
         section(&scale, &mut lines)?;

@@ -11,6 +11,8 @@ pub(super) struct Scale {
     pub moments: u64,
     /// How long one measurement of overwrites takes.
     pub time: Duration,
+    /// How long a section may wait for others to leave the processors alone.
+    pub patience: Duration,
     /// Size in bytes of a file that is overwritten.
     pub overwritten: u64,
     /// Sizes of overwrites in bytes.
@@ -38,6 +40,7 @@ impl Scale {
             rounds: 5,
             moments: 21,
             time: Duration::from_millis(100),
+            patience: Duration::from_secs(120),
             overwritten: 128 << 20,
             writes: [4, 16, 64, 256, 1024].map(|size| size << 10).into(),
             streamed: 1 << 30,
@@ -56,6 +59,7 @@ impl Scale {
             rounds: 3,
             moments: 3,
             time: Duration::from_millis(60),
+            patience: Duration::ZERO,
             overwritten: 16 << 20,
             writes: [4, 64, 1024].map(|size| size << 10).into(),
             streamed: 64 << 20,

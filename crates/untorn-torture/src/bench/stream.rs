@@ -59,6 +59,7 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
         lines.step(case)?;
         // The first round warms up.
         for round in 0..=scale.rounds {
+            lines.wait();
             for (who, files) in in_turn(round, &files) {
                 files[0].forget()?;
                 let value = measure(&*files[0], scale, round).context(*who)?;

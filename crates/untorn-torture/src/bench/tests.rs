@@ -19,6 +19,7 @@ fn smallest() -> Scale {
         rounds: 1,
         moments: 1,
         time: Duration::from_millis(5),
+        patience: Duration::ZERO,
         overwritten: 4 << 20,
         writes: vec![4096, 1 << 20],
         streamed: 8 << 20,
@@ -33,7 +34,7 @@ fn smallest() -> Scale {
 
 fn lines_of(section: super::Section) -> Vec<Value> {
     let mut out = Vec::new();
-    let mut lines = Lines::new(&mut out);
+    let mut lines = Lines::new(&mut out, Duration::ZERO);
     lines.section("section").unwrap();
     section(&smallest(), &mut lines).unwrap();
     let text = String::from_utf8(out).unwrap();
