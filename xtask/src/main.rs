@@ -2,6 +2,7 @@
 //!
 //! Depends on nothing of the project, so that it also runs when the project does not compile.
 
+mod bench;
 mod licences;
 mod process;
 mod suite;
@@ -19,8 +20,10 @@ usage: cargo xtask COMMAND
                        machine can run, say which tiers it cannot; with --demand-all, a tier that
                        cannot run is a failure
   tidy [--bless]       check the house rules; with --bless, rewrite the list of long functions
-  bench atomic         atomic overwrites by untorn, by Linux (as root) and plain ones, side by side:
-                       writes per second and ratios
+  bench data [--quick] [--only SECTION] [--out FOLDER] [--json]
+                       measure reads and writes beside Linux (as root), plain files and double
+                       writes: a table, a JSON file and plots in target/bench; sections are atomic,
+                       stream, fsx, memory, size
   licences             check the licences of everything that is linked in, offline
 ";
 
@@ -42,7 +45,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["test", "--demand-all"] => suite::run(&root(), suite::Demand::Everything),
         ["tidy"] => tidy::check(&root()),
         ["tidy", "--bless"] => tidy::bless(&root()),
-        ["bench", "atomic"] => bench(&root()),
+        ["bench", "data", rest @ ..] => bench::data(&root(), rest),
         ["licences"] => licences::check(&root()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -50,14 +53,6 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         other => bail!("no such command: {}\n{USAGE}", other.join(" ")),
     }
-}
-
-/// Runs the bench of atomic overwrites, Linux included where it can be asked.
-fn bench(root: &Path) -> Result<()> {
-    let arguments = ["bench", "--quiet", "--package", "untorn-torture", "--bench", "atomic"];
-    let mut bench = process::command(root, "cargo", &arguments);
-    bench.env("UNTORN_KERNEL_TIER", "1");
-    process::run(bench)
 }
 
 /// The root of the workspace.

@@ -1,5 +1,6 @@
 //! The judges that need a machine to suffer: simulated disks, power cuts, models, and Linux itself.
 
+pub mod bench;
 pub mod cuts;
 pub mod dice;
 pub mod disk;

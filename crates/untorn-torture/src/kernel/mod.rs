@@ -17,7 +17,6 @@ mod exchange;
 mod fill;
 mod judge;
 mod life;
-pub mod measure;
 mod mount;
 mod scratch;
 mod storm;

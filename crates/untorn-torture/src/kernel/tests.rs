@@ -312,26 +312,6 @@ fn the_mount_of_a_killed_process_is_undone_by_the_next_one_kernel() {
 }
 
 #[test]
-fn both_contenders_are_measured_kernel() {
-    use measure::{Contender, Durability, LinuxAtomic, Load, RawDirect};
-    if !demand() {
-        return;
-    }
-    let folder = scratch_root();
-    let mut linux = LinuxAtomic::new(&folder, 128 << 20, &MkfsOptions::default()).unwrap();
-    let mut raw = RawDirect::new(&folder).unwrap();
-    let contenders: [&mut dyn Contender; 2] = [&mut linux, &mut raw];
-    for contender in contenders {
-        for durability in [Durability::Unsynced, Durability::Dsync] {
-            let time = std::time::Duration::from_millis(50);
-            let load = Load { file_size: 4 << 20, write_size: 16384, durability, time, seed: 1 };
-            let found = contender.measure(&load).unwrap();
-            assert!(found.operations > 0 && found.median <= found.percentile_99, "{found:?}");
-        }
-    }
-}
-
-#[test]
 fn large_blocks_are_filled_without_writing_gigabytes_xfsprogs() {
     if !demand() {
         return;
