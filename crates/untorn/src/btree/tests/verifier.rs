@@ -24,7 +24,11 @@ pub(crate) fn check<K: TreeKind>(kind: K, memory: &Memory) -> Vec<K::Record> {
     check_links(memory, &seen);
     let reached: BTreeSet<u64> = seen.levels.iter().flatten().copied().collect();
     let held: BTreeSet<u64> = memory.blocks.keys().copied().collect();
-    assert_eq!(reached.len(), seen.levels.iter().map(Vec::len).sum(), "a block is reached twice");
+    assert_eq!(
+        reached.len(),
+        seen.levels.iter().map(Vec::len).sum::<usize>(),
+        "a block is reached twice"
+    );
     assert_eq!(reached, held, "blocks reached and blocks held");
     for pair in seen.records.windows(2) {
         let order =
