@@ -53,7 +53,8 @@ pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub use io::{SizeRule, Sync};
+pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
-    Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, Metadata, NewFile,
+    Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, Metadata, Name, NewFile, Orphan,
     OpenOptions, Recovery, Space, Traits, Volume, probe,
 };

@@ -153,6 +153,7 @@ fn build(
         promised: Arc::default(),
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
+        moves: Mutex::default(),
         next_ag: AtomicU64::new(0),
         quota_uncounted: Mutex::new(false),
     })
