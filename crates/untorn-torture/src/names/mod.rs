@@ -5,10 +5,12 @@
 //! sequence is valid, and a shorter one is too. [`Model`] is plain maps in memory; it shares
 //! nothing with the library but the format layer.
 
+mod linux;
 mod model;
 mod op;
 mod world;
 
+pub use linux::Linux;
 pub use model::{Model, NodeId, Refusal};
 pub use op::{NAMES, Op, Spot};
 pub use world::{World, name};

@@ -301,13 +301,13 @@ impl Model {
 
     fn link(&mut self, id: NodeId, at: Spot) -> Result<(), Refusal> {
         let dir = self.directory(at.dir);
+        if self.named(at).is_some() {
+            return Err(Refusal::Exists);
+        }
         if self.kind(id) == Kind::Directory {
             return Err(Refusal::IsDirectory);
         }
         self.admits(dir, id)?;
-        if self.named(at).is_some() {
-            return Err(Refusal::Exists);
-        }
         self.enter(dir, name(at.name), id);
         self.node_mut(id).links += 1;
         Ok(())
@@ -350,22 +350,25 @@ impl Model {
             (Some(target), _) if target == source => return Ok(None),
             _ => {}
         }
+        let back = target.filter(|_| how == How::Exchange);
+        if self.is_above(source, to_dir) || back.is_some_and(|t| self.is_above(t, from_dir)) {
+            return Err(Refusal::Invalid);
+        }
         let directory = |id: NodeId| self.kind(id) == Kind::Directory;
-        if let Some(target) = target.filter(|_| how != How::Exchange) {
+        let replaced = target.filter(|_| how != How::Exchange);
+        if let Some(target) = replaced {
             match (directory(source), directory(target)) {
                 (true, false) => return Err(Refusal::NotDirectory),
                 (false, true) => return Err(Refusal::IsDirectory),
-                _ if !self.node(target).names.is_empty() => return Err(Refusal::NotEmpty),
                 _ => {}
             }
         }
         self.admits(to_dir, source)?;
-        let back = target.filter(|_| how == How::Exchange);
         if let Some(target) = back {
             self.admits(from_dir, target)?;
         }
-        if self.is_above(source, to_dir) || back.is_some_and(|t| self.is_above(t, from_dir)) {
-            return Err(Refusal::Invalid);
+        if replaced.is_some_and(|target| !self.node(target).names.is_empty()) {
+            return Err(Refusal::NotEmpty);
         }
         Ok(self.renamed((from_dir, name(from.name)), (to_dir, name(to.name)), how))
     }
@@ -384,17 +387,18 @@ impl Model {
             (Some(target), _) => {
                 self.unlink(target);
                 if how == How::Whiteout {
-                    return Some(self.whiteout(from_dir, from));
+                    return Some(self.whiteout(to_dir, from_dir, from));
                 }
             }
-            (None, How::Whiteout) => return Some(self.whiteout(from_dir, from)),
+            (None, How::Whiteout) => return Some(self.whiteout(to_dir, from_dir, from)),
             _ => {}
         }
         None
     }
 
-    fn whiteout(&mut self, dir: NodeId, name: Vec<u8>) -> NodeId {
-        let mut node = self.child(dir, What::CharDevice, 0);
+    /// Linux takes group and project from the directory that the file moved to.
+    fn whiteout(&mut self, like: NodeId, dir: NodeId, name: Vec<u8>) -> NodeId {
+        let mut node = self.child(like, What::CharDevice, 0);
         node.device = Some(DeviceNumber { major: 0, minor: 0 });
         let id = self.add(node);
         self.enter(dir, name, id);
@@ -469,7 +473,7 @@ impl Model {
         let id = self.no_symlink(node);
         let list = list(of, bits);
         let node = self.node_mut(id);
-        if default && node.kind != Kind::Directory {
+        if default && node.kind != Kind::Directory && list.is_some() {
             return Err(Refusal::Invalid);
         }
         if default {
@@ -481,6 +485,21 @@ impl Model {
         }
         node.access = list.filter(|list| list.len() > 3);
         Ok(())
+    }
+
+    /// Where each directory's entries lead.
+    pub fn entries(&self, dir: NodeId) -> impl Iterator<Item = (&Vec<u8>, NodeId)> {
+        self.node(dir).names.iter().map(|(name, id)| (name, *id))
+    }
+
+    /// Some path that leads to `id`, which has a name.
+    pub fn a_path_of(&self, id: NodeId) -> Vec<u8> {
+        let directories = self.ids().into_iter().filter(|&d| self.kind(d) == Kind::Directory);
+        let mut found = directories.flat_map(|dir| self.entries(dir).map(move |e| (dir, e)));
+        match found.find(|(_, (_, child))| *child == id) {
+            Some((dir, (name, _))) => [self.path_of(dir), name.clone()].join(&b'/'),
+            None => Vec::new(),
+        }
     }
 
     /// Traits that a tree does not show: project, and whether it is handed down.

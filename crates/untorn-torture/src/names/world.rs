@@ -49,6 +49,14 @@ impl World {
         Self { model, inos: HashMap::from([(ROOT, volume.root())]), unnamed: None }
     }
 
+    /// The world of a volume that somebody else brought to what `model` says.
+    pub fn of(volume: &Volume, model: Model) -> Self {
+        let ids = model.ids().into_iter();
+        let found = ids.map(|id| (id, volume.metadata(model.a_path_of(id)).expect("a path")));
+        let inos = found.map(|(id, metadata)| (id, metadata.inode.ino)).collect();
+        Self { model, inos, unnamed: None }
+    }
+
     fn ino(&self, id: NodeId) -> Ino {
         self.inos[&id]
     }
@@ -234,6 +242,7 @@ impl World {
     /// Compares all that the volume holds with the model.
     #[track_caller]
     pub fn compare(&self, volume: &Volume) {
+        volume.sync().expect("a sync");
         let found = volume_tree(volume).expect("a tree that can be read");
         diff(&found, &self.model.tree(&found)).assert_none("the volume", "the model");
         for id in self.model.ids() {

@@ -148,7 +148,9 @@ pub(crate) fn set_acl(
     core.transact(48 * 1024, std::slice::from_ref(inode), |tx| {
         let mut dinode = in_use(tx, inode)?;
         demand_open(inode.ino, &dinode, Change::Rewrite)?;
-        demand_may_have(inode, &dinode, kind)?;
+        if acl.is_some() {
+            demand_may_have(inode, &dinode, kind)?;
+        }
         if let Some(acl) = acl.filter(|_| kind == AclKind::Access) {
             dinode.mode = dinode.mode & !0o777 | acl.mode();
         }

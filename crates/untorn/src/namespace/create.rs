@@ -120,12 +120,12 @@ pub(crate) fn create_in(
 ) -> Result<Arc<Inode>> {
     let directory = demand_usable(tx, parent.ino)?;
     demand_open(parent.ino, &directory, Change::Append)?;
+    if lookup_locked(tx, parent.ino, name)?.is_some() {
+        return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
+    }
     if matches!(new.what, Make::Symlink(_)) && directory.flags.has(InodeFlags::NOSYMLINKS) {
         let told = format!("no symbolic links are made in directory {}", parent.ino);
         return Err(Error::Protected(told));
-    }
-    if lookup_locked(tx, parent.ino, name)?.is_some() {
-        return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
     }
     let is_directory = new.what == Make::Directory;
     if is_directory {

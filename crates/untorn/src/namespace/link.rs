@@ -27,9 +27,6 @@ pub(crate) fn link(
     name: &[u8],
     what: Linked,
 ) -> Result<()> {
-    if inode.ino == parent.ino {
-        return Err(Error::IsDirectory(format!("inode {}", inode.ino)));
-    }
     let at = Entry { dir: parent.ino, name };
     // Nobody frees it meanwhile.
     let _free = match what {
@@ -40,12 +37,12 @@ pub(crate) fn link(
         let ino = inode.ino;
         let directory = demand_usable(tx, parent.ino)?;
         demand_open(parent.ino, &directory, Change::Append)?;
-        let dinode = core_of(ino, tx.inode_bytes(ino))?;
-        let kind = demand_linkable(inode, &dinode, what)?;
-        demand_same_project(&directory, &dinode, at)?;
         if at.find(tx)?.is_some() {
             return Err(Error::Exists(at.shown()));
         }
+        let dinode = core_of(ino, tx.inode_bytes(ino))?;
+        let kind = demand_linkable(inode, &dinode, what)?;
+        demand_same_project(&directory, &dinode, at)?;
         if what == Linked::Unnamed {
             unlink_from_chain(tx, inode)?;
         }

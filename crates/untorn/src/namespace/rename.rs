@@ -126,6 +126,9 @@ fn attempt(
             let Some(above) = above else { return Ok(None) };
             change.demand_no_loop(above)?;
         }
+        change.demand_alike()?;
+        change.demand_admitted(tx)?;
+        change.demand_empty(tx)?;
         change.run(tx).map(Some)
     })?;
     Ok(done)
@@ -200,21 +203,32 @@ impl<'a> Move<'a> {
         for party in [Some(&source), target.as_ref()].into_iter().flatten() {
             demand_open(party.ino(), &party.core, Change::Rewrite)?;
         }
-        let this = Self { from, to, how, source, target };
-        this.demand_alike(tx)?;
-        this.demand_admitted(&source_dir, &target_dir)?;
-        Ok(Prepared::Move(this))
+        Ok(Prepared::Move(Self { from, to, how, source, target }))
     }
 
-    /// Only an empty directory gives way to a directory, only something else to something else.
-    fn demand_alike(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let Some(target) = self.target.as_ref().filter(|_| self.how != Rename::Exchange) else {
-            return Ok(());
-        };
+    /// What is replaced.
+    fn replaced(&self) -> Option<&Party> {
+        self.target.as_ref().filter(|_| self.how != Rename::Exchange)
+    }
+
+    /// What goes the other way.
+    fn back(&self) -> Option<&Party> {
+        self.target.as_ref().filter(|_| self.how == Rename::Exchange)
+    }
+
+    /// Only a directory gives way to a directory, only something else to something else.
+    fn demand_alike(&self) -> Result<()> {
+        let Some(target) = self.replaced() else { return Ok(()) };
         match (self.source.is_directory(), target.is_directory()) {
             (true, false) => Err(Error::NotDirectory(self.to.shown())),
             (false, true) => Err(Error::IsDirectory(self.to.shown())),
-            (true, true) if !dir::is_empty(&mut DirTx { tx, ino: target.ino() })? => {
+            _ => Ok(()),
+        }
+    }
+
+    fn demand_empty(&self, tx: &mut Tx<'_>) -> Result<()> {
+        match self.replaced().filter(|target| target.is_directory()) {
+            Some(target) if !dir::is_empty(&mut DirTx { tx, ino: target.ino() })? => {
                 Err(Error::NotEmpty(self.to.shown()))
             }
             _ => Ok(()),
@@ -222,18 +236,18 @@ impl<'a> Move<'a> {
     }
 
     /// Projects and link counts of the directories that something moves to.
-    fn demand_admitted(&self, source_dir: &InodeCore, target_dir: &InodeCore) -> Result<()> {
-        demand_same_project(target_dir, &self.source.core, self.to)?;
-        let replaced = self.target.as_ref().is_some_and(Party::is_directory);
-        if self.crosses() && self.source.is_directory() && !replaced {
-            demand_room_for_links(self.to.dir, target_dir)?;
+    fn demand_admitted(&self, tx: &Tx<'_>) -> Result<()> {
+        let directory = |ino| core_of(ino, tx.inode_bytes(ino));
+        let (source_dir, target_dir) = (directory(self.from.dir)?, directory(self.to.dir)?);
+        demand_same_project(&target_dir, &self.source.core, self.to)?;
+        let gives_way = self.target.as_ref().is_some_and(Party::is_directory);
+        if self.crosses() && self.source.is_directory() && !gives_way {
+            demand_room_for_links(self.to.dir, &target_dir)?;
         }
-        let Some(target) = self.target.as_ref().filter(|_| self.how == Rename::Exchange) else {
-            return Ok(());
-        };
-        demand_same_project(source_dir, &target.core, self.from)?;
+        let Some(target) = self.back() else { return Ok(()) };
+        demand_same_project(&source_dir, &target.core, self.from)?;
         if self.crosses() && target.is_directory() && !self.source.is_directory() {
-            demand_room_for_links(self.from.dir, source_dir)?;
+            demand_room_for_links(self.from.dir, &source_dir)?;
         }
         Ok(())
     }
@@ -244,15 +258,14 @@ impl<'a> Move<'a> {
 
     /// Whether a directory changes its parent.
     fn carries_directory(&self) -> bool {
-        let back = self.target.as_ref().filter(|_| self.how == Rename::Exchange);
-        self.crosses() && (self.source.is_directory() || back.is_some_and(Party::is_directory))
+        let back = self.back().is_some_and(Party::is_directory);
+        self.crosses() && (self.source.is_directory() || back)
     }
 
     /// No directory comes to lie below itself.
     fn demand_no_loop(&self, above: &Above) -> Result<()> {
-        let back = self.target.as_ref().filter(|_| self.how == Rename::Exchange);
         let looped = above.to.contains(&self.source.ino())
-            || back.is_some_and(|target| above.from.contains(&target.ino()));
+            || self.back().is_some_and(|target| above.from.contains(&target.ino()));
         if looped {
             let (from, to) = (self.from.shown(), self.to.shown());
             let told = format!("{from} to {to}: a directory cannot move into itself");
@@ -293,7 +306,8 @@ impl<'a> Move<'a> {
             Rename::Whiteout { uid, gid } => {
                 let what = Make::CharDevice(0, 0);
                 let whiteout = NewInode { what, permissions: 0, uid, gid };
-                let whiteout = make_inode(tx, from.dir, whiteout)?;
+                // Group and project come from the other directory, as on Linux.
+                let whiteout = make_inode(tx, to.dir, whiteout)?;
                 turn_name(tx, from, source.ino(), (whiteout.ino, FileKind::CharDevice))?;
             }
             _ => take_name(tx, from, source.ino())?,
