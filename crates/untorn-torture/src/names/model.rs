@@ -364,9 +364,6 @@ impl Model {
             }
         }
         self.admits(to_dir, source)?;
-        if let Some(target) = back {
-            self.admits(from_dir, target)?;
-        }
         if replaced.is_some_and(|target| !self.node(target).names.is_empty()) {
             return Err(Refusal::NotEmpty);
         }
