@@ -5,6 +5,7 @@
 //! bytes. [`kind::verify`] and [`kind::seal`] are the only places that check and write checksums,
 //! owners, positions and LSNs.
 
+pub mod acl;
 pub mod ag;
 pub mod attr;
 pub mod btree;

@@ -6,5 +6,6 @@ pub mod dice;
 pub mod disk;
 pub mod fsx;
 pub mod kernel;
+pub mod names;
 pub mod tree;
 pub mod volume_tree;

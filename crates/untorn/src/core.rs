@@ -76,6 +76,8 @@ pub(crate) struct Core {
     pub freed: FreedBlocks,
     /// Numbers writes in progress.
     pub writes: AtomicU64,
+    /// Held while a directory moves to another one: what lies above which does not change.
+    pub moves: Mutex<()>,
     /// AG from which the next allocation without a preference starts.
     pub next_ag: AtomicU64,
     /// Whether the marks that quota was counted are gone.

@@ -84,6 +84,22 @@ pub enum Error {
     /// The directory still has entries.
     #[error("{0}: directory is not empty")]
     NotEmpty(String),
+    /// An inode has as many names as can be counted.
+    #[error("{0}: has as many links as can be counted: copy it instead")]
+    TooManyLinks(String),
+    /// A directory keeps what is in it in one project.
+    #[error(
+        "{name}: belongs to project {from}, and what is in the directory belongs to project {to}: \
+         copy it, or change its project first"
+    )]
+    CrossProject {
+        /// The name that it would have had.
+        name: String,
+        /// Its project.
+        from: u32,
+        /// The directory's.
+        to: u32,
+    },
     /// Too many symbolic links on the way.
     #[error("{0}: too many levels of symbolic links")]
     SymlinkLoop(String),

@@ -55,7 +55,8 @@ pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub use io::{SizeRule, Sync};
+pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
-    Metadata, NewFile, OpenOptions, Recovery, Space, Traits, Trim, Volume, probe,
+    Metadata, Name, NewFile, OpenOptions, Orphan, Recovery, Space, Traits, Trim, Volume, probe,
 };

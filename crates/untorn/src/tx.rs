@@ -174,8 +174,10 @@ impl<'c> Tx<'c> {
     /// Locks an inode, or asks to start again with it.
     pub fn lock_inode(&mut self, inode: &Arc<Inode>) -> Result<()> {
         let ino = inode.ino;
-        if self.inode_guards.contains_key(&ino) {
-            return Ok(());
+        if let Some(staged) = self.inodes.get(&ino) {
+            // The number was another inode's when it was locked: its handle is another by now.
+            let same = Arc::ptr_eq(&staged.inode, inode);
+            return if same { Ok(()) } else { Err(Error::Restart(Owner::Inode(ino))) };
         }
         let last = self.inode_guards.last_key_value().map(|(&last, _)| last);
         let in_order = self.ags.is_empty() && last.is_none_or(|last| last < ino);

@@ -72,6 +72,15 @@ pub fn xfs_bmap(path: &Path) -> Result<String> {
     command::run("xfs_bmap", &["-vp".as_ref(), path.as_os_str()])
 }
 
+/// Gives a file or directory of a mounted volume a project, which a directory hands down or not.
+pub fn xfs_project(path: &Path, project: u32, inherit: bool) -> Result<()> {
+    let sign = if inherit { '+' } else { '-' };
+    let (project, flag) = (format!("chproj {project}"), format!("chattr {sign}P"));
+    let commands = ["-r", "-c", &project, "-c", &flag].map(OsStr::new);
+    let arguments: Vec<&OsStr> = commands.into_iter().chain([path.as_os_str()]).collect();
+    command::run("xfs_io", &arguments).map(drop)
+}
+
 /// What Linux finds on an image, after replaying its log if that is dirty; and what xfs_repair
 /// finds after Linux has unmounted it again (which says nothing of a volume with parent pointers,
 /// unknown to xfsprogs 6.1). The image stays as it is: a copy is mounted.

@@ -30,7 +30,9 @@ mod tests;
 pub use aligned::Aligned;
 pub use exchange::Exchanger;
 pub use fill::{Recipe, fill};
-pub use judge::{Verdict, linux_recovers, xfs_bmap, xfs_db, xfs_logprint, xfs_repair_n};
+pub use judge::{
+    Verdict, linux_recovers, xfs_bmap, xfs_db, xfs_logprint, xfs_project, xfs_repair_n,
+};
 pub use life::{Life, Outcome, RWF_ATOMIC};
 pub use mount::{Access, Caching, Flush, LoopDevice, MountOptions, Mounted};
 pub use scratch::{Scratch, copy_image, scratch_root};

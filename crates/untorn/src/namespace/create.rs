@@ -1,6 +1,10 @@
-//! Making files and directories.
+//! Making inodes, with a name or without.
 
+use super::entries::{Entry, add_name, demand_room_for_links, demand_usable, note_change};
 use super::forks::{DirTx, lookup_locked};
+use super::inherit::{FirstCore, hand_down_acls};
+use super::target::set_target;
+use super::unlinked::link_to_chain;
 use crate::ag::allocate_inode;
 use crate::clock::now;
 use crate::core::Core;
@@ -10,19 +14,82 @@ use crate::inode::{Change, Inode, core_of, demand_open};
 use crate::tx::Tx;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use untorn_format::dir::{FileType, NewEntry};
-use untorn_format::inode::{
-    FileKind, ForkFormat, InodeCore, InodeFlags, InodeFlags2, Timestamp, init_free,
-};
-use untorn_format::{AgNumber, Ino, Lsn};
+use untorn_format::inode::{FileKind, InodeCore, InodeFlags, data_fork_mut, init_free};
+use untorn_format::{AgNumber, Ino, Place, symlink};
 
-const SET_GROUP: u16 = 0o2000;
+/// Largest major and minor number that both Linux and an inode can hold.
+const DEVICE_LIMITS: (u32, u32) = (0xfff, 0x3_ffff);
 
-/// What a new file or directory is.
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make<'a> {
+    /// An empty regular file.
+    File,
+    /// An empty directory.
+    Directory,
+    /// A symbolic link to this target of 1 to 1023 bytes.
+    Symlink(&'a [u8]),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device of this major and minor number.
+    CharDevice(u32, u32),
+    /// A block device of this major and minor number.
+    BlockDevice(u32, u32),
+}
+
+impl Make<'_> {
+    /// What that will be.
+    pub fn kind(&self) -> FileKind {
+        match self {
+            Self::File => FileKind::Regular,
+            Self::Directory => FileKind::Directory,
+            Self::Symlink(_) => FileKind::Symlink,
+            Self::Fifo => FileKind::Fifo,
+            Self::Socket => FileKind::Socket,
+            Self::CharDevice(..) => FileKind::CharDevice,
+            Self::BlockDevice(..) => FileKind::BlockDevice,
+        }
+    }
+
+    /// The number in the data fork of a special file; `None` for the others.
+    fn device(&self) -> Option<u32> {
+        match *self {
+            Self::CharDevice(major, minor) | Self::BlockDevice(major, minor) => {
+                Some(major << 18 | minor)
+            }
+            Self::Fifo | Self::Socket => Some(0),
+            Self::File | Self::Directory | Self::Symlink(_) => None,
+        }
+    }
+
+    fn demand_legal(&self) -> Result<()> {
+        match *self {
+            Self::Symlink(target) => symlink::verify_target(target).map_err(|_| {
+                Error::Invalid(format!(
+                    "a symbolic link's target has 1 to {} bytes and no zero byte, this one has {}",
+                    symlink::MAX_TARGET,
+                    target.len()
+                ))
+            }),
+            Self::CharDevice(major, minor) | Self::BlockDevice(major, minor)
+                if major > DEVICE_LIMITS.0 || minor > DEVICE_LIMITS.1 =>
+            {
+                let (most_major, most_minor) = DEVICE_LIMITS;
+                Err(Error::Invalid(format!(
+                    "device {major}:{minor}: numbers go up to {most_major}:{most_minor}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a new inode is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NewInode {
-    /// Regular file or directory.
-    pub kind: FileKind,
+pub(crate) struct NewInode<'a> {
+    pub what: Make<'a>,
     /// Permission bits.
     pub permissions: u16,
     /// Owner.
@@ -31,13 +98,14 @@ pub(crate) struct NewInode {
     pub gid: u32,
 }
 
-/// Makes a regular file or a directory called `name` in `parent`.
+/// Makes what is called `name` in `parent`.
 pub(crate) fn create(
     core: &Arc<Core>,
     parent: &Arc<Inode>,
     name: &[u8],
-    new: NewInode,
+    new: NewInode<'_>,
 ) -> Result<Arc<Inode>> {
+    new.what.demand_legal()?;
     let parents = std::slice::from_ref(parent);
     let (inode, _) = core.transact(64 * 1024, parents, |tx| create_in(tx, parent, name, new))?;
     Ok(inode)
@@ -48,51 +116,64 @@ pub(crate) fn create_in(
     tx: &mut Tx<'_>,
     parent: &Arc<Inode>,
     name: &[u8],
-    new: NewInode,
+    new: NewInode<'_>,
 ) -> Result<Arc<Inode>> {
-    refuse_parent_pointers(tx.core)?;
-    let directory = core_of(parent.ino, tx.inode_bytes(parent.ino))?;
-    if directory.nlink == 0 {
-        return Err(Error::NotFound("the directory was removed".to_owned()));
-    }
+    let directory = demand_usable(tx, parent.ino)?;
     demand_open(parent.ino, &directory, Change::Append)?;
     if lookup_locked(tx, parent.ino, name)?.is_some() {
         return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
     }
-    let ino = allocate_anywhere(tx, parent.ino, new.kind)?;
-    let inode = begin_inode(tx, parent.ino, ino, new)?;
-    if new.kind == FileKind::Directory {
-        dir::init(&mut DirTx { tx, ino }, parent.ino)?;
+    if matches!(new.what, Make::Symlink(_)) && directory.flags.has(InodeFlags::NOSYMLINKS) {
+        let told = format!("no symbolic links are made in directory {}", parent.ino);
+        return Err(Error::Protected(told));
     }
-    let file_type = FileType::of_mode(new.kind.mode_bits());
-    dir::add(&mut DirTx { tx, ino: parent.ino }, NewEntry { name, ino, file_type })?;
-    note_change(tx, parent.ino, if new.kind == FileKind::Directory { 1 } else { 0 })?;
+    let is_directory = new.what == Make::Directory;
+    if is_directory {
+        demand_room_for_links(parent.ino, &directory)?;
+    }
+    let inode = make_inode(tx, parent.ino, new)?;
+    hand_down_acls(tx, parent.ino, inode.ino)?;
+    add_name(tx, Entry { dir: parent.ino, name }, inode.ino, new.what.kind())?;
+    note_change(tx, parent.ino, if is_directory { 1 } else { 0 })?;
     Ok(inode)
 }
 
-/// Volumes whose files name their parents need an attribute with each name.
-pub(super) fn refuse_parent_pointers(core: &Core) -> Result<()> {
-    match core.features.has_parent() {
-        false => Ok(()),
-        true => Err(Error::Unsupported {
-            what: "changing names on a volume with parent pointers".to_owned(),
-            remedy: "change names on Linux; data of existing files can be written here".to_owned(),
-        }),
-    }
+/// Makes a regular file without a name in the AG of `parent`: a crash, or nobody using it any more,
+/// takes it away.
+pub(crate) fn create_unnamed(
+    core: &Arc<Core>,
+    parent: &Arc<Inode>,
+    new: NewInode<'_>,
+) -> Result<Arc<Inode>> {
+    let parents = std::slice::from_ref(parent);
+    let (inode, _) = core.transact(64 * 1024, parents, |tx| {
+        demand_usable(tx, parent.ino)?;
+        let inode = make_inode(tx, parent.ino, new)?;
+        hand_down_acls(tx, parent.ino, inode.ino)?;
+        let mut core = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
+        core.nlink = 0;
+        core.encode(tx.inode_mut(inode.ino));
+        link_to_chain(tx, &inode)?;
+        Ok(inode)
+    })?;
+    Ok(inode)
 }
 
-/// Times and links of a directory whose entries changed.
-pub(super) fn note_change(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> {
-    let mut core = core_of(ino, tx.inode_bytes(ino))?;
-    core.nlink = core.nlink.saturating_add_signed(links);
-    (core.mtime, core.ctime) = (now(), now());
-    core.change_count += 1;
-    core.encode(tx.inode_mut(ino));
-    Ok(())
+/// Allocates an inode and gives it its first contents; no name leads to it yet.
+pub(super) fn make_inode(tx: &mut Tx<'_>, parent: Ino, new: NewInode<'_>) -> Result<Arc<Inode>> {
+    let ino = allocate_near(tx, parent, new.what.kind())?;
+    let directory = core_of(parent, tx.inode_bytes(parent))?;
+    let inode = begin_inode(tx, &directory, ino, new)?;
+    match new.what {
+        Make::Directory => dir::init(&mut DirTx { tx, ino }, parent)?,
+        Make::Symlink(target) => set_target(tx, ino, target)?,
+        _ => {}
+    }
+    Ok(inode)
 }
 
 /// A free inode: files beside their directory, directories spread over the AGs.
-fn allocate_anywhere(tx: &mut Tx<'_>, parent: Ino, kind: FileKind) -> Result<Ino> {
+fn allocate_near(tx: &mut Tx<'_>, parent: Ino, kind: FileKind) -> Result<Ino> {
     let count = tx.core.geometry.ag_count;
     let home = tx.core.geometry.split_ino(parent).map_or(0, |(ag, _)| ag.0);
     let first = match kind {
@@ -108,81 +189,28 @@ fn allocate_anywhere(tx: &mut Tx<'_>, parent: Ino, kind: FileKind) -> Result<Ino
     Err(Error::NoSpace { needed: tx.core.layout.chunk_blocks.into(), available: 0 })
 }
 
-/// Takes the new inode into the transaction with its first contents.
-fn begin_inode(tx: &mut Tx<'_>, parent: Ino, ino: Ino, new: NewInode) -> Result<Arc<Inode>> {
-    let parent = core_of(parent, tx.inode_bytes(parent))?;
+/// Takes the new inode into the transaction with its first core.
+fn begin_inode(
+    tx: &mut Tx<'_>,
+    parent: &InodeCore,
+    ino: Ino,
+    new: NewInode<'_>,
+) -> Result<Arc<Inode>> {
     let home = tx.core.inode_home(ino)?;
     let mut bytes = vec![0; tx.core.geometry.inode_size()];
     let generation = now().nanos ^ (ino.0 as u32).rotate_left(16);
     init_free(&mut bytes, ino, tx.core.meta_uuid(), generation);
-    let first = core_of(ino, &bytes)?;
-    first_core(tx.core, &parent, first, new).encode(&mut bytes);
+    let free = core_of(ino, &bytes)?;
+    FirstCore { parent, new: &new }.of(tx.core, free).encode(&mut bytes);
+    if let Some(number) = new.what.device() {
+        let fork = data_fork_mut(&mut bytes).map_err(|fault| fault.at(Place::inode(ino)))?;
+        if let Some(place) = fork.first_chunk_mut() {
+            *place = number.to_be_bytes();
+        }
+    }
     let inode = Arc::new(Inode::new(ino, home, bytes.into()));
     // An earlier use of the number may have left a pointer at home.
     inode.note_unlinked();
     tx.adopt_inode(&inode)?;
     Ok(inode)
-}
-
-fn first_core(core: &Core, parent: &InodeCore, free: InodeCore, new: NewInode) -> InodeCore {
-    let directory = new.kind == FileKind::Directory;
-    let hands_down = parent.mode & SET_GROUP != 0;
-    let set_group = if hands_down && directory { SET_GROUP } else { 0 };
-    let time: Timestamp = now();
-    let mut flags2 = InodeFlags2::default();
-    if core.features.has_bigtime() {
-        flags2 = flags2.with(InodeFlags2::BIGTIME);
-    }
-    if core.features.has_nrext64() {
-        flags2 = flags2.with(InodeFlags2::NREXT64);
-    }
-    let mut inode = InodeCore {
-        mode: new.kind.mode_bits() | new.permissions & 0o7777 | set_group,
-        format: if directory { ForkFormat::Local } else { ForkFormat::Extents },
-        attr_format: ForkFormat::Extents,
-        uid: new.uid,
-        gid: if hands_down { parent.gid } else { new.gid },
-        nlink: if directory { 2 } else { 1 },
-        flags2,
-        atime: time,
-        mtime: time,
-        ctime: time,
-        crtime: time,
-        change_count: 1,
-        lsn: Lsn::default(),
-        ..free
-    };
-    inherit(parent, &mut inode, directory);
-    inode
-}
-
-/// Flags that everything in a directory gets from it.
-const HANDED_DOWN: [InodeFlags; 5] = [
-    InodeFlags::SYNC,
-    InodeFlags::NOATIME,
-    InodeFlags::NODUMP,
-    InodeFlags::NODEFRAG,
-    InodeFlags::FILESTREAM,
-];
-
-/// Flags, hints and projects that directories hand down.
-fn inherit(parent: &InodeCore, inode: &mut InodeCore, directory: bool) {
-    for flag in HANDED_DOWN.into_iter().filter(|&flag| parent.flags.has(flag)) {
-        inode.flags = inode.flags.with(flag);
-    }
-    if parent.flags.has(InodeFlags::PROJINHERIT) {
-        inode.project = parent.project;
-        if directory {
-            inode.flags = inode.flags.with(InodeFlags::PROJINHERIT);
-        }
-    }
-    if parent.flags.has(InodeFlags::EXTSZINHERIT) {
-        let flag = if directory { InodeFlags::EXTSZINHERIT } else { InodeFlags::EXTSIZE };
-        inode.flags = inode.flags.with(flag);
-        inode.extent_size = parent.extent_size;
-    }
-    if parent.flags2.has(InodeFlags2::COWEXTSIZE) {
-        inode.flags2 = inode.flags2.with(InodeFlags2::COWEXTSIZE);
-        inode.cow_extent_size = parent.cow_extent_size;
-    }
 }

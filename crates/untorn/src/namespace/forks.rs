@@ -164,6 +164,14 @@ pub(super) fn lookup(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<F
     with_directory(core, inode, |directory| directory.lookup(name))
 }
 
+/// The inode that `name` names in a directory. It cannot be freed between the look and the load.
+pub(super) fn lookup_inode(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<Arc<Inode>>> {
+    with_directory(core, inode, |directory| {
+        let found = directory.lookup(name)?;
+        found.map(|found| core.inodes.load(core, found.ino)).transpose()
+    })
+}
+
 /// What `name` names in a directory that the transaction has locked and not changed.
 pub(super) fn lookup_locked(tx: &Tx<'_>, ino: Ino, name: &[u8]) -> Result<Option<Found>> {
     look_into(tx.core, ino, &tx.inode(ino), |directory| directory.lookup(name))

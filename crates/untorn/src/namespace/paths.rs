@@ -1,11 +1,10 @@
 //! Paths inside a volume: `/` separated, symbolic links followed inside the volume.
 
-use super::forks::{lookup, read_link};
+use super::forks::{lookup_inode, read_link};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
 use std::sync::Arc;
-use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Symbolic links that one path may lead through.
@@ -39,8 +38,7 @@ pub(crate) fn resolve(core: &Core, path: &[u8], follow: Follow) -> Result<Arc<In
     let mut todo = parts(path);
     let mut links = 0;
     while let Some(name) = todo.pop() {
-        let found = step(core, &at, &name).map_err(|error| name_error(error, path))?;
-        let next = core.inodes.load(core, found)?;
+        let next = find_in(core, &at, &name).map_err(|error| name_error(error, path))?;
         let is_link = next.core()?.kind() == Some(FileKind::Symlink);
         if !is_link || (todo.is_empty() && follow == Follow::NotLast) {
             at = next;
@@ -59,11 +57,12 @@ pub(crate) fn resolve(core: &Core, path: &[u8], follow: Follow) -> Result<Arc<In
     Ok(at)
 }
 
-fn step(core: &Core, at: &Arc<Inode>, name: &[u8]) -> Result<Ino> {
+/// What `name` names in the directory `at`.
+pub(crate) fn find_in(core: &Core, at: &Inode, name: &[u8]) -> Result<Arc<Inode>> {
     check_name(name)?;
-    match lookup(core, at, name)? {
-        Some(found) => Ok(found.ino),
-        None => Err(Error::NotFound(String::new())),
+    match lookup_inode(core, at, name)? {
+        Some(inode) => Ok(inode),
+        None => Err(Error::NotFound(shown(name))),
     }
 }
 
@@ -88,6 +87,19 @@ pub(super) fn check_name(name: &[u8]) -> Result<()> {
     }
 }
 
+/// Refuses names that no entry that comes or goes can have.
+pub(crate) fn check_entry(name: &[u8]) -> Result<()> {
+    check_name(name)?;
+    if name == b"." || name == b".." {
+        let told = format!("{}: every directory has this name, it stays as it is", shown(name));
+        return Err(Error::Invalid(told));
+    }
+    if name.contains(&b'/') {
+        return Err(Error::Invalid(format!("{}: a name has no slash in it", shown(name))));
+    }
+    Ok(())
+}
+
 /// The directory that holds (or would hold) the last part of `path`, and that part.
 pub(crate) fn parent_of(core: &Core, path: &[u8]) -> Result<(Arc<Inode>, Vec<u8>)> {
     let mut all = parts(path);
@@ -95,10 +107,7 @@ pub(crate) fn parent_of(core: &Core, path: &[u8]) -> Result<(Arc<Inode>, Vec<u8>
         return Err(Error::Exists("/".to_owned()));
     }
     let name = all.remove(0);
-    if name == b"." || name == b".." {
-        return Err(Error::Invalid(format!("{}: ends in {}", shown(path), shown(&name))));
-    }
-    check_name(&name)?;
+    check_entry(&name)?;
     all.reverse();
     let parent = resolve(core, &all.join(&b'/'), Follow::Last)?;
     match parent.core()?.kind() {

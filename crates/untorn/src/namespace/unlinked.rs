@@ -34,7 +34,7 @@ fn set_next(tx: &mut Tx<'_>, ino: Ino, next: Option<AgIno>) -> Result<()> {
 }
 
 /// Takes a locked inode off its chain, wherever it stands there.
-fn unlink_from_chain(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<()> {
+pub(super) fn unlink_from_chain(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<()> {
     let (ag, in_ag) = split(tx.core, inode.ino)?;
     let next = core_of(inode.ino, tx.inode_bytes(inode.ino))?.next_unlinked;
     crate::ag::prepare(tx, ag)?;
@@ -71,10 +71,15 @@ fn before(tx: &mut Tx<'_>, ag: AgNumber, wanted: AgIno, first: Option<AgIno>) ->
     Err(broken(wanted.0))
 }
 
-/// Frees an inode that is on an unlinked chain, and all that it has.
+/// Frees an inode that is on an unlinked chain, and all that it has. One that got a name, or that
+/// is free already, stays as it is.
 pub(crate) fn inactivate(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
     // Whoever reads or writes the file ends first; afterwards it is no file any more.
     let _all = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
+    let dinode = inode.core()?;
+    if dinode.nlink > 0 || dinode.mode == 0 {
+        return Ok(());
+    }
     give_up(core, inode);
     discard_contents(core, inode)?;
     core.transact(32 * 1024, std::slice::from_ref(inode), |tx| {

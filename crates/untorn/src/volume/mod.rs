@@ -5,11 +5,14 @@
 
 mod atomic;
 mod attributes;
+mod change;
 mod extents;
 mod file;
 mod names;
+mod naming;
 mod open;
 mod probe;
+mod replace;
 mod sharing;
 mod space_calls;
 mod traits;
@@ -19,6 +22,7 @@ pub use atomic::Atomic;
 pub use extents::{ExtentKind, FileExtent};
 pub use file::File;
 pub use names::{DirEntry, Metadata, NewFile};
+pub use naming::{Name, Orphan};
 pub use open::{Access, OpenOptions};
 pub use probe::probe;
 pub use traits::{FileFlag, FileFlags, Traits};

@@ -5,7 +5,7 @@ use crate::core::Core;
 use crate::dir::{Cookie, Listed};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
-use crate::namespace::{self, Follow, NewInode};
+use crate::namespace::{self, Follow, Make, NewInode, Removal};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use untorn_format::Ino;
@@ -97,20 +97,20 @@ impl Volume {
 
     /// Makes the regular file `path`, which must not exist; its directory must.
     pub fn create_file(&self, path: impl AsRef<[u8]>, new: NewFile) -> Result<File> {
-        let inode = self.create(path.as_ref(), new, FileKind::Regular)?;
+        let inode = self.create(path.as_ref(), new, Make::File)?;
         Ok(File::new(self.clone(), inode))
     }
 
     /// Makes the directory `path`, which must not exist; its parent must.
     pub fn create_dir(&self, path: impl AsRef<[u8]>, new: NewFile) -> Result<Ino> {
-        Ok(self.create(path.as_ref(), new, FileKind::Directory)?.ino)
+        Ok(self.create(path.as_ref(), new, Make::Directory)?.ino)
     }
 
-    fn create(&self, path: &[u8], new: NewFile, kind: FileKind) -> Result<Arc<Inode>> {
+    fn create(&self, path: &[u8], new: NewFile, what: Make<'_>) -> Result<Arc<Inode>> {
         self.demand_write("create")?;
         let (parent, name) = namespace::parent_of(&self.core, path)?;
         let NewFile { permissions, uid, gid } = new;
-        namespace::create(&self.core, &parent, &name, NewInode { kind, permissions, uid, gid })
+        namespace::create(&self.core, &parent, &name, NewInode { what, permissions, uid, gid })
     }
 
     /// Removes the name `path` and, with its last name, what it named: anything but a directory
@@ -118,7 +118,10 @@ impl Volume {
     pub fn remove(&self, path: impl AsRef<[u8]>) -> Result<()> {
         self.demand_write("remove")?;
         let (parent, name) = namespace::parent_of(&self.core, path.as_ref())?;
-        namespace::remove(&self.core, &parent, &name)
+        match namespace::remove(&self.core, &parent, &name, Removal::Any)? {
+            Some(gone) => namespace::inactivate(&self.core, &gone),
+            None => Ok(()),
+        }
     }
 }
 

@@ -160,6 +160,7 @@ fn build(
         freed: options.freed,
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
+        moves: Mutex::default(),
         next_ag: AtomicU64::new(0),
         quota_uncounted: Mutex::new(false),
     })

@@ -6,11 +6,11 @@ use crate::inode::{Inode, core_of};
 use crate::io::share::{
     self, Clone, Dedupe, Exchange, ExchangeOptions, Freshness, Span, is_too_large,
 };
-use crate::namespace::{self, NewInode};
+use crate::namespace::{self, Make, NewInode};
 use crate::tx::Tx;
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::{FileKind, InodeCore};
+use untorn_format::inode::InodeCore;
 
 impl File {
     fn demand_same_volume(&self, other: &File, what: &str) -> Result<()> {
@@ -172,9 +172,9 @@ impl Volume {
     }
 }
 
-fn new_inode(like: &InodeCore) -> NewInode {
+fn new_inode(like: &InodeCore) -> NewInode<'static> {
     let permissions = like.mode & 0o7777;
-    NewInode { kind: FileKind::Regular, permissions, uid: like.uid, gid: like.gid }
+    NewInode { what: Make::File, permissions, uid: like.uid, gid: like.gid }
 }
 
 /// Gives a new file owner and permissions of another, whatever its directory hands down.
