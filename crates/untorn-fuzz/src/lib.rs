@@ -1,7 +1,7 @@
 //! Hostile bytes for everything here that reads what a disk holds.
 //!
 //! ```text
-//! input -> script of edits -> block | record of the journal | volume -> sealed again -> everything reads it
+//! input -> script of edits -> block | journal record | volume -> sealed again -> all read it
 //! ```
 //! A target is a function of bytes, so that any engine can drive it: `cargo test` with random bytes
 //! and the corpus, `cargo bolero` with one that follows coverage. Edits leave checksums right:

@@ -1,6 +1,8 @@
 //! The targets under random bytes and under the corpus: a smoke by default, a soak with
 //! `UNTORN_FUZZ=<inputs>`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Address space that a test process may take in bytes: far more than any volume here is worth.

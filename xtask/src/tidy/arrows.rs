@@ -4,7 +4,7 @@ use super::Finding;
 use super::source::{Project, Source};
 
 /// Crates of ours that a crate may depend on. A crate that is not listed may not exist.
-const MAY_DEPEND: [(&str, &[&str]); 9] = [
+const MAY_DEPEND: [(&str, &[&str]); 10] = [
     ("untorn-device", &[]),
     ("untorn-format", &[]),
     ("untorn-store", &["untorn-device", "untorn-format"]),
@@ -15,6 +15,7 @@ const MAY_DEPEND: [(&str, &[&str]); 9] = [
         "untorn-torture",
         &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check"],
     ),
+    ("untorn-fuzz", &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check"]),
     (
         "untorn-cli",
         &[
@@ -33,7 +34,7 @@ const MAY_DEPEND: [(&str, &[&str]); 9] = [
 const RESERVED: [(&str, &[&str]); 3] = [
     // Only the format layer computes checksums of the disk; the harness mends superblocks with it.
     ("crc32c", &["untorn-format", "untorn-torture"]),
-    ("rustix", &["untorn-device", "untorn-fuse", "untorn-torture", "untorn-cli"]),
+    ("rustix", &["untorn-device", "untorn-fuse", "untorn-torture", "untorn-fuzz", "untorn-cli"]),
     ("fuser", &["untorn-fuse"]),
 ];
 

@@ -103,11 +103,12 @@ impl Subject for OurFile {
     }
 
     fn write(&self, door: Door, offset: u64, bytes: &[u8]) -> Result<()> {
-        Ok(match door {
-            Door::Cached => self.0.write_cached(offset, bytes, Sync::Visible)?,
-            Door::Direct => self.0.write_at(offset, bytes, Sync::Visible)?,
-            Door::Atomic => self.0.write_atomic(offset, bytes, Sync::Visible)?,
-        })
+        let write = match door {
+            Door::Cached => File::write_cached,
+            Door::Direct => File::write_at,
+            Door::Atomic => File::write_atomic,
+        };
+        Ok(write(&self.0, offset, bytes, Sync::Visible)?)
     }
 
     fn read(&self, door: Door, offset: u64, bytes: &mut [u8]) -> Result<()> {

@@ -149,7 +149,8 @@ impl<'m> Linux<'m> {
             Op::SetProject { node, project, inherit } => {
                 let id = before.plain(node);
                 let inherit = inherit && before.kind(id) == Kind::Directory;
-                xfs_project(&self.node(before, id), project.into(), inherit).expect("a project");
+                xfs_project(&self.node(before, id), project.into(), inherit)
+                    .unwrap_or_else(|error| panic!("a project: {error}"));
                 Ok(())
             }
             Op::SetAttribute { node, name, length } => {
@@ -179,7 +180,9 @@ impl<'m> Linux<'m> {
     /// Compares all that Linux shows with the model.
     #[track_caller]
     pub fn compare(&self) {
-        let found = as_stored(crate::kernel::tree(&self.root).expect("a tree"));
+        let found = as_stored(
+            crate::kernel::tree(&self.root).unwrap_or_else(|error| panic!("a tree: {error}")),
+        );
         diff(&found, &self.model.tree(&found)).assert_none("Linux", "the model");
     }
 

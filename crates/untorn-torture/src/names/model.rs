@@ -15,12 +15,19 @@ pub type NodeId = usize;
 /// Why an operation is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// Nothing has the name.
     NotFound,
+    /// Something has the name already.
     Exists,
+    /// The directory has names in it.
     NotEmpty,
+    /// What should be a directory is none.
     NotDirectory,
+    /// What should not be a directory is one.
     IsDirectory,
+    /// It would make no tree.
     Invalid,
+    /// The directory hands its project down, and the file has another.
     CrossProject,
     /// There is nothing to do it to.
     Nothing,
@@ -86,11 +93,11 @@ impl Model {
     }
 
     fn node(&self, id: NodeId) -> &Node {
-        self.nodes[id].as_ref().expect("a node that exists")
+        self.nodes[id].as_ref().unwrap_or_else(|| panic!("a node that exists"))
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        self.nodes[id].as_mut().expect("a node that exists")
+        self.nodes[id].as_mut().unwrap_or_else(|| panic!("a node that exists"))
     }
 
     fn pick(&self, index: u8, wanted: impl Fn(&Node) -> bool) -> Option<NodeId> {
@@ -143,7 +150,10 @@ impl Model {
         }
         let parent = self.node(id).parent;
         let names = &self.node(parent).names;
-        let (name, _) = names.iter().find(|(_, child)| **child == id).expect("it has a name");
+        let (name, _) = names
+            .iter()
+            .find(|(_, child)| **child == id)
+            .unwrap_or_else(|| panic!("it has a name"));
         [self.path_of(parent), b"/".to_vec(), name.clone()].concat()
     }
 
@@ -225,7 +235,8 @@ impl Model {
     }
 
     fn leave(&mut self, dir: NodeId, name: &[u8]) -> NodeId {
-        let id = self.node_mut(dir).names.remove(name).expect("it was looked up");
+        let id =
+            self.node_mut(dir).names.remove(name).unwrap_or_else(|| panic!("it was looked up"));
         self.node_mut(dir).mtime = None;
         if self.kind(id) == Kind::Directory {
             self.node_mut(dir).links -= 1;
@@ -596,7 +607,8 @@ pub fn list(of: ListOf, bits: u16) -> Option<List> {
 /// A list in the form that the format layer knows.
 pub fn as_acl(list: &List) -> Acl {
     let entry = |&(who, bits): &(Who, u16)| AclEntry { who, permissions: bits as u8 };
-    Acl::new(list.iter().map(entry).collect()).expect("a list that holds together")
+    Acl::new(list.iter().map(entry).collect())
+        .unwrap_or_else(|error| panic!("a list that holds together: {error}"))
 }
 
 /// The permissions that show a list.

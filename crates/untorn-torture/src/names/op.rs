@@ -15,30 +15,43 @@ pub struct Spot {
 /// What a rename does, as Linux names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
+    /// Over whatever has the name.
     Replace,
+    /// Only to a name that is free.
     NoReplace,
+    /// Both names change places.
     Exchange,
+    /// A whiteout stays behind.
     Whiteout,
 }
 
 /// What is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
     /// To a target of so many bytes.
     Symlink(u16),
+    /// A pipe.
     Fifo,
+    /// A socket.
     Socket,
+    /// A character device.
     CharDevice,
+    /// A block device.
     BlockDevice,
 }
 
 /// Whom a list of the workload names besides owner, group and others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListOf {
+    /// Nobody.
     Nobody,
+    /// One user.
     One,
+    /// Many users and groups.
     Many,
     /// The list goes.
     Away,
@@ -47,74 +60,125 @@ pub enum ListOf {
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
+    /// Makes something.
     Make {
+        /// Where.
         at: Spot,
+        /// What.
         what: What,
+        /// Permissions.
         mode: u16,
     },
+    /// Gives a file another name.
     Link {
+        /// Which of all files.
         node: u8,
+        /// Where.
         at: Spot,
     },
+    /// Gives another name in place of one.
     Rename {
+        /// From where.
         from: Spot,
+        /// To where.
         to: Spot,
+        /// How.
         how: How,
     },
     /// Whatever has the name.
     Remove {
+        /// Where.
         at: Spot,
     },
     /// As `rmdir` or `unlink` would.
     RemoveKind {
+        /// Where.
         at: Spot,
+        /// As a directory.
         directory: bool,
     },
+    /// Makes a file without a name.
     MakeUnnamed {
+        /// Which of the directories.
         dir: u8,
+        /// Permissions.
         mode: u16,
     },
+    /// Gives it one.
     LinkUnnamed {
+        /// Where.
         at: Spot,
     },
+    /// Lets go of it.
     DropUnnamed,
+    /// Sets permissions.
     Chmod {
+        /// Which of all files.
         node: u8,
+        /// Permissions.
         mode: u16,
     },
+    /// Sets owner and group.
     Chown {
+        /// Which of all files.
         node: u8,
+        /// Owner.
         uid: u8,
+        /// Group.
         gid: u8,
     },
+    /// Sets times.
     SetTimes {
+        /// Which of all files.
         node: u8,
+        /// Since the epoch.
         seconds: u16,
     },
+    /// Sets an access list.
     SetList {
+        /// Which of all files.
         node: u8,
+        /// The list that is handed down.
         default: bool,
+        /// Whom it names.
         of: ListOf,
+        /// Permissions.
         bits: u16,
     },
+    /// Sets a project.
     SetProject {
+        /// Which of all files.
         node: u8,
+        /// Project.
         project: u8,
+        /// Whether it is handed down.
         inherit: bool,
     },
+    /// Sets an attribute.
     SetAttribute {
+        /// Which of all files.
         node: u8,
+        /// Which of the names.
         name: u8,
+        /// In bytes.
         length: u16,
     },
+    /// Writes to a file.
     Write {
+        /// Which of all files.
         node: u8,
+        /// In bytes.
         length: u16,
+        /// Each of them.
         byte: u8,
     },
+    /// Replaces all that a file holds.
     ReplaceContents {
+        /// Which of all files.
         node: u8,
+        /// In bytes.
         length: u16,
+        /// Each of them.
         byte: u8,
     },
 }
@@ -126,7 +190,7 @@ fn what(byte: u8, length: u16) -> What {
         7 => What::Symlink(1 + length % 1023),
         8 => What::Symlink(1 + length % 60),
         9 => What::Fifo,
-        10 if length % 2 == 0 => What::Socket,
+        10 if length.is_multiple_of(2) => What::Socket,
         10 => What::BlockDevice,
         _ => What::CharDevice,
     }

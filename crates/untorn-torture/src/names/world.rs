@@ -36,7 +36,9 @@ pub fn value(length: u16) -> Vec<u8> {
 
 /// A volume and the model of it.
 pub struct World {
+    /// What it must hold.
     pub model: Model,
+    /// Inode numbers of the model's inodes.
     pub inos: HashMap<NodeId, Ino>,
     unnamed: Option<Orphan>,
 }
@@ -44,7 +46,8 @@ pub struct World {
 impl World {
     /// The world of a new volume.
     pub fn new(volume: &Volume) -> Self {
-        let root = volume.metadata_of(volume.root()).expect("a root");
+        let root =
+            volume.metadata_of(volume.root()).unwrap_or_else(|error| panic!("a root: {error}"));
         let model = Model::new(root.inode.mode & 0o7777);
         Self { model, inos: HashMap::from([(ROOT, volume.root())]), unnamed: None }
     }
@@ -52,7 +55,14 @@ impl World {
     /// The world of a volume that somebody else brought to what `model` says.
     pub fn of(volume: &Volume, model: Model) -> Self {
         let ids = model.ids().into_iter();
-        let found = ids.map(|id| (id, volume.metadata(model.a_path_of(id)).expect("a path")));
+        let found = ids.map(|id| {
+            (
+                id,
+                volume
+                    .metadata(model.a_path_of(id))
+                    .unwrap_or_else(|error| panic!("a path: {error}")),
+            )
+        });
         let inos = found.map(|(id, metadata)| (id, metadata.inode.ino)).collect();
         Self { model, inos, unnamed: None }
     }
@@ -226,22 +236,35 @@ impl World {
                 }
             }
             Op::ReplaceContents { node, length, byte } => {
-                let Some(id) = before.regular(node) else { return Ok(()) };
-                let bytes = vec![byte; length.into()];
-                volume.file(self.ino(id))?.replace(&bytes, Sync::Visible)
+                self.replace(volume, before, node, &vec![byte; length.into()])
             }
             other => unreachable!("{other:?} changes names"),
+        }
+    }
+
+    fn replace(
+        &self,
+        volume: &Volume,
+        before: &Model,
+        node: u8,
+        bytes: &[u8],
+    ) -> untorn::Result<()> {
+        match before.regular(node) {
+            Some(id) => volume.file(self.ino(id))?.replace(bytes, Sync::Visible),
+            None => Ok(()),
         }
     }
 
     /// Compares all that the volume holds with the model.
     #[track_caller]
     pub fn compare(&self, volume: &Volume) {
-        volume.sync().expect("a sync");
-        let found = volume_tree(volume).expect("a tree that can be read");
+        volume.sync().unwrap_or_else(|error| panic!("a sync: {error}"));
+        let found =
+            volume_tree(volume).unwrap_or_else(|error| panic!("a tree that can be read: {error}"));
         diff(&found, &self.model.tree(&found)).assert_none("the volume", "the model");
         for id in self.model.ids() {
-            let traits = volume.traits_of(self.ino(id)).expect("an inode");
+            let traits =
+                volume.traits_of(self.ino(id)).unwrap_or_else(|error| panic!("an inode: {error}"));
             let found = (traits.project, traits.flags.contains(FileFlag::ProjectInherit));
             assert_eq!(found, self.model.project(id), "project of inode {}", self.ino(id));
         }

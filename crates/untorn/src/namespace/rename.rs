@@ -62,10 +62,9 @@ pub(crate) fn rename(
     how: Rename,
 ) -> Result<Option<Arc<Inode>>> {
     let across = from.dir.ino != to.dir.ino;
-    if !across || !moves_directory(core, from, to, how)? {
-        if let Some(done) = attempt(core, from, to, how, None)? {
-            return Ok(done);
-        }
+    let looks = across && moves_directory(core, from, to, how)?;
+    if !looks && let Some(done) = attempt(core, from, to, how, None)? {
+        return Ok(done);
     }
     let _still = core.moves.lock();
     let above = Above { from: ancestors(core, from.dir)?, to: ancestors(core, to.dir)? };
@@ -177,7 +176,7 @@ struct Move<'a> {
 enum Prepared<'a> {
     /// Both names are of one inode already.
     Nothing,
-    Move(Move<'a>),
+    Move(Box<Move<'a>>),
 }
 
 impl<'a> Move<'a> {
@@ -203,7 +202,7 @@ impl<'a> Move<'a> {
         for party in [Some(&source), target.as_ref()].into_iter().flatten() {
             demand_open(party.ino(), &party.core, Change::Rewrite)?;
         }
-        Ok(Prepared::Move(Self { from, to, how, source, target }))
+        Ok(Prepared::Move(Box::new(Self { from, to, how, source, target })))
     }
 
     /// What is replaced.
