@@ -150,6 +150,10 @@ impl InodeCore {
             lsn: Lsn(v3_or_zero(raw.lsn.get())),
         })
     }
+    /// Counts a change; the count begins again at its end.
+    pub fn count_change(&mut self) {
+        self.change_count = self.change_count.wrapping_add(1);
+    }
     /// The core of a version 3 inode as the disk has it, checksum zero.
     pub fn to_disk(&self) -> DinodeDisk {
         assert!(self.version == 3, "inodes of version {} are never written", self.version);

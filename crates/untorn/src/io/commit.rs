@@ -145,7 +145,7 @@ impl<'c> Plan<'c> {
         let mut after = core_of(ino, tx.inode_bytes(ino))?;
         after.size = self.change.end(self.before.size);
         (after.mtime, after.ctime) = (self.change.time, self.change.time);
-        after.change_count += 1;
+        after.count_change();
         after.encode(tx.inode_mut(ino));
         Ok(())
     }

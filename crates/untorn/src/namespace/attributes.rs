@@ -205,7 +205,7 @@ fn demand_in_use(tx: &Tx<'_>, ino: Ino) -> Result<()> {
 fn note_change(tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.ctime = now();
-    core.change_count += 1;
+    core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())
 }

@@ -74,7 +74,7 @@ impl NewMetadata {
         core.atime = self.atime.map_or(core.atime, SetTime::time);
         core.mtime = self.mtime.map_or(core.mtime, SetTime::time);
         core.ctime = now();
-        core.change_count += 1;
+        core.count_change();
     }
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn set_acl(
             dinode.mode = dinode.mode & !0o777 | acl.mode();
         }
         dinode.ctime = now();
-        dinode.change_count += 1;
+        dinode.count_change();
         dinode.encode(tx.inode_mut(inode.ino));
         // What permissions can say is said there.
         let kept = acl.filter(|acl| kind == AclKind::Default || acl.is_extended());

@@ -148,7 +148,7 @@ pub(super) fn note_change(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.nlink = core.nlink.saturating_add_signed(links);
     (core.mtime, core.ctime) = (now(), now());
-    core.change_count += 1;
+    core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())
 }
@@ -158,7 +158,7 @@ pub(super) fn note_renamed(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> 
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.nlink = core.nlink.saturating_add_signed(links);
     core.ctime = now();
-    core.change_count += 1;
+    core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())
 }
@@ -179,7 +179,7 @@ pub(super) fn drop_link(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<Left> {
     let directory = core.kind() == Some(FileKind::Directory);
     core.nlink = if directory { 0 } else { core.nlink.saturating_sub(1) };
     core.ctime = now();
-    core.change_count += 1;
+    core.count_change();
     core.encode(tx.inode_mut(ino));
     if core.nlink > 0 {
         return Ok(Left::Names);

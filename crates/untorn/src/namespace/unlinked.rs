@@ -108,7 +108,7 @@ fn make_free(tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
     (core.extents, core.attr_extents) = (0, 0);
     core.fork_offset = 0;
     core.generation = core.generation.wrapping_add(1);
-    core.change_count += 1;
+    core.count_change();
     let bytes = tx.inode_mut(ino);
     core.encode(bytes);
     bytes[untorn_format::inode::CORE_SIZE..].fill(0);

@@ -169,7 +169,7 @@ fn change(core: &Arc<Core>, inode: &Arc<Inode>, change: impl Fn(&mut Traits)) ->
         checked.cow_extent_size(&mut dinode)?;
         dinode.project = after.project;
         dinode.ctime = now();
-        dinode.change_count += 1;
+        dinode.count_change();
         dinode.encode(tx.inode_mut(inode.ino));
         Ok(())
     })?;

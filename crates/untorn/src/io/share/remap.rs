@@ -179,7 +179,7 @@ pub(super) fn touch(tx: &mut Tx<'_>, ino: Ino, end: u64) -> Result<()> {
     edit(tx, ino, |core| {
         core.size = core.size.max(end);
         (core.mtime, core.ctime) = (now(), now());
-        core.change_count += 1;
+        core.count_change();
     })
 }
 

@@ -258,7 +258,7 @@ pub(super) fn finish(tx: &mut Tx<'_>, inode: &Inode, size: Option<u64>, mark: Ma
     }
     if mark != Mark::Nothing {
         (after.mtime, after.ctime) = (now(), now());
-        after.change_count += 1;
+        after.count_change();
     }
     after.encode(tx.inode_mut(inode.ino));
     Ok(())
