@@ -1,8 +1,7 @@
 //! What the writer of attributes asks of an inode's attribute fork.
 
-use crate::da::ForkBlocks;
-use untorn_format::BlockKind;
-use untorn_format::da::{Birth, DaBlock, Fit};
+use crate::da::IndexFork;
+use untorn_format::da::{DaBlock, Fit};
 
 /// What an attribute fork holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub enum Form {
 /// The attribute fork of an inode inside a transaction that holds its owner lock.
 ///
 /// After an error the transaction must be dropped: the fork may be between two forms.
-pub trait AttrFork: ForkBlocks {
+pub trait AttrFork: IndexFork {
     /// What the fork holds now.
     fn form(&mut self) -> Result<Form, Self::Error>;
     /// Makes the fork hold these short-form attributes and no blocks, where they fit beside the
@@ -29,17 +28,6 @@ pub trait AttrFork: ForkBlocks {
     /// Leaves no attributes: takes the fork away where Linux would, else makes it an empty short
     /// form.
     fn clear(&mut self) -> Result<(), Self::Error>;
-    /// Maps a block at the first da block that is free.
-    fn grow(&mut self) -> Result<DaBlock, Self::Error>;
-    /// A mapped block, to become another of `kind` from its first byte on, and what it must say of
-    /// itself.
-    fn create(&mut self, at: DaBlock, kind: BlockKind) -> Result<(Birth, &mut [u8]), Self::Error>;
-    /// A private copy of a block, verified as `kind`, to be changed.
-    fn stage(&mut self, at: DaBlock, kind: BlockKind) -> Result<&mut [u8], Self::Error>;
-    /// Unmaps and frees `count` blocks from `at` on, all of which must be mapped.
-    fn free(&mut self, at: DaBlock, count: u32) -> Result<(), Self::Error>;
     /// Maps the blocks that hold the new value and says where the first one is.
     fn place_value(&mut self) -> Result<DaBlock, Self::Error>;
-    /// The error for a tree that would need more levels than there may be.
-    fn too_high(&self) -> Self::Error;
 }

@@ -11,34 +11,20 @@
 
 use super::AttrFork;
 use super::divide::divide;
-use crate::da::ForkBlocks;
+use crate::da::index::{
+    Path, descend, drop_child, edit_block, link_behind, make_node, read, renew_hash, replace_child,
+    step_right, wrong,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
+use untorn_format::BlockKind;
+use untorn_format::Fault;
 use untorn_format::attr::leaf_edit::{self, Entry, EntryValue};
 use untorn_format::attr::{Attr, Leaf};
-use untorn_format::da::edit::{self, Child, Side};
-use untorn_format::da::{DaBlock, Fit, MAX_LEVEL, Node, kind_of};
-use untorn_format::{BlockKind, Fault};
+use untorn_format::da::edit::{self, Child};
+use untorn_format::da::{DaBlock, Fit, Node, kind_of};
 
 const ROOT: DaBlock = DaBlock(0);
-const WHAT: &str = "attribute index";
-
-/// A node on the way down and the child that the way takes.
-#[derive(Debug)]
-struct Step {
-    at: DaBlock,
-    level: u16,
-    children: Vec<Child>,
-    index: usize,
-}
-
-/// The way from the root to a leaf.
-#[derive(Debug)]
-pub(super) struct Path {
-    /// From the root down.
-    steps: Vec<Step>,
-    leaf: DaBlock,
-}
 
 /// Where an attribute stands.
 #[derive(Debug)]
@@ -80,82 +66,14 @@ pub(super) fn find<F: AttrFork>(
     }
 }
 
-/// The way to the first leaf that may hold `hash`, or to the last leaf.
-fn descend<F: AttrFork>(fork: &mut F, hash: u32) -> Result<Path, F::Error> {
-    let mut path = Path { steps: Vec::new(), leaf: ROOT };
-    go_down(fork, &mut path, ROOT, |children| {
-        children.partition_point(|child| child.hash < hash).min(children.len() - 1)
-    })?;
-    Ok(path)
-}
-
-/// Follows children from the block at `at` down to a leaf.
-fn go_down<F: AttrFork>(
-    fork: &mut F,
-    path: &mut Path,
-    mut at: DaBlock,
-    choose: impl Fn(&[Child]) -> usize,
-) -> Result<(), F::Error> {
-    loop {
-        let above = path.steps.last().map(|step| step.level);
-        if above == Some(1) {
-            path.leaf = at;
-            return Ok(());
-        }
-        let image = read(fork, at, BlockKind::DaNode)?;
-        if above.is_none() && kind_of(&image) == Some(BlockKind::AttrLeaf) {
-            path.leaf = at;
-            return Ok(());
-        }
-        let parsed =
-            Node::parse(&image).and_then(|node| Ok((node.level(), edit::children(&image)?)));
-        let (level, children) = parsed.map_err(|fault| fork.corrupt(Some(at), fault))?;
-        if above.is_some_and(|above| level + 1 != above) {
-            return Err(wrong(fork, at, "level", level.into()));
-        }
-        let index = choose(&children);
-        let next = children.get(index).map(|child| child.block);
-        path.steps.push(Step { at, level, children, index });
-        at = next.ok_or_else(|| wrong(fork, at, "count", 0))?;
-    }
-}
-
-/// Moves the path on to the next leaf; whether there is one.
-fn step_right<F: AttrFork>(fork: &mut F, path: &mut Path) -> Result<bool, F::Error> {
-    let more = path.steps.iter().rposition(|step| step.index + 1 < step.children.len());
-    let Some(depth) = more else { return Ok(false) };
-    path.steps.truncate(depth + 1);
-    let Some(step) = path.steps.last_mut() else { return Ok(false) };
-    step.index += 1;
-    let Some(child) = step.children.get(step.index).map(|child| child.block) else {
-        return Ok(false);
-    };
-    go_down(fork, path, child, |_| 0)?;
-    Ok(true)
-}
-
-fn read<F: AttrFork>(fork: &mut F, at: DaBlock, kind: BlockKind) -> Result<Arc<[u8]>, F::Error> {
-    fork.read(at, kind)?.ok_or_else(|| wrong(fork, at, "before", at.0.into()))
-}
-
 /// The leaf at `at`, which may be the root.
 fn leaf_image<F: AttrFork>(fork: &mut F, at: DaBlock) -> Result<Arc<[u8]>, F::Error> {
     read(fork, at, BlockKind::AttrLeaf)
 }
 
-fn wrong<F: ForkBlocks>(fork: &F, at: DaBlock, field: &'static str, value: u64) -> F::Error {
-    fork.corrupt(Some(at), Fault::Field { what: WHAT, field, value })
-}
-
-/// Changes a block and gives its faults their place.
-fn edit_block<F: AttrFork, R>(
-    fork: &mut F,
-    at: DaBlock,
-    kind: BlockKind,
-    change: impl FnOnce(&mut [u8]) -> Result<R, Fault>,
-) -> Result<R, F::Error> {
-    let changed = change(fork.stage(at, kind)?);
-    changed.map_err(|fault| fork.corrupt(Some(at), fault))
+/// Makes the root a leaf with nothing in it.
+pub(crate) fn make_empty_leaf<F: AttrFork>(fork: &mut F) -> Result<(), F::Error> {
+    make_leaf(fork, ROOT, &[])
 }
 
 /// Makes an empty leaf the root of a fork without blocks.
@@ -172,17 +90,6 @@ fn make_leaf<F: AttrFork>(fork: &mut F, at: DaBlock, entries: &[Entry]) -> Resul
     leaf_edit::init(bytes, &birth);
     let filled = leaf_edit::fill(bytes, entries).map_err(|fault| fork.corrupt(Some(at), fault))?;
     assert!(filled == Fit::Done, "what is put into a new leaf fits it");
-    Ok(())
-}
-
-fn make_node<F: AttrFork>(
-    fork: &mut F,
-    at: DaBlock,
-    level: u16,
-    children: &[Child],
-) -> Result<(), F::Error> {
-    let (birth, bytes) = fork.create(at, BlockKind::DaNode)?;
-    edit::init_node(bytes, &birth, level, children);
     Ok(())
 }
 
@@ -212,118 +119,6 @@ pub(crate) fn insert<F: AttrFork>(fork: &mut F, entry: &Entry) -> Result<(), F::
 
 fn last_hash(leaf: &[u8]) -> Result<u32, Fault> {
     Ok(Leaf::parse(leaf)?.entries().last().map_or(0, |entry| entry.hash.get()))
-}
-
-/// Tells the nodes above that the last hash below the path's last step is `hash` now.
-fn renew_hash<F: AttrFork>(fork: &mut F, path: &mut Path, hash: u32) -> Result<(), F::Error> {
-    let Some(step) = path.steps.last_mut() else { return Ok(()) };
-    match step.children.get_mut(step.index) {
-        Some(child) if child.hash != hash => child.hash = hash,
-        _ => return Ok(()),
-    }
-    store_children(fork, path)
-}
-
-/// Writes the children of the path's last step, dividing the node where they are too many.
-fn store_children<F: AttrFork>(fork: &mut F, path: &mut Path) -> Result<(), F::Error> {
-    let Some(step) = path.steps.pop() else { return Ok(()) };
-    let Step { at, level, children, .. } = step;
-    let capacity = edit::node_capacity(fork.geometry().block_size());
-    if children.len() > capacity {
-        let (left, right) = children.split_at(children.len() / 2);
-        let pieces = [left.to_vec(), right.to_vec()];
-        return split_node(fork, path, (at, level), &pieces);
-    }
-    edit_block(fork, at, BlockKind::DaNode, |bytes| edit::fill_node(bytes, &children))?;
-    renew_hash(fork, path, children.last().map_or(0, |child| child.hash))
-}
-
-fn split_node<F: AttrFork>(
-    fork: &mut F,
-    path: &mut Path,
-    (at, level): (DaBlock, u16),
-    pieces: &[Vec<Child>; 2],
-) -> Result<(), F::Error> {
-    let told = |piece: &Vec<Child>, block| Child {
-        hash: piece.last().map_or(0, |child| child.hash),
-        block,
-    };
-    let [left, right] = pieces;
-    let (kind, new) = (BlockKind::DaNode, fork.grow()?);
-    if path.steps.is_empty() {
-        if level == MAX_LEVEL {
-            return Err(fork.too_high());
-        }
-        let other = fork.grow()?;
-        make_node(fork, new, level, left)?;
-        make_node(fork, other, level, right)?;
-        link(fork, kind, new, other)?;
-        return make_node(fork, ROOT, level + 1, &[told(left, new), told(right, other)]);
-    }
-    edit_block(fork, at, kind, |bytes| edit::fill_node(bytes, left))?;
-    make_node(fork, new, level, right)?;
-    link_behind(fork, kind, at, new)?;
-    replace_child(fork, path, &[told(left, at), told(right, new)])
-}
-
-/// Puts `told` where the path's last step has the child that it goes through.
-fn replace_child<F: AttrFork>(
-    fork: &mut F,
-    path: &mut Path,
-    told: &[Child],
-) -> Result<(), F::Error> {
-    if let Some(step) = path.steps.last_mut() {
-        step.children.splice(step.index..=step.index, told.iter().copied());
-    }
-    store_children(fork, path)
-}
-
-/// Makes `left` and `right` neighbours.
-fn link<F: AttrFork>(
-    fork: &mut F,
-    kind: BlockKind,
-    left: DaBlock,
-    right: DaBlock,
-) -> Result<(), F::Error> {
-    edit_block(fork, left, kind, |b| edit::set_neighbour(b, Side::Right, Some(right)))?;
-    edit_block(fork, right, kind, |b| edit::set_neighbour(b, Side::Left, Some(left)))
-}
-
-/// Puts the new block `new` behind `at`, before what followed it.
-fn link_behind<F: AttrFork>(
-    fork: &mut F,
-    kind: BlockKind,
-    at: DaBlock,
-    new: DaBlock,
-) -> Result<(), F::Error> {
-    let next = neighbour(fork, kind, at, Side::Right)?;
-    link(fork, kind, at, new)?;
-    match next {
-        Some(next) => link(fork, kind, new, next),
-        None => Ok(()),
-    }
-}
-
-/// The neighbour of a block, which must name the block in turn.
-fn neighbour<F: AttrFork>(
-    fork: &mut F,
-    kind: BlockKind,
-    at: DaBlock,
-    side: Side,
-) -> Result<Option<DaBlock>, F::Error> {
-    let (field, back) = match side {
-        Side::Left => ("back", Side::Right),
-        Side::Right => ("forw", Side::Left),
-    };
-    let named = |fork: &mut F, at, side| {
-        let image = read(fork, at, kind)?;
-        edit::neighbour(&image, side).map_err(|fault| fork.corrupt(Some(at), fault))
-    };
-    let Some(other) = named(fork, at, side)? else { return Ok(None) };
-    match named(fork, other, back)? == Some(at) && other != at {
-        true => Ok(Some(other)),
-        false => Err(wrong(fork, at, field, other.0.into())),
-    }
 }
 
 /// Divides the path's leaf, which is full, with `entry` put in.
@@ -390,36 +185,6 @@ fn size(entries: &[Entry]) -> usize {
 /// Whether a leaf is so small that a neighbour should take it.
 fn small(entries: &[Entry], block_size: usize) -> bool {
     size(entries) < block_size * 3 / 8
-}
-
-/// Takes a block out of the index: from between its neighbours, from the node above, and that node
-/// too where it was its last child.
-fn drop_child<F: AttrFork>(
-    fork: &mut F,
-    path: &mut Path,
-    at: DaBlock,
-    kind: BlockKind,
-) -> Result<(), F::Error> {
-    let left = neighbour(fork, kind, at, Side::Left)?;
-    let right = neighbour(fork, kind, at, Side::Right)?;
-    if let Some(left) = left {
-        edit_block(fork, left, kind, |b| edit::set_neighbour(b, Side::Right, right))?;
-    }
-    if let Some(right) = right {
-        edit_block(fork, right, kind, |b| edit::set_neighbour(b, Side::Left, left))?;
-    }
-    fork.free(at, 1)?;
-    let Some(step) = path.steps.last_mut() else { return Ok(()) };
-    step.children.remove(step.index);
-    if !step.children.is_empty() {
-        return store_children(fork, path);
-    }
-    let above = step.at;
-    path.steps.pop();
-    match path.steps.is_empty() {
-        true => make_leaf(fork, ROOT, &[]),
-        false => drop_child(fork, path, above, BlockKind::DaNode),
-    }
 }
 
 /// Moves the attributes of the path's leaf to a neighbour below the same node that has room for

@@ -19,6 +19,7 @@ mod tests;
 mod write;
 
 pub use fork::{AttrFork, Form};
+pub(crate) use index::make_empty_leaf;
 pub use read::{Attributes, Listed};
 pub use untorn_format::attr::Namespace;
 pub use write::{Key, NewValue, Outcome, SetMode, finish, remove, set};

@@ -11,9 +11,11 @@
 
 mod blocks;
 mod descend;
+pub(crate) mod index;
 
 pub use blocks::ForkBlocks;
 pub use descend::{Index, Leaves};
+pub use index::IndexFork;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,7 +6,7 @@
 use super::evict::{evict_inline, take_run};
 use crate::ag::{Claim, Users, release};
 use crate::attr::{AttrFork, Form};
-use crate::da::ForkBlocks;
+use crate::da::{ForkBlocks, IndexFork};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::map;
@@ -241,6 +241,63 @@ impl ForkBlocks for AttrTx<'_, '_> {
     }
 }
 
+impl IndexFork for AttrTx<'_, '_> {
+    fn root(&self) -> DaBlock {
+        DaBlock(0)
+    }
+
+    fn leaf_kind(&self) -> BlockKind {
+        BlockKind::AttrLeaf
+    }
+
+    fn index_block_size(&self) -> usize {
+        self.tx.core.geometry.block_size()
+    }
+
+    fn grow(&mut self) -> Result<DaBlock> {
+        let at = self.first_unused(1)?;
+        let run = take_run(self.tx, self.ino, 1)?;
+        self.map(at, run)?;
+        Ok(at)
+    }
+
+    fn create(&mut self, at: DaBlock, kind: BlockKind) -> Result<(Birth, &mut [u8])> {
+        let block = self.block_ref(at, kind)?;
+        let birth = Birth { uuid: self.tx.core.meta_uuid(), addr: block.addr, owner: self.ino };
+        Ok((birth, self.tx.buffers_mut().create(&block)))
+    }
+
+    fn stage(&mut self, at: DaBlock, kind: BlockKind) -> Result<&mut [u8]> {
+        let block = self.block_ref(at, kind)?;
+        self.tx.stage(&block)
+    }
+
+    fn free(&mut self, at: DaBlock, count: u32) -> Result<()> {
+        let first = at.file_block();
+        let freed = self.free_range(first..FileBlock(first.0 + u64::from(count)))?;
+        if freed == u64::from(count) {
+            return Ok(());
+        }
+        let value = at.0.into();
+        let fault = Fault::Field { what: "attribute fork", field: "blocks to free", value };
+        Err(ForkBlocks::corrupt(self, Some(at), fault))
+    }
+
+    fn make_empty_leaf(&mut self) -> Result<()> {
+        crate::attr::make_empty_leaf(self)
+    }
+
+    fn too_high(&self) -> Error {
+        Error::Unsupported {
+            what: format!(
+                "inode {} has more attributes than an index can hold; one more",
+                self.ino
+            ),
+            remedy: "remove some of them".to_owned(),
+        }
+    }
+}
+
 impl AttrFork for AttrTx<'_, '_> {
     fn form(&mut self) -> Result<Form> {
         let core = self.core()?;
@@ -304,35 +361,6 @@ impl AttrFork for AttrTx<'_, '_> {
         Ok(())
     }
 
-    fn grow(&mut self) -> Result<DaBlock> {
-        let at = self.first_unused(1)?;
-        let run = take_run(self.tx, self.ino, 1)?;
-        self.map(at, run)?;
-        Ok(at)
-    }
-
-    fn create(&mut self, at: DaBlock, kind: BlockKind) -> Result<(Birth, &mut [u8])> {
-        let block = self.block_ref(at, kind)?;
-        let birth = Birth { uuid: self.tx.core.meta_uuid(), addr: block.addr, owner: self.ino };
-        Ok((birth, self.tx.buffers_mut().create(&block)))
-    }
-
-    fn stage(&mut self, at: DaBlock, kind: BlockKind) -> Result<&mut [u8]> {
-        let block = self.block_ref(at, kind)?;
-        self.tx.stage(&block)
-    }
-
-    fn free(&mut self, at: DaBlock, count: u32) -> Result<()> {
-        let first = at.file_block();
-        let freed = self.free_range(first..FileBlock(first.0 + u64::from(count)))?;
-        if freed == u64::from(count) {
-            return Ok(());
-        }
-        let value = at.0.into();
-        let fault = Fault::Field { what: "attribute fork", field: "blocks to free", value };
-        Err(ForkBlocks::corrupt(self, Some(at), fault))
-    }
-
     fn place_value(&mut self) -> Result<DaBlock> {
         let claims = self.claims;
         let runs = || claims.iter().map(Claim::extent);
@@ -345,15 +373,5 @@ impl AttrFork for AttrTx<'_, '_> {
             at = DaBlock(at.0 + run.length);
         }
         Ok(first)
-    }
-
-    fn too_high(&self) -> Error {
-        Error::Unsupported {
-            what: format!(
-                "inode {} has more attributes than an index can hold; one more",
-                self.ino
-            ),
-            remedy: "remove some of them".to_owned(),
-        }
     }
 }

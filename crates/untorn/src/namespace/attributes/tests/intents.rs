@@ -3,7 +3,7 @@
 //! journal and must arrive at the same attributes.
 
 use super::*;
-use crate::attr::AttrFork;
+use crate::da::IndexFork;
 use crate::attr::index;
 use crate::namespace::attr_fork::AttrTx;
 use std::borrow::Cow;
