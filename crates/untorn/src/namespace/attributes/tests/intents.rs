@@ -3,8 +3,9 @@
 //! journal and must arrive at the same attributes.
 
 use super::*;
-use crate::da::IndexFork;
+use crate::attr::AttrFork;
 use crate::attr::index;
+use crate::da::IndexFork;
 use crate::namespace::attr_fork::AttrTx;
 use std::borrow::Cow;
 use untorn_format::attr::leaf_edit::{Entry, EntryValue};
