@@ -328,7 +328,7 @@ fn a_volume_that_was_trimmed_holds_for_linux_what_it_held_kernel() {
     let scratch = Scratch::new().unwrap();
     let options = MkfsOptions { ag_count: Some(8), rmapbt: true, ..MkfsOptions::default() };
     let recipe = Recipe::Aged { operations: 1500 };
-    let (image, before) = filled(&scratch, 400 * MIB, &options, recipe);
+    let (image, _) = filled(&scratch, 400 * MIB, &options, recipe);
     // Stale bytes in the free space, so that there is something to give back.
     let mounted = Mounted::new(&image).unwrap();
     let stale = mounted.at("stale");
@@ -336,6 +336,7 @@ fn a_volume_that_was_trimmed_holds_for_linux_what_it_held_kernel() {
     mounted.sync().unwrap();
     std::fs::remove_file(&stale).unwrap();
     mounted.unmount().unwrap();
+    let before = linux_tree(&image);
     let taken = || std::fs::metadata(&image).unwrap().blocks() * 512;
     let full = taken();
     let volume = open(&image);
