@@ -174,7 +174,7 @@ fn a_close_in_the_midst_of_writers_and_passes_leaves_a_sound_volume_check() {
         let (device, volume) = volume(ages, 1 << 20);
         std::thread::scope(|scope| {
             for thread in 0..2u64 {
-                let file = volume.create_file(&format!("/{thread}"), NewFile::default()).unwrap();
+                let file = volume.create_file(format!("/{thread}"), NewFile::default()).unwrap();
                 // Until the volume is closed under it.
                 scope.spawn(move || {
                     for at in 0.. {
