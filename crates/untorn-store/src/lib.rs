@@ -28,5 +28,5 @@ pub use cache::{BlockRef, Cache, Image};
 pub use chunks::Chunks;
 pub use error::{Result, StoreError};
 pub use item::{Item, ItemKey, Logged, OP_COST};
-pub use store::{Sequence, Store, StoreOptions};
+pub use store::{Sequence, Store, StoreOptions, WaitsFor};
 pub use txn::{Committed, OnDurable, Transaction};

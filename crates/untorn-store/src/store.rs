@@ -253,6 +253,16 @@ impl Store {
         self.latch(writer.push_all(self))
     }
 
+    /// Makes everything durable, writes it home and lets the journal say so: a replay would have
+    /// next to nothing to do.
+    pub fn bring_home(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        self.running()?;
+        self.latch(writer.checkpoint(self, Covering::No))?;
+        self.latch(writer.push_all(self))?;
+        self.latch(writer.checkpoint(self, Covering::Yes))
+    }
+
     /// Lets nobody but this thread begin transactions, and waits for those that others have begun:
     /// [`Store::close`] follows.
     pub fn quiesce(&self) -> Result<()> {
@@ -305,6 +315,16 @@ impl Store {
         (framed(state.cil.cost), state.ail.len())
     }
 
+    /// What committed changes wait for.
+    pub fn waits_for(&self) -> WaitsFor {
+        let state = self.state.lock();
+        match (state.cil.is_empty(), state.ail.len()) {
+            (false, _) => WaitsFor::Journal,
+            (true, 0) => WaitsFor::Nothing,
+            (true, _) => WaitsFor::Home,
+        }
+    }
+
     /// Refuses what can no longer reach the device: the store was stopped, or is being closed by
     /// another thread.
     pub fn demand_open(&self) -> Result<()> {
@@ -330,6 +350,17 @@ impl Store {
     pub fn stop(&self, reason: StoreError) {
         let _ = self.stopped.set(Arc::new(reason));
     }
+}
+
+/// What the newest of the committed changes wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// To be written to the journal: a power cut loses them.
+    Journal,
+    /// To be written home: a replay would do it.
+    Home,
+    /// Nothing: all is home.
+    Nothing,
 }
 
 /// Whether a checkpoint is written even when there is nothing to commit, to record a newer tail.

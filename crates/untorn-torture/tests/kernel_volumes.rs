@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use untorn::{File, NewFile, OpenOptions, Sync, Volume};
+use untorn::{File, NewFile, OpenOptions, Sync, Trim, Volume};
 use untorn_device::{Access, FileDevice};
 use untorn_torture::cuts::{Recording, scenarios};
 use untorn_torture::dice::Dice;
@@ -318,4 +318,34 @@ fn a_killed_writer_leaves_every_record_whole_kernel() {
         }
         xfs_repair_n(&image).unwrap().assert_clean();
     }
+}
+
+#[test]
+fn a_volume_that_was_trimmed_holds_for_linux_what_it_held_kernel() {
+    if !demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let options = MkfsOptions { ag_count: Some(8), rmapbt: true, ..MkfsOptions::default() };
+    let recipe = Recipe::Aged { operations: 1500 };
+    let (image, _) = filled(&scratch, 400 * MIB, &options, recipe);
+    // Stale bytes in the free space, so that there is something to give back.
+    let mounted = Mounted::new(&image).unwrap();
+    let stale = mounted.at("stale");
+    std::fs::write(&stale, vec![0x5a; 48 << 20]).unwrap();
+    mounted.sync().unwrap();
+    std::fs::remove_file(&stale).unwrap();
+    mounted.unmount().unwrap();
+    let before = linux_tree(&image);
+    let taken = || std::fs::metadata(&image).unwrap().blocks() * 512;
+    let full = taken();
+    let volume = open(&image);
+    let free = volume.space().unwrap();
+    let trimmed = volume.trim(&Trim::default(), |_| ()).unwrap();
+    volume.close().unwrap();
+    let free = free.free * u64::from(free.block_size);
+    assert!(trimmed <= free && trimmed > free / 10 * 9, "{trimmed} of {free} free bytes");
+    assert!(taken() + (40 << 20) < full, "{} of {full} bytes are left", taken());
+    xfs_repair_n(&image).unwrap().assert_clean();
+    assert_same("trimmed", &before, &linux_tree(&image));
 }

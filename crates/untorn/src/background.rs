@@ -1,5 +1,5 @@
-//! What is done while nobody asks: old dirty pages are written back, old commits made durable, idle
-//! blocks of the CoW forks given back.
+//! What is done while nobody asks: old dirty pages are written back, old commits made durable and
+//! written home, idle blocks of the CoW forks given back.
 //!
 //! One thread a volume, started with the first change of the volume, told to end and waited for by
 //! whoever closes or abandons it. It takes the locks that a sync takes, one file after the other,
@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+use untorn_store::{Sequence, WaitsFor};
 
 /// What a volume does while nobody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub struct Ages {
     pub look: Duration,
     /// Cached bytes are written back after this time.
     pub dirty: Duration,
-    /// Commits are made durable after this time.
+    /// Commits are made durable after this time, and written home once nothing was committed for
+    /// as long.
     pub committed: Duration,
     /// Blocks that a hint set aside for a file are given back after this time.
     pub idle: Duration,
@@ -166,10 +168,12 @@ fn run(core: &Weak<Core>, signal: &Signal, ages: Ages) {
     }
 }
 
-/// Since when the open checkpoint has held something.
+/// Since when the journal has looked as it does.
 #[derive(Debug, Default)]
 pub(crate) struct Commits {
-    open: Option<(untorn_store::Sequence, Instant)>,
+    open: Option<(Sequence, Instant)>,
+    /// The open checkpoint when all before it had been brought home.
+    home: Option<Sequence>,
 }
 
 /// Deals with what is old at `now`.
@@ -184,26 +188,36 @@ pub(crate) fn pass(core: &Arc<Core>, ages: Ages, now: Instant, commits: &mut Com
     if let Some(idle) = before(ages.idle) {
         core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle_since(idle));
     }
-    if let Err(error) = commits.force_old(core, ages.committed, now) {
-        tracing::warn!(%error, "commits were not made durable");
+    if let Err(error) = commits.settle_old(core, ages.committed, now) {
+        tracing::warn!(%error, "the journal was not written");
     }
 }
 
 impl Commits {
-    fn force_old(&mut self, core: &Core, age: Duration, now: Instant) -> untorn_store::Result<()> {
-        if core.store.pending().0 == 0 {
+    /// Makes durable what waits for longer than `age`; where nothing has been committed for as
+    /// long, writes home what only the journal has.
+    fn settle_old(&mut self, core: &Core, age: Duration, now: Instant) -> untorn_store::Result<()> {
+        let sequence = core.store.open_sequence();
+        let waits = core.store.waits_for();
+        // The checkpoint that says what is home waits itself; nobody gains by another.
+        if waits == WaitsFor::Nothing || (waits == WaitsFor::Home && self.home == Some(sequence)) {
             self.open = None;
             return Ok(());
         }
-        let sequence = core.store.open_sequence();
-        match self.open {
-            Some((seen, since)) if seen == sequence => {
-                if now.duration_since(since) >= age {
-                    self.open = None;
-                    return core.store.force_all();
-                }
-            }
-            _ => self.open = Some((sequence, now)),
+        let since = match self.open {
+            Some((seen, since)) if seen == sequence => since,
+            _ => self.open.insert((sequence, now)).1,
+        };
+        if now.duration_since(since) < age {
+            return Ok(());
+        }
+        self.open = None;
+        if waits == WaitsFor::Journal {
+            return core.store.force_all();
+        }
+        core.store.bring_home()?;
+        if core.store.waits_for() != WaitsFor::Journal {
+            self.home = Some(core.store.open_sequence());
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::io::PageCache;
 use crate::volume::FreedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use untorn_format::features::Features;
 use untorn_format::limits::{InodeLayout, Limits};
 use untorn_format::superblock::Superblock;
@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub worker: Worker,
     /// Whether the device hears of freed blocks.
     pub freed: FreedBlocks,
+    /// Whether the device was found unable to hear of them.
+    pub deaf: AtomicBool,
     /// Numbers writes in progress.
     pub writes: AtomicU64,
     /// Held while a directory moves to another one: what lies above which does not change.

@@ -17,6 +17,8 @@ use crate::volume::FreedBlocks;
 use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use untorn_device::Discarded;
 use untorn_format::{AgExtent, AgNumber, Fault, Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence, Transaction};
 
@@ -385,11 +387,19 @@ fn release(core: &Core, freed: &[AgExtent]) {
 }
 
 /// Tells the device of blocks that nobody needs any more, before anybody may pick them. A device
-/// that fails to hear it loses nothing.
+/// that fails to hear it loses nothing; one that cannot is not told again.
 fn forget_contents(core: &Core, freed: &[AgExtent]) {
     for extent in freed {
-        if let Err(error) = discard(core, *extent) {
-            tracing::warn!(%error, "freed blocks were not discarded");
+        if core.deaf.load(Ordering::Relaxed) {
+            return;
+        }
+        match discard(core, *extent) {
+            Ok(Discarded::Done) => {}
+            Ok(Discarded::Ignored) => {
+                core.deaf.store(true, Ordering::Relaxed);
+                tracing::warn!("the device cannot discard: freed blocks keep their bytes");
+            }
+            Err(error) => tracing::warn!(%error, "freed blocks were not discarded"),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::io::{self, PageCache};
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use untorn_device::{BlockDevice, Latch, OverlayDevice};
 use untorn_format::features;
 use untorn_format::superblock::SuperblockDisk;
@@ -158,6 +158,7 @@ fn build(
         promised: Arc::default(),
         worker: Worker::new(options.background),
         freed: options.freed,
+        deaf: AtomicBool::new(false),
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
         moves: Mutex::default(),

@@ -29,6 +29,7 @@ pub enum FreedBlocks {
     #[default]
     Keep,
     /// As soon as no crash can need them: an image file stays as sparse as the volume is empty.
+    /// A device that cannot discard is told once, with a warning.
     Discard,
 }
 
@@ -77,13 +78,20 @@ impl Volume {
                 AgBlock(block.min(u64::from(geometry.blocks_of(ag))) as u32)
             };
             let range = inside(trim.range.start)..inside(trim.range.end.min(size) >> log << log);
-            blocks += self.trim_group(ag, range, least)?;
+            let looked = |at: AgBlock| progress((first + u64::from(at.0)) << log);
+            blocks += self.trim_group(ag, range, least, looked)?;
             progress((first + u64::from(geometry.blocks_of(ag))) << log);
         }
         Ok(blocks << log)
     }
 
-    fn trim_group(&self, ag: AgNumber, range: Range<AgBlock>, least: u32) -> Result<u64> {
+    fn trim_group(
+        &self,
+        ag: AgNumber,
+        range: Range<AgBlock>,
+        least: u32,
+        mut looked: impl FnMut(AgBlock),
+    ) -> Result<u64> {
         let (mut blocks, mut next) = (0, Some(range.start).filter(|_| range.start < range.end));
         while let Some(from) = next {
             let done = trim_some(&self.core, ag, from..range.end, least)?;
@@ -95,6 +103,7 @@ impl Volume {
             }
             blocks += done.blocks;
             next = done.next;
+            next.into_iter().for_each(&mut looked);
         }
         Ok(blocks)
     }

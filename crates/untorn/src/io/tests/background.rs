@@ -6,7 +6,7 @@ use crate::{Ages, Background, NewFile, OpenOptions, Sync, Volume, mkfs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use untorn_device::MemoryDevice;
-use untorn_store::Sequence;
+use untorn_store::{Sequence, WaitsFor};
 
 /// A pass at a time `seconds` from now.
 fn pass_in(bench: &Bench, seconds: u64, commits: &mut Commits) {
@@ -61,6 +61,26 @@ fn commits_are_made_durable_when_they_are_old_check() {
     assert!(!is_open(&bench));
     assert!(bench.core().store.open_sequence() > Sequence(0));
     bench.judge("commits");
+}
+
+#[test]
+fn what_was_durable_long_ago_is_written_home_once_check() {
+    let mut bench = Bench::new();
+    bench.write(0, BLOCK, 1);
+    bench.core().store.force_all().unwrap();
+    let mut commits = Commits::default();
+    let waits = |bench: &Bench| (bench.core().store.waits_for(), bench.core().store.pending().1);
+    pass_in(&bench, 0, &mut commits);
+    pass_in(&bench, 29, &mut commits);
+    assert!(waits(&bench).1 > 1, "written home before its time");
+    pass_in(&bench, 31, &mut commits);
+    assert_eq!(waits(&bench), (WaitsFor::Home, 1), "all but what the covering checkpoint says");
+    let sequence = bench.core().store.open_sequence();
+    for seconds in [40, 80, 120, 160] {
+        pass_in(&bench, seconds, &mut commits);
+    }
+    assert_eq!(bench.core().store.open_sequence(), sequence, "an idle volume writes for ever");
+    bench.judge("written home");
 }
 
 fn volume(ages: Ages, page_bytes: usize) -> (Arc<MemoryDevice>, Volume) {
@@ -143,4 +163,35 @@ fn a_volume_that_is_dropped_or_abandoned_ends_its_thread() {
     let core = Arc::downgrade(volume.core());
     volume.abandon();
     assert_eq!(core.strong_count(), 0, "the thread holds the volume");
+}
+
+#[test]
+fn a_close_in_the_midst_of_writers_and_passes_leaves_a_sound_volume_check() {
+    let zero = Duration::ZERO;
+    for round in 0..12u64 {
+        let look = Duration::from_micros(20);
+        let ages = Ages { look, dirty: zero, committed: zero, idle: zero };
+        let (device, volume) = volume(ages, 1 << 20);
+        std::thread::scope(|scope| {
+            for thread in 0..2u64 {
+                let file = volume.create_file(format!("/{thread}"), NewFile::default()).unwrap();
+                // Until the volume is closed under it.
+                scope.spawn(move || {
+                    for at in 0.. {
+                        let offset = at * 4099 % 200_000;
+                        let written = match at % 5 {
+                            4 => file.truncate(offset),
+                            _ => file.write_cached(offset, &[1; 5000], Sync::Visible).map(drop),
+                        };
+                        if written.is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(round));
+            volume.close().unwrap();
+        });
+        assert_clean(&device);
+    }
 }

@@ -7,6 +7,7 @@ mod matrix;
 mod points;
 mod reviewed;
 mod sharers;
+mod sparse;
 
 use crate::ag::{Users, share};
 use crate::core::Core;
