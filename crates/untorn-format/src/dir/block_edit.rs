@@ -241,7 +241,7 @@ impl Editor<'_> {
 }
 
 /// Writes index and tail at the end of a block.
-fn write_index(bytes: &mut [u8], index: &[LeafEntry]) -> Result<(), Fault> {
+pub(super) fn write_index(bytes: &mut [u8], index: &[LeafEntry]) -> Result<(), Fault> {
     let count = |n: usize| U32::new(u32::try_from(n).unwrap_or(u32::MAX));
     let stale = index.iter().filter(|entry| entry.is_stale()).count();
     let tail = Tail { count: count(index.len()), stale: count(stale) };

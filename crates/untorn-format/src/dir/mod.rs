@@ -9,16 +9,20 @@
 //! ```
 //!
 //! Readers ([`Short`], [`Block`], [`Data`], [`Leaf`], [`Free`]) borrow a block's bytes. Editors are
-//! functions on bytes that the caller owns ([`short_edit`], [`block_edit`]); each leaves the bytes
+//! functions on bytes that the caller owns ([`short_edit`], [`block_edit`], [`data_block`],
+//! [`leaf_edit`], [`free_edit`]); each leaves the bytes
 //! as they were when it says that something does not fit. Nothing here decides between forms.
 
 pub mod block;
 pub mod block_edit;
 pub mod data;
+pub mod data_block;
 mod data_edit;
 pub mod entry;
 pub mod free;
+pub mod free_edit;
 pub mod leaf;
+pub mod leaf_edit;
 pub mod short;
 pub mod short_edit;
 pub mod space;

@@ -1,21 +1,25 @@
 //! Directories: looking up, listing and changing names in every form that is supported so far.
 //!
 //! [`Directory`] reads all forms: short, block, leaf, node. [`add`], [`remove`] and [`replace`]
-//! write short and block form and go from one to the other; what would need more than one block is
-//! refused by name ([`Refusal`]).
+//! write short, block and node form and go from one to the other; leaf form becomes node form with
+//! its first change.
 //!
 //! A directory's owner lock is held by the caller. Never here: inodes, link counts, allocation
 //! (they come from the traits [`crate::da::ForkBlocks`] and [`DirFork`]), permissions.
 
 mod list;
 mod lookup;
+mod node;
+pub(crate) mod small;
 #[cfg(test)]
 pub(crate) mod tests;
 mod write;
 
 pub use list::{Cookie, Listed};
 pub use lookup::Found;
-pub use write::{DirFork, Refusal, add, init, is_empty, leave_inode, remove, replace};
+pub use node::NodeFork;
+pub use small::{DirFork, Refusal, init, leave_inode};
+pub use write::{add, is_empty, remove, replace};
 
 use crate::da::ForkBlocks;
 use untorn_format::Ino;

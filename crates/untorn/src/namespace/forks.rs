@@ -1,6 +1,7 @@
 //! The forks of directories and symlinks as the rooms below ask for them.
 
-use crate::ag::{Users, prepare, release};
+use super::evict::take_run;
+use crate::ag::{Users, release};
 use crate::core::Core;
 use crate::da::ForkBlocks;
 use crate::dir::{Cookie, DirFork, Directory, Found, Listed, Refusal};
@@ -14,8 +15,7 @@ use untorn_format::da::{Birth, DaBlock};
 use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{
-    AgExtent, AgNumber, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place, kind,
-    symlink,
+    AgExtent, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place, kind, symlink,
 };
 use untorn_store::{BlockRef, Image};
 
@@ -23,7 +23,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Unsupported {
             what: refusal.to_string(),
-            remedy: "spread the files over more directories".to_owned(),
+            remedy: "copy the directory to a new one on Linux".to_owned(),
         }
     }
 }
@@ -252,11 +252,11 @@ pub(super) struct DirTx<'a, 'c> {
 }
 
 impl DirTx<'_, '_> {
-    fn core(&self) -> Result<InodeCore> {
+    pub(super) fn core(&self) -> Result<InodeCore> {
         core_of(self.ino, self.tx.inode_bytes(self.ino))
     }
 
-    fn set(&mut self, change: impl FnOnce(&mut InodeCore)) -> Result<()> {
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut InodeCore)) -> Result<()> {
         let mut core = self.core()?;
         change(&mut core);
         core.encode(self.tx.inode_mut(self.ino));
@@ -268,7 +268,7 @@ impl DirTx<'_, '_> {
         let blocks = 1u32 << self.tx.core.geometry.dir_block_log;
         let found = map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(0))?;
         let extent = found.filter(|e| e.file == FileBlock(0) && e.length == blocks);
-        let extent = extent.ok_or(Error::from(Refusal::BeyondOneBlock))?;
+        let extent = extent.ok_or(Error::from(Refusal::InPieces))?;
         let core = self.tx.core;
         let run = core.ag_extent(extent.start, extent.length)?;
         let block = BlockRef {
@@ -278,22 +278,6 @@ impl DirTx<'_, '_> {
             owner: Some(self.ino.0),
         };
         Ok((extent, block))
-    }
-
-    /// A run for one directory block, taken from free space.
-    fn take_run(&mut self) -> Result<AgExtent> {
-        let blocks = 1u32 << self.tx.core.geometry.dir_block_log;
-        let count = self.tx.core.geometry.ag_count;
-        let home = self.tx.core.geometry.split_ino(self.ino).map_or(AgNumber(0), |(ag, _)| ag);
-        for ag in (0..count).map(|i| AgNumber((home.0 + i) % count)) {
-            prepare(self.tx, ag)?;
-            if let Some(run) = crate::ag::pick(self.tx, ag, None, blocks, blocks)? {
-                crate::ag::take(self.tx, run)?;
-                self.tx.counters.free_blocks -= i64::from(run.length);
-                return Ok(run);
-            }
-        }
-        Err(Error::NoSpace { needed: blocks.into(), available: 0 })
     }
 }
 
@@ -350,7 +334,7 @@ impl DirFork for DirTx<'_, '_> {
     }
 
     fn grow(&mut self) -> Result<(Birth, &mut [u8])> {
-        let run = self.take_run()?;
+        let run = take_run(self.tx, self.ino, 1 << self.tx.core.geometry.dir_block_log)?;
         let size = self.tx.core.geometry.dir_block_size();
         self.set(|core| {
             core.format = ForkFormat::Extents;

@@ -7,6 +7,7 @@ mod attr_fork;
 mod attributes;
 mod change;
 mod create;
+mod dir_fork;
 mod entries;
 mod evict;
 mod forks;

@@ -139,8 +139,11 @@ fn change_side_by_side(options: &MkfsOptions, steps: u32, seed: u64) -> [u32; 2]
                 fs::write(&path, b"").unwrap();
                 Ino(fs::metadata(&path).unwrap().ino())
             });
-            dir::add(&mut ours, NewEntry { name: &name, ino, file_type: FileType::Regular })
-                .unwrap();
+            dir::small::try_add(
+                &mut ours,
+                NewEntry { name: &name, ino, file_type: FileType::Regular },
+            )
+            .unwrap();
         } else {
             let index = dice.below(before.len() as u64) as usize;
             let name = before.keys().nth(index).unwrap().clone();
@@ -148,7 +151,7 @@ fn change_side_by_side(options: &MkfsOptions, steps: u32, seed: u64) -> [u32; 2]
                 let path = root.join("folder").join(OsStr::from_bytes(&name));
                 fs::remove_file(path).unwrap();
             });
-            assert_eq!(dir::remove(&mut ours, &name), Ok(Some(before[&name].0)));
+            assert_eq!(dir::small::remove(&mut ours, &name), Ok(Some(before[&name].0)));
         }
         let theirs = closed.read();
         match (&ours.contents, &theirs.contents) {
@@ -198,9 +201,9 @@ fn rename_in_place(closed: &Closed, times: u32, longest: u64, seed: u64) -> Vec<
         let old = entries.keys().nth(dice.below(entries.len() as u64) as usize).unwrap().clone();
         let name = name_of(&mut dice, longest, &entries);
         let saved = fork.clone();
-        let ino = dir::remove(&mut fork, &old).unwrap().unwrap();
+        let ino = dir::small::remove(&mut fork, &old).unwrap().unwrap();
         let new = NewEntry { name: &name, ino, file_type: FileType::Regular };
-        let changed_form = dir::add(&mut fork, new).is_err()
+        let changed_form = dir::small::try_add(&mut fork, new).is_err()
             || fork.inline().is_some() != saved.inline().is_some();
         if changed_form {
             fork = saved;

@@ -1,7 +1,7 @@
 //! Directories that grow and shrink between the inode and a block, against a map.
 
 use super::memory::{Contents, Failure, MemoryFork, geometry};
-use crate::dir::{self, Refusal};
+use crate::dir::{self, small::Added};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use untorn_format::Ino;
@@ -75,18 +75,18 @@ fn pick(model: &Model, index: usize) -> Option<Vec<u8>> {
 fn apply(fork: &mut MemoryFork, model: &mut Model, op: &Op) {
     match op {
         Op::Add(name, ino) if !model.contains_key(name) => {
-            dir::add(fork, entry(name, *ino)).unwrap();
+            dir::small::try_add(fork, entry(name, *ino)).unwrap();
             model.insert(name.clone(), *ino);
         }
         Op::Add(..) => {}
         Op::Remove(index) => {
             let Some(name) = pick(model, *index) else { return };
-            assert_eq!(dir::remove(fork, &name), Ok(model.remove(&name)));
-            assert_eq!(dir::remove(fork, &name), Ok(None));
+            assert_eq!(dir::small::remove(fork, &name), Ok(model.remove(&name)));
+            assert_eq!(dir::small::remove(fork, &name), Ok(None));
         }
         Op::Replace(index, ino) => {
             let Some(name) = pick(model, *index) else { return };
-            let was = dir::replace(fork, &name, *ino, FileType::Fifo);
+            let was = dir::small::replace(fork, &name, *ino, FileType::Fifo);
             assert_eq!(was, Ok(model.insert(name, *ino)));
         }
     }
@@ -101,7 +101,7 @@ proptest! {
             apply(&mut fork, &mut model, op);
             fork.verify();
             prop_assert_eq!(&listed(&fork), &model);
-            prop_assert_eq!(dir::is_empty(&mut fork), Ok(model.is_empty()));
+            prop_assert_eq!(dir::small::is_empty(&mut fork), Ok(model.is_empty()));
             if short_size(&model) > room {
                 prop_assert!(matches!(fork.contents, Contents::Block(_)));
             } else if matches!(op, Op::Remove(_)) {
@@ -112,16 +112,16 @@ proptest! {
 }
 
 #[test]
-fn growth_past_a_block_is_refused_by_name() {
+fn a_full_block_says_so_and_stays_as_it_is() {
     let mut fork = new_fork(200, 0);
     let name = |number: u32| format!("{number:0>100}").into_bytes();
     let per_entry = entry_size(100) + 8;
     let fits = (4096 - 64 - 8 - 2 * (16 + 8)) / per_entry;
     for number in 0..fits as u32 {
-        dir::add(&mut fork, entry(&name(number), Ino(500))).unwrap();
+        dir::small::try_add(&mut fork, entry(&name(number), Ino(500))).unwrap();
     }
-    let full = dir::add(&mut fork, entry(&name(9999), Ino(500)));
-    assert_eq!(full, Err(Failure::Refused(Refusal::BeyondOneBlock)));
+    let full = dir::small::try_add(&mut fork, entry(&name(9999), Ino(500)));
+    assert_eq!(full, Ok(Added::NoRoom));
     fork.verify();
     assert_eq!(listed(&fork).len(), fits);
 }
@@ -131,9 +131,9 @@ fn the_entry_of_the_directory_above_changes_in_either_form() {
     let mut fork = new_fork(30, 0);
     let is_block = |fork: &MemoryFork| matches!(fork.contents, Contents::Block(_));
     let replace = |fork: &mut MemoryFork, ino| {
-        dir::replace(fork, b"..", Ino(ino), FileType::Directory).unwrap()
+        dir::small::replace(fork, b"..", Ino(ino), FileType::Directory).unwrap()
     };
-    dir::add(&mut fork, entry(b"sixteen-byte-nam", Ino(500))).unwrap();
+    dir::small::try_add(&mut fork, entry(b"sixteen-byte-nam", Ino(500))).unwrap();
     assert_eq!(replace(&mut fork, 129), Some(PARENT));
     assert!(!is_block(&fork));
     // Eight bytes for every inode number no longer fit.
@@ -147,13 +147,13 @@ fn the_entry_of_the_directory_above_changes_in_either_form() {
 #[test]
 fn damage_is_told_and_nothing_is_changed() {
     let mut fork = new_fork(300, 0);
-    dir::add(&mut fork, entry(b"name", Ino(500))).unwrap();
+    dir::small::try_add(&mut fork, entry(b"name", Ino(500))).unwrap();
     let Contents::Inline(bytes) = &mut fork.contents else { panic!("a short form") };
     bytes[1] = 3;
     let before = fork.contents.clone();
-    let told = dir::add(&mut fork, entry(b"other", Ino(501)));
+    let told = dir::small::try_add(&mut fork, entry(b"other", Ino(501)));
     assert!(matches!(told, Err(Failure::Corrupt(_))));
-    assert!(matches!(dir::remove(&mut fork, b"name"), Err(Failure::Corrupt(_))));
-    assert!(matches!(dir::is_empty(&mut fork), Err(Failure::Corrupt(_))));
+    assert!(matches!(dir::small::remove(&mut fork, b"name"), Err(Failure::Corrupt(_))));
+    assert!(matches!(dir::small::is_empty(&mut fork), Err(Failure::Corrupt(_))));
     assert_eq!(fork.contents, before);
 }
