@@ -65,8 +65,19 @@ fn listing(volume: &Volume) -> Vec<(Vec<u8>, u64)> {
 
 #[test]
 fn files_made_and_removed_survive_power_cuts_check() {
+    // More files than one chunk of inodes has, in a directory of one block.
+    make_and_remove(4096, |step| format!("/d/{step}"));
+}
+
+#[test]
+fn directories_that_grow_and_shrink_survive_power_cuts_check() {
+    make_and_remove(1024, |step| format!("/d/{step}-{}", "long".repeat(20)));
+}
+
+fn make_and_remove(block_size: u32, name: impl Fn(u64) -> String) {
     let medium = Arc::new(MemoryDevice::new(48 << 20));
-    let options = mkfs::Options { contents: mkfs::Contents::Zeroed, ..Default::default() };
+    let contents = mkfs::Contents::Zeroed;
+    let options = mkfs::Options { contents, block_size, ..Default::default() };
     mkfs::make(&*medium, &options).unwrap();
     let volume = Volume::open(medium.clone(), OpenOptions::default()).unwrap();
     volume.create_dir("/d", NewFile::default()).unwrap();
@@ -75,12 +86,13 @@ fn files_made_and_removed_survive_power_cuts_check() {
     let volume = Volume::open(disk.clone(), OpenOptions::default()).unwrap();
     let mut states = vec![listing(&volume)];
     let mut durable = 0;
-    // More files than one chunk of inodes has, in a directory of one block.
     for step in 0..150u64 {
         disk.mark(durable << 32 | (states.len() as u64));
         match step % 5 {
-            4 => volume.remove(format!("/d/{}", step - 2)).unwrap(),
-            _ => drop(volume.create_file(format!("/d/{step}"), NewFile::default()).unwrap()),
+            4 if step <= 105 => volume.remove(name(step - 2)).unwrap(),
+            // At the end the directory shrinks again.
+            2..=3 if step > 105 => volume.remove(name(step - 102)).unwrap(),
+            _ => drop(volume.create_file(name(step), NewFile::default()).unwrap()),
         }
         states.push(listing(&volume));
         if step % 11 == 0 {
