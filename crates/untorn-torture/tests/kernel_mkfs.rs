@@ -23,10 +23,13 @@ const UUID: [u8; 16] = *b"untorn mkfs uuid";
 
 fn feature_sets() -> [(&'static str, FeatureSet); 4] {
     [
-        ("all", FeatureSet::ALL),
+        ("all", FeatureSet::USUAL),
         ("none", FeatureSet::NONE),
-        ("no rmapbt", FeatureSet { rmapbt: false, ..FeatureSet::ALL }),
-        ("no reflink, no sparse", FeatureSet { reflink: false, sparse: false, ..FeatureSet::ALL }),
+        ("no rmapbt", FeatureSet { rmapbt: false, ..FeatureSet::USUAL }),
+        (
+            "no reflink, no sparse",
+            FeatureSet { reflink: false, sparse: false, ..FeatureSet::USUAL },
+        ),
     ]
 }
 
@@ -217,7 +220,7 @@ fn same_as_mkfs(size: u64, options: &Options, theirs: &MkfsOptions) {
     let (made, model) = (scratch.image("made"), scratch.image("model"));
     let options = Options { uuid: Some(UUID), ..options.clone() };
     make(&made, size, &options);
-    let FeatureSet { finobt, rmapbt, reflink, sparse, bigtime, inobtcount, nrext64 } =
+    let FeatureSet { finobt, rmapbt, reflink, sparse, bigtime, inobtcount, nrext64, .. } =
         options.features;
     let theirs = MkfsOptions {
         block_size: options.block_size,
@@ -362,6 +365,7 @@ fn chosen(dice: &mut Dice) -> (u64, Options) {
         bigtime: has(dice),
         inobtcount: finobt && has(dice),
         nrext64: has(dice),
+        ..FeatureSet::NONE
     };
     let rare = |dice: &mut Dice, value: u64| dice.chance(1, 3).then_some(value);
     let power = |dice: &mut Dice, from: u64, to: u64| 1 << (from + dice.below(to - from));

@@ -18,14 +18,19 @@ mod journal;
 mod layout;
 mod options;
 mod plan;
+mod presets;
 mod reservation;
 mod signatures;
+mod stripe;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use error::{MkfsError, Result};
-pub use options::{Contents, Discard, FeatureSet, Groups, Log, Options, Overwrite, RootHints};
+pub use options::{
+    Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,
+};
+pub use presets::Linux;
 
 use untorn_device::BlockDevice;
 use untorn_format::Superblock;
