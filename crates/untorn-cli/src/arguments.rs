@@ -29,6 +29,14 @@ pub enum Command {
     Mkfs(Box<Mkfs>),
     /// Show a volume's layout as xfs_info does, and whether its journal is clean.
     Info(Info),
+    /// Say which Linux, GRUB and xfsprogs can deal with a volume, feature by feature.
+    Compat(Compat),
+    /// Show or change a volume's label.
+    Label(Label),
+    /// Show or change a volume's UUID.
+    Uuid(Uuid),
+    /// Grow a volume after its image or device grew. It must not be mounted.
+    Grow(Grow),
     /// List a directory.
     Ls(Ls),
     /// Write a file's contents to standard output.
@@ -198,6 +206,59 @@ pub struct Info {
     pub image: Image,
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// `untorn compat`.
+#[derive(Args, Debug)]
+pub struct Compat {
+    #[command(flatten)]
+    pub image: Image,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn label`.
+#[derive(Args, Debug)]
+pub struct Label {
+    #[command(flatten)]
+    pub image: Image,
+    /// The new label, at most twelve bytes; the label is shown without.
+    pub label: Option<String>,
+    /// Leave the volume without a label.
+    #[arg(long, conflicts_with = "label")]
+    pub clear: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn uuid`.
+#[derive(Args, Debug)]
+pub struct Uuid {
+    #[command(flatten)]
+    pub image: Image,
+    /// The new UUID, `generate` for a random one, `restore` for the one that the volume was made
+    /// with; the UUID is shown without.
+    pub uuid: Option<String>,
+    /// A random one.
+    #[arg(long, conflicts_with = "uuid")]
+    pub generate: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn grow`.
+#[derive(Args, Debug)]
+pub struct Grow {
+    #[command(flatten)]
+    pub image: Image,
+    /// Bytes of the volume from now on; all that there is otherwise [k, m, g, t].
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    pub size: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `untorn ls`.

@@ -5,7 +5,7 @@ use super::options::Groups;
 use super::stripe::Disks;
 
 /// Fewest bytes of a group.
-pub(super) const SMALLEST: u64 = 16 << 20;
+pub(crate) const SMALLEST: u64 = 16 << 20;
 /// More bytes than any group has: the largest is a block smaller.
 const LARGEST: u64 = 1 << 40;
 /// Highest number of groups: the numbers are 32 bits wide and all ones means none.

@@ -16,6 +16,7 @@ mod image;
 mod inodes;
 mod journal;
 mod layout;
+mod more;
 mod options;
 mod plan;
 mod presets;
@@ -27,6 +28,8 @@ mod tests;
 mod write;
 
 pub use error::{MkfsError, Result};
+pub(crate) use groups::SMALLEST as SMALLEST_GROUP;
+pub(crate) use more::NewGroups;
 pub use options::{
     Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,
 };
