@@ -3,7 +3,8 @@
 //! Linux refuses a log in which its largest transaction would not fit three times. What it reserves
 //! for a transaction is the sum of all that such a transaction could change at worst; here is that
 //! sum for every transaction that can be the largest. For this one purpose Linux still counts as it
-//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make.
+//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make; but not where
+//! files have parent pointers, which old kernels do not mount anyway.
 
 use untorn_format::btree::BtreeKind;
 use untorn_format::{Features, Geometry};
@@ -71,11 +72,6 @@ pub(super) fn least_log(geometry: &Geometry, features: Features, stripe_unit: u3
     (3 * padded).div_ceil(geometry.sectors_per_block())
 }
 
-/// Whether the volume has a feature that only kernels know which count as they reserve.
-fn is_newer(features: Features) -> bool {
-    features.has_exchrange() || features.has_parent()
-}
-
 /// Bytes of log that a reservation of `bytes` takes with the headers of the records it spans.
 fn with_overhead(bytes: u64, unit: u64) -> u64 {
     let record = SMALLEST_RECORD.max(unit);
@@ -109,7 +105,7 @@ struct Costs {
 impl Costs {
     fn new(geometry: &Geometry, features: Features) -> Self {
         let mut heights = Heights::new(geometry, features);
-        if features.has_rmapbt() && features.has_reflink() && !is_newer(features) {
+        if features.has_rmapbt() && features.has_reflink() && !features.has_parent() {
             heights.rmap = EARLY_RMAP_HEIGHT;
         }
         let (block, inode) = (geometry.block_size() as u64, geometry.inode_size() as u64);
@@ -135,7 +131,7 @@ impl Costs {
         // Rolls by which the parent pointers of a changed name are changed too.
         let parent = if self.features.has_parent() { 3 } else { 0 };
         let (write, truncate) = match (reflink, rmapbt) {
-            _ if is_newer(self.features) => (2 + intents, 2 + intents),
+            _ if self.features.has_parent() => (2 + intents, 2 + intents),
             (true, _) => (EARLY_ROLLS, EARLY_ROLLS),
             (false, true) => (2, 4),
             (false, false) => (2, 2),
@@ -246,7 +242,7 @@ impl Costs {
         let levels = self.attr_levels();
         let index = INDEX_LEVELS * (1 + self.map_blocks(1, levels));
         // Linux once counted the bytes of the value as if they were blocks.
-        let counted = if is_newer(self.features) { size.div_ceil(self.block) } else { size };
+        let counted = if self.features.has_parent() { size.div_ceil(self.block) } else { size };
         let blocks = index + size.div_ceil(self.block) + self.map_blocks(counted, levels);
         let each = self.sectors(1) + self.blocks(levels);
         self.set_attr_base() + each * blocks
