@@ -35,7 +35,7 @@ pub use options::{
 };
 pub use presets::Linux;
 
-use untorn_device::BlockDevice;
+use untorn_device::{BlockDevice, DeviceGeometry};
 use untorn_format::Superblock;
 
 /// A volume that was made.
@@ -62,4 +62,21 @@ pub fn make(device: &dyn BlockDevice, options: &Options) -> Result<Made> {
     let plan = plan::Plan::new(options, &device.geometry())?;
     write::write(device, options, &plan)?;
     Ok(Made { superblock: plan.superblock })
+}
+
+/// What [`make`] would make on a device of this geometry. Nothing is read, so nothing is known of
+/// what lies on it.
+///
+/// ```
+/// use untorn::mkfs::{self, Options};
+/// use untorn_device::DeviceGeometry;
+///
+/// let device =
+///     DeviceGeometry { size: 1 << 60, sector_size: 512, memory_alignment: 1, read_only: false };
+/// let planned = mkfs::rehearse(&device, &Options::default())?;
+/// assert_eq!(planned.superblock.geometry.ag_count, (1 << 20) + 1);
+/// # Ok::<(), mkfs::MkfsError>(())
+/// ```
+pub fn rehearse(device: &DeviceGeometry, options: &Options) -> Result<Made> {
+    Ok(Made { superblock: plan::Plan::new(options, device)?.superblock })
 }

@@ -19,7 +19,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Made, Options};
-use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
+use untorn_device::{Access, BlockDevice, DeviceGeometry, FileDevice};
 
 /// Makes the volume and prints its layout.
 pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
@@ -61,24 +61,24 @@ fn in_new_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Resul
     made.with_context(|| path.display().to_string())
 }
 
-/// What would be made, on a device in memory of the same size.
+/// What would be made.
 fn rehearse(
     arguments: &Mkfs,
     image: &Path,
     options: Options,
     exists: bool,
 ) -> anyhow::Result<Made> {
-    let (size, sector_size) = match exists {
+    let device = match exists {
         true => {
             let device = FileDevice::open(image, Access::ReadOnly)?;
-            let window = target::window(Arc::new(device), &arguments.place)?;
-            (window.geometry().size, window.geometry().sector_size)
+            target::window(Arc::new(device), &arguments.place)?.geometry()
         }
-        false => (new_size(arguments, image, &options)?, 512),
+        false => {
+            let size = new_size(arguments, image, &options)?;
+            DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false }
+        }
     };
-    let options = Options { contents: Contents::Zeroed, ..options };
-    make(&MemoryDevice::with_sector_size(size, sector_size), &options)
-        .with_context(|| image.display().to_string())
+    mkfs::rehearse(&device, &options).with_context(|| image.display().to_string())
 }
 
 fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
