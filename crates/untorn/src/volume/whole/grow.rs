@@ -14,7 +14,7 @@ use crate::core::{Core, CounterChange};
 use crate::error::{Error, Result};
 use crate::mkfs::{self, NewGroups};
 use crate::tx::Tx;
-use crate::volume::{OpenOptions, Volume};
+use crate::volume::Volume;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use untorn_device::BlockDevice;
@@ -64,7 +64,7 @@ pub fn grow(device: Arc<dyn BlockDevice>, size: Option<u64>) -> Result<Grown> {
              with `truncate -s`"
         )));
     }
-    let volume = Volume::open(device, OpenOptions::default())?;
+    let volume = Volume::open(device, super::alone())?;
     let before = &volume.core.geometry;
     let after = larger(before, size)?;
     let grown = Grown {
@@ -75,9 +75,15 @@ pub fn grow(device: Arc<dyn BlockDevice>, size: Option<u64>) -> Result<Grown> {
         groups: after.ag_count,
     };
     if after.data_blocks > before.data_blocks {
-        let counters = append(&volume, &after)?;
-        extend(&volume.core, &after, counters)?;
-        volume.end()?;
+        let done = append(&volume, &after);
+        match done.and_then(|counters| extend(&volume.core, &after, counters)) {
+            Ok(()) => volume.end()?,
+            Err(error) => {
+                // What the journal has of it, the next opening completes.
+                volume.abandon();
+                return Err(error);
+            }
+        }
     } else {
         volume.close()?;
     }
@@ -174,6 +180,7 @@ impl Volume {
     /// Closes a volume that is not the one that was opened any more: what is in memory of it says
     /// nothing about the one on the device, whose superblock is right already.
     fn end(self) -> Result<()> {
+        self.core.worker.end();
         self.core.store.quiesce()?;
         self.core.store.close()?;
         *self.closer.open.lock() = false;

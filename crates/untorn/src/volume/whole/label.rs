@@ -2,7 +2,7 @@
 
 use super::copies;
 use crate::error::{Error, Result};
-use crate::volume::{OpenOptions, Volume};
+use crate::volume::Volume;
 use std::sync::Arc;
 use untorn_device::BlockDevice;
 
@@ -44,7 +44,7 @@ impl Label {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn set_label(device: Arc<dyn BlockDevice>, label: Label) -> Result<()> {
-    let volume = Volume::open(device, OpenOptions::default())?;
+    let volume = Volume::open(device, super::alone())?;
     copies::edit_all(&volume.core, 0, |superblock| superblock.fname = label.0)?;
     volume.close()
 }

@@ -10,6 +10,14 @@ mod grow;
 mod label;
 mod uuid;
 
+use super::OpenOptions;
+use crate::background::Background;
+
 pub use grow::{Grown, grow};
 pub use label::{Label, set_label};
 pub use uuid::{NewUuid, set_uuid};
+
+/// How a volume is opened that is closed at once.
+fn alone() -> OpenOptions {
+    OpenOptions { background: Background::Off, ..OpenOptions::default() }
+}

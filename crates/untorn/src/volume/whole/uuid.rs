@@ -15,7 +15,7 @@
 //! records of another UUID than the superblock's.)
 
 use crate::error::{Error, Result};
-use crate::volume::{OpenOptions, Volume, probe};
+use crate::volume::{Volume, probe};
 use std::sync::Arc;
 use untorn_device::{BlockDevice, WriteRequest};
 use untorn_format::features::{FEATURES, FeatureWord};
@@ -52,7 +52,7 @@ pub enum NewUuid {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn set_uuid(device: Arc<dyn BlockDevice>, wanted: NewUuid) -> Result<[u8; 16]> {
-    Volume::open(device.clone(), OpenOptions::default())?.close()?;
+    Volume::open(device.clone(), super::alone())?.close()?;
     let before = probe(&*device)?;
     let uuid = match wanted {
         NewUuid::Generate => *uuid::Uuid::new_v4().as_bytes(),
