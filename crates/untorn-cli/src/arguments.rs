@@ -15,7 +15,8 @@ Three promises, kept apart:
 
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
 #[derive(Debug, Parser)]
-#[command(name = "untorn", version, propagate_version = true, max_term_width = 100, after_help = PROMISES)]
+#[command(name = "untorn", version, propagate_version = true)]
+#[command(max_term_width = 100, after_help = PROMISES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -92,7 +92,8 @@ fn options_that_are_not_known_are_refused_by_name() {
 fn an_options_file_says_what_the_letters_say_check() {
     let site = Site::bare();
     let file = site.path("options");
-    let text = "# a comment\n[block]\nsize=2k\n[data]\nsize = 65536b\nagcount=2\n\n[naming]\nsize=\"8k\"\n";
+    let text = "# a comment\n[block]\nsize=2k\n[data]\nsize = 65536b\nagcount=2\n";
+    let text = format!("{text}\n[naming]\nsize=\"8k\"\n");
     std::fs::write(&file, text).unwrap();
     let options = format!("options={}", file.display());
     let layout = site.run(&["mkfs", "-c", &options, "-i", "nrext64=1", "@"]).well().out;

@@ -12,6 +12,7 @@ mod error;
 mod fixed;
 mod groups;
 mod heights;
+mod identity;
 mod image;
 mod inodes;
 mod journal;
@@ -29,6 +30,7 @@ mod write;
 
 pub use error::{MkfsError, Result};
 pub(crate) use groups::SMALLEST as SMALLEST_GROUP;
+pub(crate) use identity::identify;
 pub(crate) use more::NewGroups;
 pub use options::{
     Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,

@@ -3,8 +3,8 @@
 //! Linux refuses a log in which its largest transaction would not fit three times. What it reserves
 //! for a transaction is the sum of all that such a transaction could change at worst; here is that
 //! sum for every transaction that can be the largest. For this one purpose Linux still counts as it
-//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make; but not where
-//! files have parent pointers, which old kernels do not mount anyway.
+//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make; but not
+//! where files have parent pointers, which old kernels do not mount anyway.
 
 use untorn_format::btree::BtreeKind;
 use untorn_format::{Features, Geometry};

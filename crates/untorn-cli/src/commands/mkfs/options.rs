@@ -84,7 +84,7 @@ impl Wanted {
         let Some(kernel) = kernel else { return Ok(()) };
         match features.needs_more_than(kernel) {
             Some((name, since)) => bail!(
-                "{name}=1 needs Linux {since}, but --for-kernel says {kernel}: leave one of them out"
+                "{name}=1 needs Linux {since}, --for-kernel says {kernel}: leave one of them out"
             ),
             None => Ok(()),
         }

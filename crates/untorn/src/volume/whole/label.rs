@@ -22,7 +22,7 @@ impl Label {
             Some(place) if !bytes.contains(&0) => place.copy_from_slice(bytes),
             _ => {
                 return Err(Error::Invalid(format!(
-                    "label {text:?}: at most {LONGEST} bytes, none of them zero; choose a shorter one"
+                    "label {text:?}: at most {LONGEST} bytes, none of them zero; choose another"
                 )));
             }
         }
