@@ -15,7 +15,8 @@ Three promises, kept apart:
 
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
 #[derive(Debug, Parser)]
-#[command(name = "untorn", version, max_term_width = 100, after_help = PROMISES)]
+#[command(name = "untorn", version, propagate_version = true)]
+#[command(max_term_width = 100, after_help = PROMISES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -29,6 +30,14 @@ pub enum Command {
     Mkfs(Box<Mkfs>),
     /// Show a volume's layout as xfs_info does, and whether its journal is clean.
     Info(Info),
+    /// Say which Linux, GRUB and xfsprogs can deal with a volume, feature by feature.
+    Compat(Compat),
+    /// Show or change a volume's label.
+    Label(Label),
+    /// Show or change a volume's UUID.
+    Uuid(Uuid),
+    /// Grow a volume after its image or device grew. It must not be mounted.
+    Grow(Grow),
     /// List a directory.
     Ls(Ls),
     /// Write a file's contents to standard output.
@@ -130,27 +139,38 @@ fn octal(text: &str) -> Result<u16, String> {
 #[derive(Args, Debug)]
 pub struct Mkfs {
     /// Image file or block device; a file that does not exist is made, sparse, with -d size=.
-    pub image: PathBuf,
+    #[arg(required_unless_present = "supported")]
+    pub image: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
     /// Blocks: size=
     #[arg(short = 'b', value_name = "OPTIONS")]
     pub block: Vec<String>,
-    /// Data: size=, agcount=, agsize=, extszinherit=, cowextsize=, projinherit=
+    /// Options from a file: options=FILE
+    #[arg(short = 'c', value_name = "OPTIONS")]
+    pub config: Vec<String>,
+    /// Data: size=, agcount=, agsize=, su=, sw=, sunit=, swidth=, noalign, rtinherit=,
+    /// projinherit=, extszinherit=, cowextsize=, daxinherit=
     #[arg(short = 'd', value_name = "OPTIONS")]
     pub data: Vec<String>,
-    /// Inodes: size=, maxpct=, nrext64=, sparse=
+    /// Inodes: size=, perblock=, maxpct=, sparse=, nrext64=, exchange=
     #[arg(short = 'i', value_name = "OPTIONS")]
     pub inode: Vec<String>,
-    /// Log: size=, agnum=, su=
+    /// Log: size=, agnum=, su=, sunit=
     #[arg(short = 'l', value_name = "OPTIONS")]
     pub log: Vec<String>,
     /// Metadata: crc=, finobt=, uuid=, rmapbt=, reflink=, inobtcount=, bigtime=
     #[arg(short = 'm', value_name = "OPTIONS")]
     pub metadata: Vec<String>,
-    /// Directories: size=
+    /// Directories: size=, parent=
     #[arg(short = 'n', value_name = "OPTIONS")]
     pub naming: Vec<String>,
+    /// Prototype files, which are refused.
+    #[arg(short = 'p', value_name = "OPTIONS", hide = true)]
+    pub prototype: Vec<String>,
+    /// The realtime section, which is refused.
+    #[arg(short = 'r', value_name = "OPTIONS", hide = true)]
+    pub realtime: Vec<String>,
     /// Sectors: size=
     #[arg(short = 's', value_name = "OPTIONS")]
     pub sector: Vec<String>,
@@ -166,9 +186,15 @@ pub struct Mkfs {
     /// Show what would be made and make nothing.
     #[arg(short = 'N')]
     pub dry_run: bool,
-    /// Do not discard the device's blocks first: what this command does anyway.
+    /// Do not discard the device's blocks first.
     #[arg(short = 'K')]
     pub keep_blocks: bool,
+    /// Only features that this Linux and all later ones mount; 5.15 otherwise.
+    #[arg(long, value_name = "X.Y")]
+    pub for_kernel: Option<untorn::mkfs::Linux>,
+    /// List what can be asked for, and make nothing.
+    #[arg(long)]
+    pub supported: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -181,6 +207,59 @@ pub struct Info {
     pub image: Image,
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// `untorn compat`.
+#[derive(Args, Debug)]
+pub struct Compat {
+    #[command(flatten)]
+    pub image: Image,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `untorn label`.
+#[derive(Args, Debug)]
+pub struct Label {
+    #[command(flatten)]
+    pub image: Image,
+    /// The new label, at most twelve bytes; the label is shown without.
+    pub label: Option<String>,
+    /// Leave the volume without a label.
+    #[arg(long, conflicts_with = "label")]
+    pub clear: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn uuid`.
+#[derive(Args, Debug)]
+pub struct Uuid {
+    #[command(flatten)]
+    pub image: Image,
+    /// The new UUID, `generate` for a random one, `restore` for the one that the volume was made
+    /// with; the UUID is shown without.
+    pub uuid: Option<String>,
+    /// A random one.
+    #[arg(long, conflicts_with = "uuid")]
+    pub generate: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `untorn grow`.
+#[derive(Args, Debug)]
+pub struct Grow {
+    #[command(flatten)]
+    pub image: Image,
+    /// Bytes of the volume from now on; all that there is otherwise [k, m, g, t].
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    pub size: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `untorn ls`.

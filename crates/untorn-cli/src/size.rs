@@ -26,18 +26,33 @@ pub fn bytes_in(text: &str, units: Units) -> Result<u64, String> {
     parse(text, Some(units))
 }
 
+/// A whole number as C writes it: decimal, hexadecimal with `0x`, octal with `0`.
+pub fn number(text: &str) -> Option<u64> {
+    let (digits, radix) = match (text.strip_prefix("0x").or(text.strip_prefix("0X")), text) {
+        (Some(digits), _) => (digits, 16),
+        (None, "0") => (text, 10),
+        (None, _) => text.strip_prefix('0').map_or((text, 10), |digits| (digits, 8)),
+    };
+    (!digits.starts_with('+')).then(|| u64::from_str_radix(digits, radix).ok())?
+}
+
 fn parse(text: &str, units: Option<Units>) -> Result<u64, String> {
     let refused = || {
         let more = if units.is_some() { ", b (blocks) or s (sectors)" } else { "" };
-        format!("{text:?} is no size: a whole number, then nothing, k, m, g, t{more}")
+        format!("{text:?} is no size: a whole number, then nothing, k, m, g, t, p, e{more}")
     };
     let (digits, unit) = split(text, units).ok_or_else(refused)?;
     let number = match digits.strip_prefix("0x") {
+        None if units.is_some() => return scaled(number(digits).ok_or_else(refused)?, unit, text),
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),
         _ if digits.starts_with('+') => return Err(refused()),
         _ => digits.parse(),
     };
     let number = number.map_err(|_| refused())?;
+    scaled(number, unit, text)
+}
+
+fn scaled(number: u64, unit: u64, text: &str) -> Result<u64, String> {
     number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more than 64 bits can say"))
 }
 
@@ -79,6 +94,16 @@ mod tests {
         assert_eq!(bytes_in("3b", UNITS), Ok(3 * 4096));
         assert_eq!(bytes_in("3s", UNITS), Ok(3 * 512));
         assert!(bytes("3b").is_err() && bytes("3s").is_err());
+    }
+
+    #[test]
+    fn numbers_are_those_of_c() {
+        let cases = [("12", 12), ("0", 0), ("010", 8), ("0x1f", 31), ("0X10", 16)];
+        for (text, expected) in cases {
+            assert_eq!(number(text), Some(expected), "{text}");
+        }
+        assert_eq!(bytes_in("010k", UNITS), Ok(8 << 10));
+        assert!(["", "08", "-1", "+1", "0x", "0x+1", "1k"].iter().all(|t| number(t).is_none()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use untorn_torture::disk::SimDisk;
 const MIB: u64 = 1 << 20;
 
 fn feature_sets() -> impl Iterator<Item = FeatureSet> {
-    (0..128u32).map(|bits| {
+    (0..512u32).filter(|bits| bits >> 7 == 0 || bits & 127 == 127).map(|bits| {
         let has = |bit: u32| bits >> bit & 1 == 1;
         FeatureSet {
             finobt: has(0),
@@ -21,6 +21,8 @@ fn feature_sets() -> impl Iterator<Item = FeatureSet> {
             bigtime: has(4),
             inobtcount: has(0) && has(5),
             nrext64: has(6),
+            exchange: has(7),
+            parent: has(8),
         }
     })
 }

@@ -6,7 +6,7 @@ use untorn_format::Superblock;
 use untorn_format::features::{FEATURES2_BITS, VERSION_BITS};
 
 /// The layout of the volume that `name` names, as xfs_info of xfsprogs 6.1 prints it: ten lines,
-/// each with its end.
+/// each with its end. A volume with newer features has what later xfs_info say of them, too.
 pub fn layout(name: &str, superblock: &Superblock) -> String {
     let lines = [
         meta_data(name, superblock),
@@ -21,7 +21,7 @@ pub fn layout(name: &str, superblock: &Superblock) -> String {
 fn meta_data(name: &str, superblock: &Superblock) -> String {
     let geometry = &superblock.geometry;
     let features = superblock.features;
-    let lines = [
+    let mut lines = vec![
         format!(
             "meta-data={name:<22} isize={:<6} agcount={}, agsize={} blks",
             geometry.inode_size(),
@@ -49,6 +49,13 @@ fn meta_data(name: &str, superblock: &Superblock) -> String {
             digit(features.has_nrext64())
         ),
     ];
+    if is_newer(superblock) {
+        lines.push(format!(
+            "{MORE} exchange={:<3} metadir={}",
+            digit(features.has_exchrange()),
+            digit(features.has_metadir())
+        ));
+    }
     ended(&lines)
 }
 
@@ -74,13 +81,16 @@ fn naming(superblock: &Superblock) -> String {
     let ascii_ci = VERSION_BITS
         .iter()
         .any(|(bit, name)| *name == "asciici" && superblock.version_bits & bit != 0);
-    let line = format!(
+    let mut line = format!(
         "naming   =version {:<14} bsize={:<6} ascii-ci={}, ftype={}",
         2,
         superblock.geometry.dir_block_size(),
         digit(ascii_ci),
         digit(ftype)
     );
+    if is_newer(superblock) {
+        line.push_str(&format!(", parent={}", digit(superblock.features.has_parent())));
+    }
     ended(&[line])
 }
 
@@ -125,6 +135,12 @@ const NOTHING: &str = "";
 
 fn ended(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Whether the volume has something that xfs_info of xfsprogs 6.1 does not know.
+fn is_newer(superblock: &Superblock) -> bool {
+    let features = superblock.features;
+    features.has_exchrange() || features.has_parent() || features.has_metadir()
 }
 
 fn digit(holds: bool) -> u8 {

@@ -35,6 +35,7 @@ pub mod attr;
 mod background;
 pub mod btree;
 mod clock;
+pub mod compat;
 mod core;
 pub mod da;
 pub mod dir;
@@ -58,5 +59,6 @@ pub use io::{SizeRule, Sync};
 pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
-    Metadata, Name, NewFile, OpenOptions, Orphan, Recovery, Space, Traits, Trim, Volume, probe,
+    Grown, Label, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Recovery, Space, Traits,
+    Trim, Volume, grow, probe, set_label, set_uuid,
 };

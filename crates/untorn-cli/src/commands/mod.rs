@@ -3,9 +3,12 @@
 mod bmap;
 mod cat;
 mod check;
+mod compat;
 mod demo;
 pub mod fsx;
+mod grow;
 mod info;
+mod label;
 mod log;
 mod ls;
 mod manual;
@@ -15,6 +18,7 @@ mod recover;
 mod rm;
 mod stat;
 mod trim;
+mod uuid;
 mod write;
 
 use crate::arguments::{Arguments, Command};
@@ -33,6 +37,10 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
     match command {
         Command::Mkfs(arguments) => mkfs::run(arguments, out),
         Command::Info(arguments) => info::run(arguments, out),
+        Command::Compat(arguments) => compat::run(arguments, out),
+        Command::Label(arguments) => label::run(arguments, out),
+        Command::Uuid(arguments) => uuid::run(arguments, out),
+        Command::Grow(arguments) => grow::run(arguments, out),
         Command::Ls(arguments) => ls::run(arguments, out),
         Command::Cat(arguments) => cat::run(arguments, out),
         Command::Stat(arguments) => stat::run(arguments, out),

@@ -47,6 +47,9 @@ struct Features {
     bigtime: bool,
     inobtcount: bool,
     nrext64: bool,
+    exchange: bool,
+    parent: bool,
+    meta_uuid: bool,
 }
 
 /// As the superblock has them: right after a clean unmount.
@@ -112,6 +115,9 @@ impl Features {
             bigtime: features.has_bigtime(),
             inobtcount: features.has_inobtcount(),
             nrext64: features.has_nrext64(),
+            exchange: features.has_exchrange(),
+            parent: features.has_parent(),
+            meta_uuid: features.has_meta_uuid(),
         }
     }
 }

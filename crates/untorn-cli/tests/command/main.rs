@@ -9,6 +9,7 @@ mod names;
 mod places;
 mod refusals;
 mod trim;
+mod whole;
 mod writes;
 
 use std::io::Write;

@@ -59,9 +59,19 @@ fn a_volume_is_overwritten_only_when_forced_check() {
 fn options_that_are_not_known_are_refused_by_name() {
     let site = Site::bare();
     let cases = [
-        (["-d", "sunit=8"], "-d sunit is not known here"),
+        (["-d", "sunit=8"], "-d sunit= and swidth= go together"),
+        (["-d", "su=64k,swidth=128"], "-d su= and sw= exclude sunit="),
+        (["-d", "thing=8"], "-d thing is not known here; -d takes size, agcount"),
         (["-m", "crc=0"], "-m crc=0: only v5"),
-        (["-l", "logdev=/dev/null"], "-l logdev is not known here"),
+        (["-l", "logdev=/dev/null"], "-l logdev=/dev/null: external logs are not made"),
+        (["-r", "size=1g"], "realtime sections are not made"),
+        (["-p", "proto"], "--from"),
+        (["-n", "version=ci"], "names ignore case"),
+        (["-m", "metadir=1"], "metadata directories"),
+        (["-i", "perblock=3"], "must divide a block"),
+        (["-i", "size=512,perblock=8"], "exclude each other"),
+        (["-d", "concurrency=8"], "agcount="),
+        (["-i", "max_atomic_write=1m"], "give it to mount"),
         (["-b", "size=3000"], "block size 3000"),
         (["-b", "size"], "-b size= wants a value"),
         (["-i", "sparse=2"], "-i sparse=2: 0 or 1"),
@@ -76,4 +86,96 @@ fn options_that_are_not_known_are_refused_by_name() {
     site.run(&["mkfs", "@"]).refused(1, "-d size=1g");
     site.run(&["mkfs", "-d", "size=64m,size=1g", "@"]).refused(1, "given twice");
     site.run(&["mkfs", "-d", "agcount=2,agsize=16m,size=64m", "@"]).refused(1, "exclude");
+}
+
+#[test]
+fn an_options_file_says_what_the_letters_say_check() {
+    let site = Site::bare();
+    let file = site.path("options");
+    let text = "# a comment\n[block]\nsize=2k\n[data]\nsize = 65536b\nagcount=2\n";
+    let text = format!("{text}\n[naming]\nsize=\"8k\"\n");
+    std::fs::write(&file, text).unwrap();
+    let options = format!("options={}", file.display());
+    let layout = site.run(&["mkfs", "-c", &options, "-i", "nrext64=1", "@"]).well().out;
+    assert!(
+        layout.contains("agcount=2") && layout.contains("bsize=2048   blocks=65536"),
+        "{layout}"
+    );
+    assert!(layout.contains("naming   =version 2              bsize=8192"), "{layout}");
+    assert!(layout.contains("nrext64=1"), "{layout}");
+    site.assert_sound();
+    let site = Site::bare();
+    site.run(&["mkfs", "-c", &options, "-b", "size=2k", "@"]).refused(1, "-b size is given twice");
+    site.run(&["mkfs", "-c", &options, "-c", &options, "@"]).refused(1, "given twice");
+    site.run(&["mkfs", "-c", "options=/nowhere/at/all", "@"]).refused(1, "/nowhere/at/all");
+    std::fs::write(&file, "[data]\nagcount=x\n").unwrap();
+    site.run(&["mkfs", "-c", &options, "-d", "size=64m", "@"])
+        .refused(1, "line 2 of the options file");
+    assert!(!site.image.exists());
+}
+
+#[test]
+fn a_kernel_chooses_the_features_and_refuses_what_it_does_not_know_check() {
+    let old = Site::bare();
+    let layout = old.run(&["mkfs", "--for-kernel", "4.19", "-d", "size=64m", "@"]).well().out;
+    assert!(layout.contains("reflink=1    bigtime=0 inobtcount=0 nrext64=0"), "{layout}");
+    let default = Site::bare();
+    let layout = default.run(&["mkfs", "-d", "size=64m", "@"]).well().out;
+    assert!(layout.contains("reflink=1    bigtime=1 inobtcount=1 nrext64=0"), "{layout}");
+    let new = Site::bare();
+    let typed = ["mkfs", "--for-kernel", "6.6", "-d", "size=64m", "-m", "finobt=0", "@"];
+    let layout = new.run(&typed).well().out;
+    assert!(layout.contains("inobtcount=0 nrext64=1"), "{layout}");
+    let bare = Site::bare();
+    let refused = [
+        (["--for-kernel", "5.15", "-i", "nrext64=1"], "nrext64=1 needs Linux 5.19"),
+        (["--for-kernel", "6.9", "-n", "parent=1"], "parent=1 needs Linux 6.10"),
+        (["--for-kernel", "3.10", "-b", "size=4k"], "3.15 or later"),
+    ];
+    for (options, words) in refused {
+        let mut typed = vec!["mkfs", "-d", "size=64m"];
+        typed.extend(options);
+        bare.run(&[&typed[..], &["@"]].concat()).refused(1, words);
+    }
+    [old, default, new].iter().for_each(Site::assert_sound);
+}
+
+#[test]
+fn parent_pointers_exchange_and_stripes_are_made_check() {
+    let site = Site::bare();
+    let typed = ["-n", "parent=1", "-i", "exchange=1", "-d", "size=1g,su=64k,sw=4,daxinherit=1"];
+    let layout = site.run(&[&["mkfs"], &typed[..], &["@"]].concat()).well().out;
+    assert!(layout.contains("exchange=1   metadir=0"), "{layout}");
+    assert!(layout.contains("sunit=16     swidth=64 blks"), "{layout}");
+    assert!(layout.contains("ftype=1, parent=1"), "{layout}");
+    site.assert_sound();
+}
+
+#[test]
+fn what_is_supported_can_be_read_by_programs() {
+    let site = Site::bare();
+    let list = site.run(&["mkfs", "--supported", "--json"]).json();
+    let options = list["options"].as_array().unwrap();
+    let of = |letter: &str, name: &str| {
+        let found = options.iter().find(|o| o["letter"] == letter && o["name"] == name);
+        found.unwrap_or_else(|| panic!("-{letter} {name}"))["supported"].clone()
+    };
+    assert_eq!(of("d", "agcount"), "yes");
+    assert_eq!(of("m", "crc"), "only");
+    assert_eq!(of("r", "rtdev"), "no");
+    assert_eq!(list["default_kernel"], "5.15");
+    let features = list["features"].as_array().unwrap();
+    assert!(features.iter().any(|f| f["name"] == "parent" && f["since"] == "6.10"));
+    let text = site.run(&["mkfs", "--supported"]).well().out;
+    assert!(text.contains("-n parent"), "{text}");
+}
+
+#[test]
+fn volumes_reach_to_one_exbibyte() {
+    let site = Site::bare();
+    for size in ["1e", "64t", "17m"] {
+        let sized = format!("size={size}");
+        site.run(&["mkfs", "-q", "-N", "-d", &sized, "@"]).well();
+    }
+    site.run(&["mkfs", "-N", "-d", "size=15m", "@"]).refused(1, "at least 16 MiB");
 }

@@ -187,7 +187,13 @@ impl Journal {
     /// Writes the record that says that the volume was unmounted cleanly, durably. Everything must
     /// be home and flushed.
     pub fn write_unmount(&self) -> Result<(), JournalError> {
+        self.write_unmount_as(self.area.uuid)
+    }
+    /// The same, from here on with records of another UUID. Those without one (all zeroes) belong
+    /// to any volume.
+    pub fn write_unmount_as(&self, uuid: [u8; 16]) -> Result<(), JournalError> {
         self.locked(|writer| {
+            writer.uuid = uuid;
             let tail = writer.head();
             let operation = unmount_operation();
             let room = writer.room()?;

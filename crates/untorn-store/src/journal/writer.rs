@@ -27,6 +27,8 @@ const BUFFER: usize = 512 * 1024;
 pub(crate) struct Writer {
     ring: Ring,
     shape: RecordShape,
+    /// UUID that records carry.
+    pub(crate) uuid: [u8; 16],
     buffer: AlignedBuffer,
     /// Bytes of the buffer that were written to the ring.
     written: usize,
@@ -51,6 +53,7 @@ impl Writer {
         let shape = RecordShape::of(ring.area(), resume.same_size);
         Self {
             buffer: ring.buffer(BUFFER.max(shape.longest())),
+            uuid: ring.area().uuid,
             ring,
             shape,
             written: 0,
@@ -97,7 +100,7 @@ impl Writer {
             self.flush()?;
         }
         let area = *self.ring.area();
-        let mut header = RecordHeader::new(area.uuid, self.head, tail, self.shape.size);
+        let mut header = RecordHeader::new(self.uuid, self.head, tail, self.shape.size);
         header.length = (bytes - self.headers()) as u32;
         header.operations = operations;
         header.previous = self.previous;

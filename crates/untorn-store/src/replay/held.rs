@@ -65,15 +65,16 @@ impl Held {
 }
 
 /// All held blocks.
-pub(crate) struct HeldBlocks<'v> {
+pub(crate) struct HeldBlocks {
     device: Arc<dyn BlockDevice>,
-    sb: &'v Superblock,
+    /// The volume as the log has made it so far.
+    pub(crate) sb: Arc<Superblock>,
     held: BTreeMap<DiskAddr, Held>,
     bytes: usize,
 }
 
-impl<'v> HeldBlocks<'v> {
-    pub(crate) fn new(device: Arc<dyn BlockDevice>, sb: &'v Superblock) -> Self {
+impl HeldBlocks {
+    pub(crate) fn new(device: Arc<dyn BlockDevice>, sb: Arc<Superblock>) -> Self {
         Self { device, sb, held: BTreeMap::new(), bytes: 0 }
     }
     /// The block of `blocks` 512-byte units at `addr`, read if it is not held.

@@ -2,9 +2,10 @@
 
 use super::error::{Result, demand, refuse};
 use super::options::Groups;
+use super::stripe::Disks;
 
 /// Fewest bytes of a group.
-pub(super) const SMALLEST: u64 = 16 << 20;
+pub(crate) const SMALLEST: u64 = 16 << 20;
 /// More bytes than any group has: the largest is a block smaller.
 const LARGEST: u64 = 1 << 40;
 /// Highest number of groups: the numbers are 32 bits wide and all ones means none.
@@ -24,7 +25,7 @@ pub(super) struct Division {
 impl Division {
     /// Groups of `blocks` blocks as long as `data_blocks` last. A last group below the smallest is
     /// left out.
-    fn of(blocks: u64, data_blocks: u64, block_log: u8) -> Result<Self> {
+    pub(super) fn of(blocks: u64, data_blocks: u64, block_log: u8) -> Result<Self> {
         let most = (LARGEST - 1) >> block_log;
         let bytes = blocks.saturating_mul(1 << block_log);
         demand(blocks << block_log >= SMALLEST, "group size", bytes, "must be at least 16 MiB")?;
@@ -46,7 +47,12 @@ impl Division {
 
 /// The divisions of a volume of `data_blocks` blocks that are to be tried, best first: one where
 /// the caller chose, otherwise that of mkfs.xfs and then ever fewer groups.
-pub(super) fn divisions(groups: Groups, data_blocks: u64, block_log: u8) -> Result<Vec<Division>> {
+pub(super) fn divisions(
+    groups: Groups,
+    data_blocks: u64,
+    block_log: u8,
+    disks: Disks,
+) -> Result<Vec<Division>> {
     match groups {
         Groups::Count(count) => {
             demand(count > 0, "group count", count, "must be at least 1")?;
@@ -61,7 +67,12 @@ pub(super) fn divisions(groups: Groups, data_blocks: u64, block_log: u8) -> Resu
             Ok(vec![Division::of(bytes >> block_log, data_blocks, block_log)?])
         }
         Groups::Default => {
-            let shifts = (0..=default_shift(data_blocks << block_log)).rev();
+            let bytes = data_blocks << block_log;
+            let shift = match disks {
+                Disks::One => default_shift(bytes),
+                Disks::Many => many_shift(bytes),
+            };
+            let shifts = (0..=shift).rev();
             let most = (LARGEST - 1) >> block_log;
             let sizes = shifts.map(|shift| data_blocks.div_ceil(1 << shift).min(most));
             sizes.map(|blocks| Division::of(blocks, data_blocks, block_log)).collect()
@@ -83,12 +94,28 @@ fn default_shift(bytes: u64) -> u32 {
     }
 }
 
+/// The same for a stripe of many disks.
+fn many_shift(bytes: u64) -> u32 {
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+    match bytes {
+        size if size < 32 * MIB => 0,
+        size if size < 64 * MIB => 1,
+        size if size < 128 * MIB => 2,
+        size if size <= 8 * GIB => 3,
+        size if size <= 512 * GIB => 4,
+        size if size < 32 << 40 => 5,
+        // As large as they can be.
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn default(bytes: u64) -> (u32, u64) {
-        let all = divisions(Groups::Default, bytes >> 12, 12).unwrap();
+        let all = divisions(Groups::Default, bytes >> 12, 12, Disks::One).unwrap();
         (all[0].count, u64::from(all[0].blocks))
     }
 

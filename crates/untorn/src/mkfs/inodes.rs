@@ -10,6 +10,7 @@ use untorn_format::{AgBlock, AgIno, AgNumber, Ino, Lsn, Superblock};
 
 use super::image::Image;
 use super::layout::Group;
+use super::options::Inherit;
 use super::plan::{INODES_IN_USE, Plan, Root};
 
 /// Permissions of the root directory.
@@ -121,6 +122,14 @@ fn directory(superblock: &Superblock, root: &Root) -> InodeCore {
         0 => InodeFlags2::default(),
         _ => InodeFlags2::COWEXTSIZE,
     };
+    let realtime = match root.realtime {
+        Inherit::Yes => InodeFlags::RTINHERIT,
+        Inherit::No => InodeFlags::default(),
+    };
+    let dax = match root.dax {
+        Inherit::Yes => InodeFlags2::DAX,
+        Inherit::No => InodeFlags2::default(),
+    };
     InodeCore {
         mode: FileKind::Directory.mode_bits() | ROOT_MODE,
         format: ForkFormat::Local,
@@ -129,8 +138,8 @@ fn directory(superblock: &Superblock, root: &Root) -> InodeCore {
         size: short_edit::init(superblock.root_ino).len() as u64,
         extent_size: root.extent_size,
         cow_extent_size: root.cow_extent_size,
-        flags: extsize.with(project),
-        flags2: base.flags2.with(cow),
+        flags: extsize.with(project).with(realtime),
+        flags2: base.flags2.with(cow).with(dax),
         ..base
     }
 }

@@ -4,6 +4,7 @@ use untorn_format::{AgNumber, Geometry};
 
 use super::error::{Result, demand, refuse};
 use super::options::Log;
+use super::stripe::Striped;
 
 /// Fewest blocks of a log, whatever Linux reserves.
 const FEWEST_BLOCKS: u64 = 512;
@@ -51,9 +52,10 @@ pub(super) struct Bounds<'a> {
 }
 
 /// Bytes that the records of the log are padded to: 1 for none.
-pub(super) fn stripe_unit(log: &Log, geometry: &Geometry) -> Result<u32> {
+pub(super) fn stripe_unit(log: &Log, geometry: &Geometry, striped: Striped) -> Result<u32> {
     let block_size = 1u32 << geometry.block_log;
     match log.stripe_unit {
+        None if striped.unit > 0 => Ok(striped.log_unit(geometry.block_log)),
         None if geometry.sector_log == 9 => Ok(1),
         None => Ok(block_size),
         Some(unit) => {

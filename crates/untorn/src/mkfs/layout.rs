@@ -20,7 +20,7 @@ pub(super) struct Layout {
     pub fixed: FixedBlocks,
     /// Blocks in each group's free list.
     pub free_list: u32,
-    /// Alignment of inode chunks in blocks; 0 for none.
+    /// Alignment of the root's inode chunk in blocks; 0 for none.
     pub inode_align: u32,
 }
 

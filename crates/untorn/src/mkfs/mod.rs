@@ -12,22 +12,32 @@ mod error;
 mod fixed;
 mod groups;
 mod heights;
+mod identity;
 mod image;
 mod inodes;
 mod journal;
 mod layout;
+mod more;
 mod options;
 mod plan;
+mod presets;
 mod reservation;
 mod signatures;
+mod stripe;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use error::{MkfsError, Result};
-pub use options::{Contents, Discard, FeatureSet, Groups, Log, Options, Overwrite, RootHints};
+pub(crate) use groups::SMALLEST as SMALLEST_GROUP;
+pub(crate) use identity::identify;
+pub(crate) use more::NewGroups;
+pub use options::{
+    Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,
+};
+pub use presets::Linux;
 
-use untorn_device::BlockDevice;
+use untorn_device::{BlockDevice, DeviceGeometry};
 use untorn_format::Superblock;
 
 /// A volume that was made.
@@ -54,4 +64,21 @@ pub fn make(device: &dyn BlockDevice, options: &Options) -> Result<Made> {
     let plan = plan::Plan::new(options, &device.geometry())?;
     write::write(device, options, &plan)?;
     Ok(Made { superblock: plan.superblock })
+}
+
+/// What [`make`] would make on a device of this geometry. Nothing is read, so nothing is known of
+/// what lies on it.
+///
+/// ```
+/// use untorn::mkfs::{self, Options};
+/// use untorn_device::DeviceGeometry;
+///
+/// let device =
+///     DeviceGeometry { size: 1 << 60, sector_size: 512, memory_alignment: 1, read_only: false };
+/// let planned = mkfs::rehearse(&device, &Options::default())?;
+/// assert_eq!(planned.superblock.geometry.ag_count, (1 << 20) + 1);
+/// # Ok::<(), mkfs::MkfsError>(())
+/// ```
+pub fn rehearse(device: &DeviceGeometry, options: &Options) -> Result<Made> {
+    Ok(Made { superblock: plan::Plan::new(options, device)?.superblock })
 }

@@ -23,6 +23,8 @@ pub struct Options {
     pub dir_block_size: Option<u32>,
     /// Number or size of the allocation groups.
     pub groups: Groups,
+    /// Stripe of the device beneath; none by default.
+    pub stripe: Option<Stripe>,
     /// Where the log lies and how large it is.
     pub log: Log,
     /// Optional features.
@@ -55,6 +57,7 @@ impl Default for Options {
             inode_size: 512,
             dir_block_size: None,
             groups: Groups::Default,
+            stripe: None,
             log: Log::default(),
             features: FeatureSet::default(),
             inode_percent: None,
@@ -82,6 +85,15 @@ pub enum Groups {
     Size(u64),
 }
 
+/// How the device beneath stripes what it stores. Allocations are aligned to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stripe {
+    /// Bytes that go to one disk: a multiple of the block size.
+    pub unit: u64,
+    /// Bytes that go to all disks: a multiple of the unit.
+    pub width: u64,
+}
+
 /// Where the log lies and how large it is. It lies inside the volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Log {
@@ -92,11 +104,11 @@ pub struct Log {
     /// Allocation group that holds it; the middle one by default.
     pub group: Option<u32>,
     /// Alignment of its records in bytes: a power of two from the block size to 256 KiB. By default
-    /// none with 512-byte sectors, else a block.
+    /// that of the data if it is not larger, else none with 512-byte sectors, else a block.
     pub stripe_unit: Option<u32>,
 }
 
-/// Optional features; by default all are on. xfs_repair 6.1 knows them all.
+/// Optional features. By default those are on that Linux 5.15 and everything later mounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeatureSet {
     /// Groups index inode chunks with free inodes.
@@ -113,11 +125,15 @@ pub struct FeatureSet {
     pub inobtcount: bool,
     /// Files may have 2^48 extents.
     pub nrext64: bool,
+    /// Files can exchange ranges whatever a crash does; Linux 6.10 and later.
+    pub exchange: bool,
+    /// Files know the directories that name them; Linux 6.10 and later.
+    pub parent: bool,
 }
 
 impl FeatureSet {
-    /// Every feature on.
-    pub const ALL: Self = Self {
+    /// What mkfs.xfs switches on today: Linux 5.19 and later mount it.
+    pub const USUAL: Self = Self {
         finobt: true,
         rmapbt: true,
         reflink: true,
@@ -125,7 +141,13 @@ impl FeatureSet {
         bigtime: true,
         inobtcount: true,
         nrext64: true,
+        exchange: false,
+        parent: false,
     };
+    /// Every feature on.
+    pub const ALL: Self = Self { exchange: true, parent: true, ..Self::USUAL };
+    /// What Linux 5.15 and later mount.
+    pub const DEFAULT: Self = Self { nrext64: false, ..Self::USUAL };
     /// Every feature off.
     pub const NONE: Self = Self {
         finobt: false,
@@ -135,12 +157,14 @@ impl FeatureSet {
         bigtime: false,
         inobtcount: false,
         nrext64: false,
+        exchange: false,
+        parent: false,
     };
 }
 
 impl Default for FeatureSet {
     fn default() -> Self {
-        Self::ALL
+        Self::DEFAULT
     }
 }
 
@@ -154,6 +178,20 @@ pub struct RootHints {
     pub cow_extent_size: u64,
     /// Project.
     pub project: Option<u32>,
+    /// New files lie in the realtime section, once the volume has one.
+    pub realtime: Inherit,
+    /// New files are mapped to memory without the page cache (DAX), where Linux can.
+    pub dax: Inherit,
+}
+
+/// Whether the root directory hands a flag down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inherit {
+    /// It does not.
+    #[default]
+    No,
+    /// It does.
+    Yes,
 }
 
 /// What to do where something known lies on the device.

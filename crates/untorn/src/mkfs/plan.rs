@@ -15,8 +15,9 @@ use super::groups::{Division, SMALLEST, divisions};
 use super::heights::Heights;
 use super::journal::{self, Bounds};
 use super::layout::{Layout, chunk_blocks};
-use super::options::{FeatureSet, Options};
+use super::options::{FeatureSet, Inherit, Options};
 use super::reservation::least_log;
+use super::stripe::Striped;
 
 /// Old feature bits of `sb_versionnum` that every volume of version 5 has.
 const VERSION_FEATURES: [&str; 6] = ["nlink", "align", "logv2", "extflg", "dirv2", "morebits"];
@@ -51,6 +52,10 @@ pub(super) struct Root {
     pub cow_extent_size: u32,
     /// Project to inherit.
     pub project: Option<u32>,
+    /// Whether files lie in the realtime section.
+    pub realtime: Inherit,
+    /// Whether files use DAX.
+    pub dax: Inherit,
 }
 
 impl Plan {
@@ -59,12 +64,18 @@ impl Plan {
         let sizes = sizes(options, device)?;
         let features = features(options.features)?;
         let data_blocks = data_blocks(options, device, &sizes)?;
-        let all = divisions(options.groups, data_blocks, sizes.block_log)?;
+        let striped = Striped::of(options.stripe, sizes.block_log)?;
+        let disks = striped.disks();
+        let all = divisions(options.groups, data_blocks, sizes.block_log, disks)?;
+        let all: Vec<_> = all
+            .into_iter()
+            .map(|division| striped.align(options.groups, division, data_blocks, sizes.block_log))
+            .collect::<Result<_>>()?;
         let mut attempts = all.into_iter().map(|division| divide(&sizes, division));
         let mut last = None;
         let (layout, unit) = loop {
             match (attempts.next(), last) {
-                (Some(geometry), _) => match lay_out(options, geometry, features) {
+                (Some(geometry), _) => match lay_out(options, geometry, features, striped) {
                     Ok(found) => break found,
                     error => last = Some(error),
                 },
@@ -72,7 +83,7 @@ impl Plan {
                 (None, None) => return refuse("size", data_blocks, "makes no groups"),
             }
         };
-        let superblock = superblock(options, features, &layout, unit)?;
+        let superblock = superblock(options, features, &layout, (unit, striped))?;
         let root = root(options, &superblock)?;
         Ok(Self { superblock, layout, root })
     }
@@ -135,6 +146,8 @@ fn features(chosen: FeatureSet) -> Result<Features> {
         "bigtime" => chosen.bigtime,
         "inobtcount" => chosen.inobtcount,
         "nrext64" => chosen.nrext64,
+        "exchange" => chosen.exchange,
+        "parent" => chosen.parent,
         _ => false,
     };
     let word = |word: FeatureWord| {
@@ -161,10 +174,15 @@ fn divide(sizes: &Geometry, division: Division) -> Geometry {
 }
 
 /// Lays out a volume with its log; returns the stripe unit of the log in bytes beside it.
-fn lay_out(options: &Options, geometry: Geometry, features: Features) -> Result<(Layout, u32)> {
+fn lay_out(
+    options: &Options,
+    geometry: Geometry,
+    features: Features,
+    striped: Striped,
+) -> Result<(Layout, u32)> {
     let fixed = FixedBlocks::new(&geometry, features);
     let free_list = Heights::new(&geometry, features).free_list();
-    let unit = journal::stripe_unit(&options.log, &geometry)?;
+    let unit = journal::stripe_unit(&options.log, &geometry, striped)?;
     let place = journal::place(
         &options.log,
         &Bounds {
@@ -181,7 +199,9 @@ fn lay_out(options: &Options, geometry: Geometry, features: Features) -> Result<
         log_blocks: place.blocks,
         ..geometry
     };
-    let (inode_align, _) = alignments(&geometry, features);
+    let (chunk_align, _) = alignments(&geometry, features);
+    // xfs_repair computes the place of the root directory in the same way.
+    let inode_align = if striped.unit > 0 { striped.unit } else { chunk_align };
     let layout = Layout { geometry, fixed, free_list, inode_align };
     layout.check()?;
     Ok((layout, unit))
@@ -201,7 +221,7 @@ fn superblock(
     options: &Options,
     features: Features,
     layout: &Layout,
-    stripe_unit: u32,
+    (log_unit, striped): (u32, Striped),
 ) -> Result<Superblock> {
     let geometry = &layout.geometry;
     let uuid = options.uuid.unwrap_or_else(|| *uuid::Uuid::new_v4().as_bytes());
@@ -211,7 +231,7 @@ fn superblock(
     let (inode_align, sparse_align) = alignments(geometry, features);
     Ok(Superblock {
         version: 5,
-        version_bits: version_bits(geometry),
+        version_bits: version_bits(geometry, striped),
         features2: bits(&FEATURES2_BITS, &FEATURES2),
         features,
         geometry: geometry.clone(),
@@ -225,7 +245,7 @@ fn superblock(
             summary_ino: Ino(root.0 + 2),
             ..Realtime::default()
         },
-        log: LogShape { sector_log: geometry.sector_log, stripe_unit },
+        log: LogShape { sector_log: geometry.sector_log, stripe_unit: log_unit },
         in_progress: false,
         inode_percent: inode_percent(options, geometry)?,
         counters: counters(layout),
@@ -233,17 +253,18 @@ fn superblock(
         flags: 0,
         inode_align,
         sparse_align,
-        stripe_unit: 0,
-        stripe_width: 0,
+        stripe_unit: striped.unit,
+        stripe_width: striped.width,
         lsn: Lsn::default(),
         metadir_ino: Ino(0),
     })
 }
 
-fn version_bits(geometry: &Geometry) -> u16 {
-    let always = bits(&VERSION_BITS, &VERSION_FEATURES);
-    let sector = bits(&VERSION_BITS, &["sector"]);
-    if geometry.sector_log > 9 { always | sector } else { always }
+fn version_bits(geometry: &Geometry, striped: Striped) -> u16 {
+    let bit = |has, name| if has { bits(&VERSION_BITS, &[name]) } else { 0 };
+    bits(&VERSION_BITS, &VERSION_FEATURES)
+        | bit(geometry.sector_log > 9, "sector")
+        | bit(striped.unit > 0, "dalign")
 }
 
 /// The bits of a word that `names` name.
@@ -301,6 +322,8 @@ fn root(options: &Options, superblock: &Superblock) -> Result<Root> {
         extent_size: hint("extent size hint", hints.extent_size, &superblock.geometry)?,
         cow_extent_size: hint(cow, hints.cow_extent_size, &superblock.geometry)?,
         project: hints.project,
+        realtime: hints.realtime,
+        dax: hints.dax,
     })
 }
 

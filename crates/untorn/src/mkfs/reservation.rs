@@ -3,7 +3,8 @@
 //! Linux refuses a log in which its largest transaction would not fit three times. What it reserves
 //! for a transaction is the sum of all that such a transaction could change at worst; here is that
 //! sum for every transaction that can be the largest. For this one purpose Linux still counts as it
-//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make.
+//! did when reflink was new (`EARLY_*`), so that old kernels mount what new ones make; but not
+//! where files have parent pointers, which old kernels do not mount anyway.
 
 use untorn_format::btree::BtreeKind;
 use untorn_format::{Features, Geometry};
@@ -37,6 +38,8 @@ const NAME: u64 = 256;
 const SMALLEST_RECORD: u64 = 16 << 10;
 /// Bytes of record that one header block describes.
 const BYTES_PER_HEADER: u64 = 32 << 10;
+/// Bytes of the intents by which a rename changes parent pointers, with room to spare.
+const PARENT_INTENTS: u64 = 4096;
 /// Unit of the log.
 const SECTOR: u64 = 512;
 
@@ -102,7 +105,7 @@ struct Costs {
 impl Costs {
     fn new(geometry: &Geometry, features: Features) -> Self {
         let mut heights = Heights::new(geometry, features);
-        if features.has_rmapbt() && features.has_reflink() {
+        if features.has_rmapbt() && features.has_reflink() && !features.has_parent() {
             heights.rmap = EARLY_RMAP_HEIGHT;
         }
         let (block, inode) = (geometry.block_size() as u64, geometry.inode_size() as u64);
@@ -123,7 +126,12 @@ impl Costs {
     /// mkdir by symlink, link by rename, write by quota, growing by truncation) are left out.
     fn largest(&self) -> Reservation {
         // The end of an atomic write counts like a truncation, and is no early transaction.
-        let (write, truncate) = match (self.features.has_reflink(), self.features.has_rmapbt()) {
+        let (reflink, rmapbt) = (self.features.has_reflink(), self.features.has_rmapbt());
+        let intents = u64::from(reflink || rmapbt) + u64::from(reflink) + u64::from(rmapbt);
+        // Rolls by which the parent pointers of a changed name are changed too.
+        let parent = if self.features.has_parent() { 3 } else { 0 };
+        let (write, truncate) = match (reflink, rmapbt) {
+            _ if self.features.has_parent() => (2 + intents, 2 + intents),
             (true, _) => (EARLY_ROLLS, EARLY_ROLLS),
             (false, true) => (2, 4),
             (false, false) => (2, 2),
@@ -131,10 +139,10 @@ impl Costs {
         let all = [
             (self.truncate(), truncate),
             (self.quota_block(), write),
-            (self.rename(), 2),
-            (self.link(), 2),
-            (self.remove(), 2),
-            (self.symlink(), 3),
+            (self.named(self.rename()), 2 + parent),
+            (self.named(self.link()), 2 + parent),
+            (self.named(self.remove()), 2 + parent),
+            (self.named(self.symlink()), 3 + parent),
             (self.temporary(), 2),
             (self.free_inode(), 2),
             (self.add_attr_fork(), 2),
@@ -206,6 +214,15 @@ impl Costs {
         if self.features.has_finobt() { self.inobt() } else { 0 }
     }
 
+    /// A change of names that takes `bytes`, and of the parent pointers that follow them: each of
+    /// its rolls can set or remove an attribute and carries the intents of all.
+    fn named(&self, bytes: u64) -> u64 {
+        match self.features.has_parent() {
+            true => bytes.max(self.set_attr_base().max(self.remove_attr())) + PARENT_INTENTS,
+            false => bytes,
+        }
+    }
+
     fn truncate(&self) -> u64 {
         let inode = self.inodes(1) + self.blocks(self.data_levels() + 1);
         let free = self.sectors(9) + self.blocks(self.extents(4)) + self.blocks(self.refcounts(4));
@@ -224,10 +241,14 @@ impl Costs {
         let size = self.block / 2 + self.block / 4 - NAME - 1;
         let levels = self.attr_levels();
         let index = INDEX_LEVELS * (1 + self.map_blocks(1, levels));
-        // Linux counts the bytes of the value as if they were blocks.
-        let blocks = index + size.div_ceil(self.block) + self.map_blocks(size, levels);
+        // Linux once counted the bytes of the value as if they were blocks.
+        let counted = if self.features.has_parent() { size.div_ceil(self.block) } else { size };
+        let blocks = index + size.div_ceil(self.block) + self.map_blocks(counted, levels);
         let each = self.sectors(1) + self.blocks(levels);
-        QUOTA + self.inodes(1) + self.sectors(1) + self.blocks(INDEX_LEVELS) + each * blocks
+        self.set_attr_base() + each * blocks
+    }
+    fn set_attr_base(&self) -> u64 {
+        QUOTA + self.inodes(1) + self.sectors(1) + self.blocks(INDEX_LEVELS)
     }
     fn rename(&self) -> u64 {
         let names = self.inodes(5) + self.blocks(2 * self.dir_change());

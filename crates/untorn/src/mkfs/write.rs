@@ -82,6 +82,24 @@ fn body(device: &dyn BlockDevice, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// The blocks that begin each of `groups`.
+pub(super) fn groups(
+    device: &dyn BlockDevice,
+    plan: &Plan,
+    groups: std::ops::Range<u32>,
+) -> untorn_device::Result<()> {
+    for start in groups.clone().step_by(BATCH as usize) {
+        let batch = (start..groups.end.min(start.saturating_add(BATCH))).map(AgNumber);
+        let images: Vec<_> = batch.map(|ag| image::head(plan, &plan.layout.group(ag))).collect();
+        let requests: Vec<_> = images
+            .iter()
+            .map(|image| WriteRequest { offset: image.offset, bytes: &image.bytes })
+            .collect();
+        device.write_batch(&requests)?;
+    }
+    Ok(())
+}
+
 /// The one record of a new log: it says that the volume was unmounted.
 fn log_record(superblock: &Superblock) -> Option<Image> {
     let geometry = &superblock.geometry;

@@ -17,6 +17,7 @@ mod sharing;
 mod space_calls;
 mod traits;
 mod trim;
+mod whole;
 
 pub use atomic::Atomic;
 pub use extents::{ExtentKind, FileExtent};
@@ -27,6 +28,7 @@ pub use open::{Access, OpenOptions};
 pub use probe::probe;
 pub use traits::{FileFlag, FileFlags, Traits};
 pub use trim::{FreedBlocks, Trim};
+pub use whole::{Grown, Label, NewUuid, grow, set_label, set_uuid};
 
 use crate::core::Core;
 use crate::error::{Error, Result};

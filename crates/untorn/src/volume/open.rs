@@ -112,7 +112,7 @@ fn admit(superblock: &Superblock, access: features::Access) -> Result<()> {
     Ok(())
 }
 
-fn unrecovered(error: RecoverError) -> Error {
+pub(super) fn unrecovered(error: RecoverError) -> Error {
     match error {
         RecoverError::Device(error) => Error::Device(error),
         RecoverError::Corrupt(corrupt) => Error::Corrupt(corrupt),

@@ -2,7 +2,12 @@
 //!
 //! Invariants: where it refuses, nothing was written and no file was left behind.
 
+mod choice;
+mod file;
+mod letters;
 mod options;
+mod set;
+mod supported;
 
 use crate::arguments::Mkfs;
 use crate::failure::{End, Outcome};
@@ -14,17 +19,21 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Made, Options};
-use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
+use untorn_device::{Access, BlockDevice, DeviceGeometry, FileDevice};
 
 /// Makes the volume and prints its layout.
 pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
-    let wanted = Wanted::of(arguments)?;
-    let made = match (arguments.dry_run, arguments.image.exists()) {
-        (true, exists) => rehearse(arguments, wanted.options, exists)?,
-        (false, true) => on_existing(arguments, &wanted.options)?,
-        (false, false) => in_new_file(arguments, wanted.options)?,
+    let Some(image) = arguments.image.as_deref().filter(|_| !arguments.supported) else {
+        supported::print(arguments.json, out)?;
+        return Ok(End::Well);
     };
-    let name = arguments.image.display().to_string();
+    let wanted = Wanted::of(arguments)?;
+    let made = match (arguments.dry_run, image.exists()) {
+        (true, exists) => rehearse(arguments, image, wanted.options, exists)?,
+        (false, true) => on_existing(arguments, image, &wanted.options)?,
+        (false, false) => in_new_file(arguments, image, wanted.options)?,
+    };
+    let name = image.display().to_string();
     if arguments.json {
         show::json(out, &show::info::Layout::of(&name, &made.superblock, None))?;
     } else if !arguments.quiet {
@@ -33,15 +42,14 @@ pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
     Ok(End::Well)
 }
 
-fn on_existing(arguments: &Mkfs, options: &Options) -> anyhow::Result<Made> {
-    let device = FileDevice::open(&arguments.image, Access::ReadWrite)?;
+fn on_existing(arguments: &Mkfs, image: &Path, options: &Options) -> anyhow::Result<Made> {
+    let device = FileDevice::open(image, Access::ReadWrite)?;
     let window = target::window(Arc::new(device), &arguments.place)?;
-    make(&*window, options).with_context(|| arguments.image.display().to_string())
+    make(&*window, options).with_context(|| image.display().to_string())
 }
 
-fn in_new_file(arguments: &Mkfs, options: Options) -> anyhow::Result<Made> {
-    let path = &arguments.image;
-    let size = new_size(arguments, &options)?;
+fn in_new_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Result<Made> {
+    let size = new_size(arguments, path, &options)?;
     let device: Arc<dyn BlockDevice> = Arc::new(FileDevice::create(path, size)?);
     let options = Options { contents: Contents::Zeroed, ..options };
     let made = target::window(device, &arguments.place)
@@ -53,19 +61,24 @@ fn in_new_file(arguments: &Mkfs, options: Options) -> anyhow::Result<Made> {
     made.with_context(|| path.display().to_string())
 }
 
-/// What would be made, on a device in memory of the same size.
-fn rehearse(arguments: &Mkfs, options: Options, exists: bool) -> anyhow::Result<Made> {
-    let (size, sector_size) = match exists {
+/// What would be made.
+fn rehearse(
+    arguments: &Mkfs,
+    image: &Path,
+    options: Options,
+    exists: bool,
+) -> anyhow::Result<Made> {
+    let device = match exists {
         true => {
-            let device = FileDevice::open(&arguments.image, Access::ReadOnly)?;
-            let window = target::window(Arc::new(device), &arguments.place)?;
-            (window.geometry().size, window.geometry().sector_size)
+            let device = FileDevice::open(image, Access::ReadOnly)?;
+            target::window(Arc::new(device), &arguments.place)?.geometry()
         }
-        false => (new_size(arguments, &options)?, 512),
+        false => {
+            let size = new_size(arguments, image, &options)?;
+            DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false }
+        }
     };
-    let options = Options { contents: Contents::Zeroed, ..options };
-    make(&MemoryDevice::with_sector_size(size, sector_size), &options)
-        .with_context(|| arguments.image.display().to_string())
+    mkfs::rehearse(&device, &options).with_context(|| image.display().to_string())
 }
 
 fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
@@ -76,8 +89,7 @@ fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
 }
 
 /// Size of a file that does not exist yet: the volume and what lies before it.
-fn new_size(arguments: &Mkfs, options: &Options) -> anyhow::Result<u64> {
-    let path: &Path = &arguments.image;
+fn new_size(arguments: &Mkfs, path: &Path, options: &Options) -> anyhow::Result<u64> {
     let Some(size) = options.size else {
         bail!("{} does not exist; to make it, say how large: -d size=1g", path.display());
     };

@@ -1,213 +1,151 @@
-//! The letters of mkfs.xfs and what they mean to [`untorn::mkfs::Options`].
+//! From what was typed, and what a configuration file says, to [`untorn::mkfs::Options`].
 //!
-//! Options that mkfs.xfs has and untorn has not are refused by name, never ignored.
+//! Both are one set of choices, none of them twice. Options that mkfs.xfs has and untorn has not
+//! are refused by name, never ignored.
 
+use super::choice::Choice;
+use super::file;
+use super::letters::{LETTERS, Role};
 use crate::arguments::Mkfs;
-use crate::size::{self, Units};
+use crate::size::Units;
 use anyhow::{Context, bail, ensure};
-use untorn::mkfs::{Contents, Discard, Groups, Options, Overwrite};
+use untorn::mkfs::{Contents, Discard, FeatureSet, Linux, Options, Overwrite, Stripe};
 
 /// What the arguments ask for.
 pub struct Wanted {
     /// As the library takes it.
     pub options: Options,
+    /// Features that were chosen by name.
+    pub chosen: Vec<&'static str>,
+    /// The stripe, as it was given.
+    pub stripe: StripeGiven,
+    /// Whether the size of inodes was chosen.
+    pub inode_size_given: bool,
 }
 
-/// One `name=value` of a letter.
-struct Choice<'a> {
-    letter: char,
-    name: &'a str,
-    value: Option<&'a str>,
+/// The stripe as `-d` says it, in bytes but for the number of units.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StripeGiven {
+    pub unit_sectors: Option<u64>,
+    pub width_sectors: Option<u64>,
+    pub unit_bytes: Option<u64>,
+    pub width_units: Option<u64>,
+    pub none: bool,
 }
 
 impl Wanted {
     /// Reads every letter; blocks and sectors first, since sizes may be counted in them.
     pub fn of(arguments: &Mkfs) -> anyhow::Result<Self> {
         let overwrite = if arguments.force { Overwrite::Force } else { Overwrite::Refuse };
-        let mut options = Options {
+        let kernel = arguments.for_kernel.unwrap_or(Linux::DEFAULT);
+        let features = FeatureSet::for_linux(kernel);
+        let features = features.with_context(|| {
+            format!("--for-kernel {kernel}: v5 volumes need Linux {} or later", Linux::FIRST)
+        })?;
+        let options = Options {
             label: arguments.label.clone().unwrap_or_default(),
+            features,
             overwrite,
             contents: Contents::Unknown,
-            discard: Discard::Keep,
+            discard: if arguments.keep_blocks { Discard::Keep } else { Discard::Whole },
             ..Options::default()
         };
-        let letters: [(char, &[String], Setter); 7] = [
-            ('b', &arguments.block, block),
-            ('s', &arguments.sector, sector),
-            ('d', &arguments.data, data),
-            ('i', &arguments.inode, inode),
-            ('l', &arguments.log, log),
-            ('m', &arguments.metadata, metadata),
-            ('n', &arguments.naming, naming),
-        ];
-        for (letter, given, set) in letters {
-            for choice in choices(letter, given)? {
-                let units = units(&options);
-                set(&mut options, &choice, units)?;
+        let (chosen, stripe, inode_size_given) = Default::default();
+        let mut wanted = Self { options, chosen, stripe, inode_size_given };
+        wanted.read(&choices(arguments)?)?;
+        wanted.options.stripe = wanted.stripe.resolve()?;
+        wanted.settle(arguments.for_kernel)?;
+        Ok(wanted)
+    }
+
+    /// What `b` and `s` stand for.
+    pub fn units(&self) -> Units {
+        let sector = self.options.sector_size.unwrap_or(512);
+        Units { block: self.options.block_size.into(), sector: sector.into() }
+    }
+
+    fn read(&mut self, choices: &[Choice]) -> anyhow::Result<()> {
+        for letter in LETTERS {
+            for choice in choices.iter().filter(|choice| choice.letter == letter.letter) {
+                if let Role::Set(set) = choice.known(letter)?.role {
+                    set(self, choice)?;
+                }
             }
         }
-        Ok(Self { options })
-    }
-}
-
-type Setter = fn(&mut Options, &Choice<'_>, Units) -> anyhow::Result<()>;
-
-fn units(options: &Options) -> Units {
-    let sector = options.sector_size.unwrap_or(512);
-    Units { block: options.block_size.into(), sector: sector.into() }
-}
-
-/// The choices of a letter; none of them twice.
-fn choices(letter: char, given: &[String]) -> anyhow::Result<Vec<Choice<'_>>> {
-    let mut choices: Vec<Choice<'_>> = Vec::new();
-    for text in given.iter().flat_map(|list| list.split(',')) {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (text, None),
-        };
-        ensure!(!name.is_empty(), "-{letter}: an option without a name");
-        let twice = choices.iter().any(|choice| choice.name == name);
-        ensure!(!twice, "-{letter} {name} is given twice");
-        choices.push(Choice { letter, name, value });
-    }
-    Ok(choices)
-}
-
-impl Choice<'_> {
-    fn text(&self) -> anyhow::Result<&str> {
-        let value = self.value.filter(|value| !value.is_empty());
-        value.with_context(|| format!("-{} {}= wants a value", self.letter, self.name))
-    }
-
-    fn bytes(&self, units: Units) -> anyhow::Result<u64> {
-        let bytes = size::bytes_in(self.text()?, units).map_err(anyhow::Error::msg);
-        bytes.with_context(|| self.shown())
-    }
-
-    fn bytes32(&self, units: Units) -> anyhow::Result<u32> {
-        let bytes = self.bytes(units)?;
-        u32::try_from(bytes).with_context(|| format!("{}: {bytes} is too much", self.shown()))
-    }
-
-    fn number(&self) -> anyhow::Result<u32> {
-        let number = self.text()?.parse();
-        number.with_context(|| format!("{}: not a whole number", self.shown()))
-    }
-
-    /// `1` or `0`; nothing is `1`.
-    fn switch(&self) -> anyhow::Result<bool> {
-        match self.value {
-            None | Some("1") => Ok(true),
-            Some("0") => Ok(false),
-            Some(_) => bail!("{}: 0 or 1", self.shown()),
-        }
-    }
-
-    /// A choice that can only be as it is.
-    fn only(&self, value: &str, why: &str) -> anyhow::Result<()> {
-        ensure!(self.value.is_none_or(|given| given == value), "{}: {why}", self.shown());
         Ok(())
     }
 
-    fn shown(&self) -> String {
-        let value = self.value.map(|value| format!("={value}")).unwrap_or_default();
-        format!("-{} {}{value}", self.letter, self.name)
-    }
-
-    fn unknown(&self, known: &str) -> anyhow::Result<()> {
-        bail!("-{} {} is not known here; -{0} takes {known}", self.letter, self.name)
-    }
-}
-
-fn block(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    match choice.name {
-        "size" => options.block_size = choice.bytes32(units)?,
-        _ => choice.unknown("size=")?,
-    }
-    Ok(())
-}
-
-fn sector(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    match choice.name {
-        "size" => options.sector_size = Some(choice.bytes32(units)?),
-        _ => choice.unknown("size=")?,
-    }
-    Ok(())
-}
-
-fn data(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    let groups = |options: &Options| options.groups == Groups::Default;
-    match choice.name {
-        "size" => options.size = Some(choice.bytes(units)?),
-        "agcount" | "agsize" if !groups(options) => {
-            bail!("-d agcount= and agsize= exclude each other")
+    /// Features that follow from others, and those that the kernel asked for does not know.
+    fn settle(&mut self, kernel: Option<Linux>) -> anyhow::Result<()> {
+        let features = &mut self.options.features;
+        if !features.finobt && !self.chosen.contains(&"inobtcount") {
+            features.inobtcount = false;
         }
-        "agcount" => options.groups = Groups::Count(choice.number()?),
-        "agsize" => options.groups = Groups::Size(choice.bytes(units)?),
-        "file" => choice.only("1", "only 1: what the image is, is seen")?,
-        "extszinherit" => options.root.extent_size = choice.bytes(units)?,
-        "cowextsize" => options.root.cow_extent_size = choice.bytes(units)?,
-        "projinherit" => options.root.project = Some(choice.number()?),
-        _ => {
-            choice.unknown("size=, agcount=, agsize=, extszinherit=, cowextsize=, projinherit=")?
+        let Some(kernel) = kernel else { return Ok(()) };
+        match features.needs_more_than(kernel) {
+            Some((name, since)) => bail!(
+                "{name}=1 needs Linux {since}, --for-kernel says {kernel}: leave one of them out"
+            ),
+            None => Ok(()),
         }
     }
-    Ok(())
 }
 
-fn inode(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    match choice.name {
-        "size" => options.inode_size = choice.bytes32(units)?,
-        "maxpct" => {
-            let percent = u8::try_from(choice.number()?);
-            options.inode_percent = Some(percent.with_context(|| choice.shown())?);
+/// Everything that was chosen, none of it twice.
+fn choices(arguments: &Mkfs) -> anyhow::Result<Vec<Choice>> {
+    let typed: [(char, &[String]); 9] = [
+        ('b', &arguments.block),
+        ('s', &arguments.sector),
+        ('d', &arguments.data),
+        ('i', &arguments.inode),
+        ('l', &arguments.log),
+        ('m', &arguments.metadata),
+        ('n', &arguments.naming),
+        ('p', &arguments.prototype),
+        ('r', &arguments.realtime),
+    ];
+    let mut all = match arguments.config.as_slice() {
+        [] => Vec::new(),
+        [one] => {
+            let path = one.strip_prefix("options=");
+            file::read(path.context("-c takes options=FILE")?.as_ref())?
         }
-        "nrext64" => options.features.nrext64 = choice.switch()?,
-        "sparse" => options.features.sparse = choice.switch()?,
-        "attr" => choice.only("2", "only 2 on v5 volumes")?,
-        "projid32bit" => choice.only("1", "only 1 on v5 volumes")?,
-        _ => choice.unknown("size=, maxpct=, nrext64=, sparse=")?,
-    }
-    Ok(())
-}
-
-fn log(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    match choice.name {
-        "size" => options.log.size = Some(choice.bytes(units)?),
-        "agnum" => options.log.group = Some(choice.number()?),
-        "su" => options.log.stripe_unit = Some(choice.bytes32(units)?),
-        "internal" => choice.only("1", "the log lies inside the volume")?,
-        "version" => choice.only("2", "only 2 on v5 volumes")?,
-        "lazy-count" => choice.only("1", "only 1 on v5 volumes")?,
-        _ => choice.unknown("size=, agnum=, su=")?,
-    }
-    Ok(())
-}
-
-fn metadata(options: &mut Options, choice: &Choice<'_>, _: Units) -> anyhow::Result<()> {
-    let features = &mut options.features;
-    match choice.name {
-        "crc" => choice.only("1", "only v5 volumes, which have checksums, are made")?,
-        "finobt" => features.finobt = choice.switch()?,
-        "rmapbt" => features.rmapbt = choice.switch()?,
-        "reflink" => features.reflink = choice.switch()?,
-        "inobtcount" => features.inobtcount = choice.switch()?,
-        "bigtime" => features.bigtime = choice.switch()?,
-        "uuid" => {
-            let uuid = uuid::Uuid::try_parse(choice.text()?);
-            options.uuid = Some(uuid.with_context(|| choice.shown())?.into_bytes());
+        _ => bail!("-c options= is given twice"),
+    };
+    for (letter, lists) in typed {
+        for list in lists {
+            all.extend(match letter {
+                // A prototype may stand without its name.
+                'p' if !list.contains('=') => Choice::parse(letter, &format!("file={list}"))?,
+                _ => Choice::parse(letter, list)?,
+            });
         }
-        _ => choice.unknown("crc=, finobt=, uuid=, rmapbt=, reflink=, inobtcount=, bigtime=")?,
     }
-    Ok(())
+    for (index, choice) in all.iter().enumerate() {
+        let before = all.iter().take(index);
+        let twice = before.filter(|b| b.letter == choice.letter && b.name == choice.name).count();
+        ensure!(twice == 0, "-{} {} is given twice", choice.letter, choice.name);
+    }
+    Ok(all)
 }
 
-fn naming(options: &mut Options, choice: &Choice<'_>, units: Units) -> anyhow::Result<()> {
-    match choice.name {
-        "size" => options.dir_block_size = Some(choice.bytes32(units)?),
-        "version" => choice.only("2", "only 2: case-insensitive names are not made")?,
-        "ftype" => choice.only("1", "only 1 on v5 volumes")?,
-        _ => choice.unknown("size=")?,
+impl StripeGiven {
+    fn resolve(self) -> anyhow::Result<Option<Stripe>> {
+        let by_sectors = (self.unit_sectors, self.width_sectors);
+        let by_bytes = (self.unit_bytes, self.width_units);
+        let given = by_sectors != (None, None) || by_bytes != (None, None);
+        ensure!(!(self.none && given), "-d noalign excludes su=, sw=, sunit= and swidth=");
+        match (by_sectors, by_bytes) {
+            ((None, None), (None, None)) => Ok(None),
+            ((Some(0), Some(0)), (None, None)) | ((None, None), (Some(0), Some(0))) => Ok(None),
+            ((Some(unit), Some(width)), (None, None)) => Ok(Some(Stripe { unit, width })),
+            ((None, None), (Some(unit), Some(units))) => {
+                let width = unit.checked_mul(units).context("-d su= and sw=: too much")?;
+                Ok(Some(Stripe { unit, width }))
+            }
+            ((_, _), (None, None)) => bail!("-d sunit= and swidth= go together"),
+            ((None, None), (_, _)) => bail!("-d su= and sw= go together"),
+            _ => bail!("-d su= and sw= exclude sunit= and swidth="),
+        }
     }
-    Ok(())
 }

@@ -2,9 +2,10 @@
 
 use super::Replay;
 use crate::replay::error::RecoverError;
+use std::sync::Arc;
 use untorn_format::checksum;
 use untorn_format::log::{BufferItem, BufferUse, QuotaKind};
-use untorn_format::{BlockKind, Fault, Lsn, Place};
+use untorn_format::{BlockKind, DiskAddr, Fault, Lsn, Place, Superblock, kind};
 
 /// Type codes of realtime bitmap and summary blocks.
 const REALTIME: [u16; 2] = [19, 20];
@@ -14,7 +15,7 @@ const BTREE: u16 = 4;
 const NEXT_UNLINKED: usize = 96;
 const INODE_CRC: usize = 100;
 
-impl Replay<'_> {
+impl Replay {
     pub(super) fn buffer(&mut self, item: &BufferItem<'_>, lsn: Lsn) -> Result<(), RecoverError> {
         let format = &item.format;
         let (addr, blocks) = (format.addr, u32::from(format.blocks));
@@ -28,8 +29,8 @@ impl Replay<'_> {
         if REALTIME.contains(&format.code) {
             return Err(RecoverError::realtime("changes of realtime bitmap or summary blocks"));
         }
-        let sb = self.sb;
-        if self.blocks.read(addr, blocks)?.has(lsn, sb) {
+        let sb = Arc::clone(&self.sb);
+        if self.blocks.read(addr, blocks)?.has(lsn, &sb) {
             return Ok(());
         }
         match format.usage {
@@ -49,7 +50,20 @@ impl Replay<'_> {
             return Err(fault.at(Place::at(format.addr)).into());
         }
         held.change(kind, lsn);
+        if (format.addr, kind) == (DiskAddr(0), Some(BlockKind::Superblock)) {
+            let mut bytes = held.bytes.clone();
+            kind::seal(BlockKind::Superblock, &mut bytes, lsn);
+            self.follow(&bytes);
+        }
         Ok(())
+    }
+    /// Goes on with the superblock that the log has just changed. One that is damaged is found when
+    /// it goes home.
+    fn follow(&mut self, bytes: &[u8]) {
+        if let Ok(sb) = Superblock::decode(bytes) {
+            self.sb = Arc::new(sb);
+            self.blocks.sb = Arc::clone(&self.sb);
+        }
     }
     /// Quota records carry their own checksums; a block of them has none.
     fn quota_block(

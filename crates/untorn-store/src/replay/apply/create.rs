@@ -7,7 +7,7 @@ use untorn_format::{AgBlock, AgIno, BlockKind, DiskAddr, Fault, Lsn, Place, inod
 
 const NAME: &str = "inode creation item";
 
-impl Replay<'_> {
+impl Replay {
     pub(super) fn create(&mut self, item: &InodeCreate, lsn: Lsn) -> Result<(), RecoverError> {
         self.check(item)
             .map_err(|fault| fault.at(Place { ag: Some(item.ag), ..Place::default() }))?;

@@ -2,10 +2,11 @@
 
 use super::Replay;
 use crate::replay::error::RecoverError;
-use untorn_format::inode::{self, InodeCore, InodeIdentity, fork_range};
+use std::sync::Arc;
+use untorn_format::inode::{self, InodeCore, fork_range};
 use untorn_format::log::{CORE, ForkContents, InodeItem, broot_to_disk, core_to_disk};
 use untorn_format::wire::be64;
-use untorn_format::{BlockKind, Fault, Fork, Ino, Lsn, Place};
+use untorn_format::{BlockKind, Fault, Fork, Lsn, Place};
 
 const NAME: &str = "inode item";
 const MAGIC: [u8; 2] = *b"IN";
@@ -13,7 +14,7 @@ const LSN: usize = 112;
 const VERSION: usize = 4;
 const FORK_OFFSET: usize = 82;
 
-impl<'v> Replay<'v> {
+impl Replay {
     pub(super) fn inode(&mut self, item: &InodeItem<'_>, lsn: Lsn) -> Result<(), RecoverError> {
         let (cluster, units) = (item.cluster, item.cluster_blocks);
         if self.first.cancelled.contains(cluster, units) {
@@ -21,7 +22,8 @@ impl<'v> Replay<'v> {
         }
         let place = Place { addr: Some(cluster), ..Place::inode(item.ino) };
         let size = self.sb.geometry().inode_size();
-        let identity = self.inode_identity(item.ino);
+        let sb = Arc::clone(&self.sb);
+        let identity = sb.inode_identity(item.ino, None);
         let held = self.blocks.read(cluster, units)?;
         let offset = item.offset as usize;
         let inode = held.bytes.get_mut(offset..).and_then(|rest| rest.get_mut(..size));
@@ -36,16 +38,6 @@ impl<'v> Replay<'v> {
             self.change_owner(item, *fork)?;
         }
         Ok(())
-    }
-    /// What an inode must agree with.
-    pub(super) fn inode_identity(&self, ino: Ino) -> InodeIdentity<'v> {
-        InodeIdentity {
-            geometry: self.sb.geometry(),
-            features: self.sb.features,
-            uuid: self.sb.meta_uuid,
-            ino,
-            newest: None,
-        }
     }
 }
 

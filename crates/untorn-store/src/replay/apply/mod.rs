@@ -67,10 +67,11 @@ fn decode<'t>(
 }
 
 /// The second pass.
-pub(crate) struct Replay<'v> {
-    pub(crate) sb: &'v Superblock,
+pub(crate) struct Replay {
+    /// The volume as the log has made it so far: growing it changes where its last group ends.
+    pub(crate) sb: Arc<Superblock>,
     area: LogArea,
-    blocks: HeldBlocks<'v>,
+    blocks: HeldBlocks,
     first: FirstPass,
     pub(crate) intents: Intents,
     pub(crate) transactions: u64,
@@ -99,15 +100,16 @@ fn turn(item: &Item<'_>) -> Turn {
     }
 }
 
-impl<'v> Replay<'v> {
+impl Replay {
     pub(crate) fn new(
         device: Arc<dyn BlockDevice>,
-        sb: &'v Superblock,
+        sb: &Superblock,
         area: LogArea,
         first: FirstPass,
     ) -> Self {
+        let sb = Arc::new(sb.clone());
         Self {
-            sb,
+            sb: Arc::clone(&sb),
             area,
             blocks: HeldBlocks::new(device, sb),
             first,

@@ -5,6 +5,7 @@
 
 use super::Replay;
 use crate::replay::error::RecoverError;
+use std::sync::Arc;
 use untorn_format::btree::{BtreeKind, LongHeader, root::Root};
 use untorn_format::inode::{self, ForkFormat, InodeCore};
 use untorn_format::log::InodeItem;
@@ -14,7 +15,7 @@ use untorn_format::{BlockKind, Fault, Fork, FsBlock, Ino, Lsn, Place};
 /// A block of a tree and its level.
 type TreeBlock = (FsBlock, u16);
 
-impl Replay<'_> {
+impl Replay {
     /// Makes every block of the fork's tree the inode's own. An inode that is free, or whose fork
     /// is no tree any more, has none.
     pub(super) fn change_owner(
@@ -47,7 +48,8 @@ impl Replay<'_> {
         item: &InodeItem<'_>,
         fork: Fork,
     ) -> Result<Option<(Root, u64)>, Result<Fault, RecoverError>> {
-        let identity = self.inode_identity(item.ino);
+        let sb = Arc::clone(&self.sb);
+        let identity = sb.inode_identity(item.ino, None);
         let size = self.sb.geometry().inode_size();
         let held = self.blocks.read(item.cluster, item.cluster_blocks).map_err(Err)?;
         let inode = held.bytes.get(item.offset as usize..).and_then(|rest| rest.get(..size));

@@ -11,7 +11,7 @@ const RECORD_ON_DISK: usize = 136;
 const CRC: usize = 108;
 const LSN: usize = 112;
 
-impl Replay<'_> {
+impl Replay {
     pub(super) fn quota(&mut self, item: &QuotaItem<'_>, lsn: Lsn) -> Result<(), RecoverError> {
         let fault = |field, value: u64| {
             let what = "quota item";

@@ -26,6 +26,7 @@ fn without(names: &[&str]) -> FeatureSet {
         bigtime: has("bigtime"),
         inobtcount: has("inobtcount"),
         nrext64: has("nrext64"),
+        ..FeatureSet::NONE
     }
 }
 

@@ -140,7 +140,12 @@ fn inode(device: &MemoryDevice, superblock: &Superblock, ino: Ino) -> InodeCore 
 
 #[test]
 fn the_root_directory_hands_down_what_it_was_told() {
-    let root = RootHints { extent_size: 65536, cow_extent_size: 131072, project: Some(70000) };
+    let root = RootHints {
+        extent_size: 65536,
+        cow_extent_size: 131072,
+        project: Some(70000),
+        ..RootHints::default()
+    };
     let time = Some(UNIX_EPOCH + Duration::new(5_000_000_000, 7));
     let (device, made) = made(64, Options { root, time, ..Options::default() });
     let core = inode(&device, &made.superblock, made.superblock.root_ino);

@@ -112,9 +112,16 @@ fn a_device_with_large_sectors_refuses_small_ones() {
 }
 
 fn features() -> impl Strategy<Value = FeatureSet> {
-    any::<[bool; 7]>().prop_map(|[finobt, rmapbt, reflink, sparse, bigtime, count, nrext64]| {
-        let inobtcount = finobt && count;
-        FeatureSet { finobt, rmapbt, reflink, sparse, bigtime, inobtcount, nrext64 }
+    any::<[bool; 9]>().prop_map(|has| FeatureSet {
+        finobt: has[0],
+        rmapbt: has[1],
+        reflink: has[2],
+        sparse: has[3],
+        bigtime: has[4],
+        inobtcount: has[0] && has[5],
+        nrext64: has[6],
+        exchange: has[7],
+        parent: has[8],
     })
 }
 
@@ -168,7 +175,7 @@ fn options() -> impl Strategy<Value = Options> {
             root: RootHints {
                 extent_size: hint(hints[0]),
                 cow_extent_size: hint(hints[1]),
-                project: None,
+                ..RootHints::default()
             },
             contents: Contents::Zeroed,
             ..Options::default()
