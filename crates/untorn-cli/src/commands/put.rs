@@ -3,7 +3,7 @@
 use crate::arguments::Put;
 use crate::failure::{End, Outcome};
 use crate::target;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::fs;
 use std::io::Read;
 use untorn::{NewFile, Sync};
@@ -17,14 +17,12 @@ pub fn run(arguments: &Put) -> Outcome {
     let source = fs::File::open(&arguments.source).with_context(shown)?;
     let mut bytes = Vec::new();
     source.take(LARGEST + 1).read_to_end(&mut bytes).with_context(shown)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(anyhow::anyhow!(
-            "{}: has more than 1 GiB, the most that one commit takes here; nothing was written: \
-             write it in pieces with `untorn write --offset`",
-            shown()
-        )
-        .into());
-    }
+    ensure!(
+        bytes.len() as u64 <= LARGEST,
+        "{}: has more than 1 GiB, the most that one commit takes here; nothing was written: write \
+         it in pieces with `untorn write --offset`",
+        shown()
+    );
     let owner = &arguments.owner;
     let permissions = owner.mode.unwrap_or(0o644);
     let new = NewFile { permissions, uid: owner.uid, gid: owner.gid };

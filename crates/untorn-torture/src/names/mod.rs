@@ -5,8 +5,6 @@
 //! sequence is valid, and a shorter one is too. [`Model`] is plain maps in memory; it shares
 //! nothing with the library but the format layer.
 
-#![allow(missing_docs)] // Operations say what they are.
-
 mod linux;
 mod model;
 mod op;
