@@ -50,6 +50,9 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
+    /// Put a whole file into a volume, in place of what is there, in one commit.
+    #[command(after_help = PROMISES)]
+    Put(Put),
     /// Write to a file; with --atomic whole or not at all.
     #[command(after_help = PROMISES)]
     Write(Write),
@@ -357,6 +360,46 @@ pub struct Rm {
     /// What does not exist is no error.
     #[arg(short = 'f')]
     pub force: bool,
+}
+
+/// `untorn put`.
+#[derive(Args, Debug)]
+pub struct Put {
+    /// The file to put there, up to 1 GiB.
+    pub source: PathBuf,
+    /// Image and path: IMAGE:/path. A file that is there keeps owner, mode and attributes.
+    #[arg(value_name = "IMAGE:/PATH", value_parser = destination)]
+    pub to: Destination,
+    /// Whole or not at all: what this command does anyway.
+    #[arg(long)]
+    pub atomic: bool,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+/// A path on the volume of an image.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Image file or block device.
+    pub image: PathBuf,
+    /// The path, from its slash on.
+    pub path: String,
+}
+
+fn destination(typed: &str) -> Result<Destination, String> {
+    match typed.rsplit_once(":/").filter(|(image, path)| !image.is_empty() && !path.is_empty()) {
+        Some((image, path)) => Ok(Destination { image: image.into(), path: format!("/{path}") }),
+        None => Err("names no file on a volume: write IMAGE:/path".to_owned()),
+    }
+}
+
+impl Put {
+    /// The image with the place of the volume on it.
+    pub fn volume(&self) -> Image {
+        Image { image: self.to.image.clone(), place: self.place.clone() }
+    }
 }
 
 /// `untorn write`.

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::ThreadId;
 use untorn_device::DeviceError;
-use untorn_format::{DiskAddr, Lsn};
+use untorn_format::{BlockKind, DiskAddr, Lsn};
 
 /// A buffer of the open checkpoint and the journal bytes that it takes.
 pub(crate) struct CilEntry {
@@ -49,6 +49,27 @@ pub(crate) struct Cil {
 impl Cil {
     pub fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.items.is_empty() && self.on_durable.is_empty()
+    }
+
+    /// Whether the block of the buffer at `addr` was freed.
+    pub fn frees(&self, addr: DiskAddr) -> bool {
+        let entry = self.buffers.get(&addr);
+        entry.is_some_and(|entry| matches!(entry.buffer, CilBuffer::Cancel { .. }))
+    }
+
+    /// Whether a buffer that several items share was freed.
+    pub fn frees_shared(&self) -> bool {
+        self.buffers.values().any(|entry| match &entry.buffer {
+            CilBuffer::Cancel { block } => block.kind == BlockKind::Inodes,
+            CilBuffer::Image { .. } => false,
+        })
+    }
+
+    /// Whether all that `item` lives in was freed: it has no home to be written to any more, and a
+    /// replay leaves it out.
+    pub fn frees_homes(&self, item: &dyn Item) -> bool {
+        let homes = item.homes();
+        !homes.is_empty() && homes.iter().all(|home| self.frees(home.addr))
     }
 
     /// Adds a buffer's change, which alone costs `cost`, on top of what the checkpoint already has
@@ -156,6 +177,16 @@ impl Ail {
         if let Some(old) = self.entries.remove(&key) {
             self.order.remove(&(old.first, key));
         }
+    }
+
+    /// Forgets every item whose homes `cil`, durable now, has freed.
+    pub fn forget_freed(&mut self, cil: &Cil) {
+        let freed = |(key, entry): (&AilKey, &AilEntry)| match &entry.what {
+            Durable::Item(item) if cil.frees_homes(&**item) => Some(*key),
+            _ => None,
+        };
+        let gone: Vec<AilKey> = self.entries.iter().filter_map(freed).collect();
+        gone.into_iter().for_each(|key| self.remove(key));
     }
 
     /// The `count` entries that hold the tail back most.

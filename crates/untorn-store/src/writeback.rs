@@ -90,6 +90,14 @@ impl Writer {
     /// The checkpoint at `start` is durable: its items wait to be written home.
     fn settle(&self, store: &Store, cil: &mut Cil, start: Lsn, tail: Lsn) {
         let mut state = store.state.lock();
+        for (key, (item, _)) in std::mem::take(&mut cil.items) {
+            if !item.homes().is_empty() && !cil.frees_homes(&*item) {
+                state.ail.insert(AilKey::Item(key), Durable::Item(item), start);
+            }
+        }
+        if cil.frees_shared() {
+            state.ail.forget_freed(cil);
+        }
         for (addr, entry) in std::mem::take(&mut cil.buffers) {
             let key = AilKey::Buffer(addr);
             match entry.buffer {
@@ -97,11 +105,6 @@ impl Writer {
                 CilBuffer::Image { block, image, .. } => {
                     state.ail.insert(key, Durable::Buffer { block, image }, start);
                 }
-            }
-        }
-        for (key, (item, _)) in std::mem::take(&mut cil.items) {
-            if !item.homes().is_empty() {
-                state.ail.insert(AilKey::Item(key), Durable::Item(item), start);
             }
         }
         state.durable = state.sequence - 1;
@@ -132,10 +135,10 @@ impl Writer {
     /// Writes one batch of the oldest items home; how many there were.
     fn push(&mut self, store: &Store) -> Result<usize> {
         let oldest = store.state.lock().ail.oldest(BATCH);
+        let (homes, oldest) = Homes::build(store, oldest)?;
         if oldest.is_empty() {
             return Ok(0);
         }
-        let homes = Homes::build(store, &oldest)?;
         homes.write(store)?;
         store.flushes.note_write();
         self.pushed = true;
@@ -181,15 +184,33 @@ struct Homes {
 }
 
 impl Homes {
-    fn build(store: &Store, entries: &[(AilKey, AilEntry)]) -> Result<Self> {
+    /// What is written for `entries`, and those of them that this writes. What lost its home since
+    /// the last checkpoint waits: the next one forgets it.
+    fn build(
+        store: &Store,
+        mut entries: Vec<(AilKey, AilEntry)>,
+    ) -> Result<(Self, Vec<(AilKey, AilEntry)>)> {
         let mut homes = Self { own: Vec::new(), shared: BTreeMap::new() };
-        for (_, entry) in entries {
-            match &entry.what {
-                Durable::Buffer { block, image } => homes.seal(block, image, entry.newest),
-                Durable::Item(item) => homes.apply(store, &**item, entry.newest)?,
+        let mut failed = None;
+        entries.retain(|(_, entry)| match &entry.what {
+            Durable::Buffer { block, image } => {
+                homes.seal(block, image, entry.newest);
+                true
             }
+            Durable::Item(item) => {
+                let applied = homes.apply(store, &**item, entry.newest);
+                // Asked behind the look: a home may be freed at any time.
+                let freed = store.state.lock().cil.frees_homes(&**item);
+                if let (Err(error), false) = (&applied, freed) {
+                    failed.get_or_insert_with(|| error.clone());
+                }
+                applied.is_ok() && !freed
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok((homes, entries)),
         }
-        Ok(homes)
     }
 
     fn seal(&mut self, block: &BlockRef, image: &Image, lsn: Lsn) {

@@ -3,7 +3,7 @@
 //!
 //! Never here: operations. This is the struct that they pass around.
 
-use crate::ag::{Ag, Promised};
+use crate::ag::{Ag, EmptyChunks, Promised};
 use crate::background::Worker;
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
@@ -84,6 +84,8 @@ pub(crate) struct Core {
     pub next_ag: AtomicU64,
     /// Whether the marks that quota was counted are gone.
     pub quota_uncounted: Mutex<bool>,
+    /// What becomes of chunks of inodes that nobody uses.
+    pub empty_chunks: EmptyChunks,
     /// Journal bytes that a transaction may take at most.
     pub largest_transaction: u64,
 }

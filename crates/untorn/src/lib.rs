@@ -51,6 +51,7 @@ mod recover;
 mod tx;
 mod volume;
 
+pub use ag::EmptyChunks;
 pub use background::{Ages, Background};
 pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};

@@ -14,6 +14,7 @@ mod ls;
 mod manual;
 mod mkdir;
 mod mkfs;
+mod put;
 mod recover;
 mod rm;
 mod stat;
@@ -47,6 +48,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments),
         Command::Rm(arguments) => rm::run(arguments),
+        Command::Put(arguments) => put::run(arguments),
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),
         Command::Recover(arguments) => recover::run(arguments, out),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod chunks;
 mod cuts;
 mod kernel;
 mod model;

@@ -6,6 +6,7 @@
 //! Lock: one, for map operations only; loading happens outside it.
 
 use super::{Inode, InodeHome};
+use crate::ag::is_allocated;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
@@ -50,6 +51,11 @@ impl InodeCache {
         }
     }
 
+    /// The handle of inode `ino` if it is in memory.
+    fn known(&self, ino: Ino) -> Option<Arc<Inode>> {
+        self.map.lock().get(&ino).cloned()
+    }
+
     /// Adds the handle of an inode that was just allocated.
     pub fn insert(&self, inode: &Arc<Inode>) {
         self.map.lock().insert(inode.ino, Arc::clone(inode));
@@ -80,6 +86,22 @@ impl Core {
             owner: None,
         };
         Ok(InodeHome { cluster: home, offset: (skip as usize) << self.geometry.inode_log })
+    }
+
+    /// The inode of a number that somebody gave: it may never have been one, or be one no more. The
+    /// caller holds no owner.
+    pub fn inode_by_number(&self, ino: Ino) -> Result<Arc<Inode>> {
+        let gone = || Error::NotFound(format!("inode {ino}"));
+        if let Some(inode) = self.inodes.known(ino) {
+            return Ok(inode);
+        }
+        let (ag, in_ag) = self.geometry.split_ino(ino).ok_or_else(gone)?;
+        match is_allocated(self, ag, in_ag) {
+            Ok(false) => Err(gone()),
+            // Who reads a damaged volume gets what can be read.
+            Ok(true) | Err(Error::Corrupt(_)) => self.inodes.load(self, ino),
+            Err(error) => Err(error),
+        }
     }
 
     /// First block of the cluster that holds inode block `block`.

@@ -175,13 +175,14 @@ pub(super) fn make_inode(tx: &mut Tx<'_>, parent: Ino, new: NewInode<'_>) -> Res
 /// A free inode: files beside their directory, directories spread over the AGs.
 fn allocate_near(tx: &mut Tx<'_>, parent: Ino, kind: FileKind) -> Result<Ino> {
     let count = tx.core.geometry.ag_count;
-    let home = tx.core.geometry.split_ino(parent).map_or(0, |(ag, _)| ag.0);
+    let (home, beside) = tx.core.geometry.split_ino(parent).unwrap_or_default();
     let first = match kind {
         FileKind::Directory => tx.core.next_ag.fetch_add(1, Ordering::Relaxed) as u32 % count,
-        _ => home,
+        _ => home.0,
     };
     for ag in (0..count).map(|i| AgNumber((first + i) % count)) {
-        match allocate_inode(tx, ag) {
+        let near = (ag == home).then_some(beside);
+        match allocate_inode(tx, ag, near) {
             Err(Error::NoSpace { .. }) => {}
             other => return other,
         }

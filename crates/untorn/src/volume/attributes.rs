@@ -42,20 +42,20 @@ impl Volume {
         mode: SetMode,
     ) -> Result<()> {
         self.demand_write("set an attribute")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         namespace::set_attribute(&self.core, &inode, (namespace, name), value, mode).map(drop)
     }
 
     /// Removes the attribute `name` of inode `ino`.
     pub fn remove_attribute(&self, ino: Ino, (namespace, name): (Namespace, &[u8])) -> Result<()> {
         self.demand_write("remove an attribute")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         namespace::remove_attribute(&self.core, &inode, (namespace, name)).map(drop)
     }
 
     /// Every extended attribute of inode `ino` with its value, in the order of the disk.
     pub fn attributes(&self, ino: Ino) -> Result<Vec<Listed>> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         let _owner = inode.owner.read();
         let image = inode.image();
         let core = core_of(ino, &image)?;
@@ -70,12 +70,12 @@ impl Volume {
 
     /// What inode `ino`, a directory, lists; `.` and `..` left out.
     pub fn entries_of(&self, ino: Ino) -> Result<Vec<super::DirEntry>> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         super::names::entries(&self.core, &inode)
     }
 
     /// The target of the symbolic link `ino`.
     pub fn link_target(&self, ino: Ino) -> Result<Vec<u8>> {
-        namespace::read_link(&self.core, &*self.core.inodes.load(&self.core, ino)?)
+        namespace::read_link(&self.core, &*self.core.inode_by_number(ino)?)
     }
 }

@@ -29,21 +29,21 @@ impl Volume {
     /// ```
     pub fn set_metadata_of(&self, ino: Ino, change: &NewMetadata) -> Result<()> {
         self.demand_write("change owner, permissions or times")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         namespace::change_metadata(&self.core, &inode, change)
     }
 
     /// The access list of inode `ino`, or the one that it hands down as a directory; nothing where
     /// its permissions say all.
     pub fn acl_of(&self, ino: Ino, kind: AclKind) -> Result<Option<Acl>> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         namespace::acl(&self.core, &inode, kind)
     }
 
     /// Gives inode `ino` an access list, or takes it away. Its permissions follow the list.
     pub fn set_acl_of(&self, ino: Ino, kind: AclKind, acl: Option<&Acl>) -> Result<()> {
         self.demand_write("set an access list")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         namespace::set_acl(&self.core, &inode, kind, acl)
     }
 }

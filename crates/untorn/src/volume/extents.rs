@@ -125,7 +125,7 @@ impl Volume {
 
     /// Where the bytes of inode `ino` lie, holes included, in order.
     pub fn extents_of(&self, ino: Ino) -> Result<Vec<FileExtent>> {
-        self.extents_in(&*self.core.inodes.load(&self.core, ino)?, Fork::Data)
+        self.extents_in(&*self.core.inode_by_number(ino)?, Fork::Data)
     }
 
     fn extents_in(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {

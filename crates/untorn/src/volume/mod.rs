@@ -153,7 +153,7 @@ impl Volume {
 
     /// The regular file `ino`.
     pub fn file(&self, ino: Ino) -> Result<File> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         crate::io::demand_regular(&inode)?;
         Ok(File::new(self.clone(), inode))
     }

@@ -69,7 +69,7 @@ impl Volume {
 
     /// What is known of inode `ino`.
     pub fn metadata_of(&self, ino: Ino) -> Result<Metadata> {
-        metadata(&*self.core.inodes.load(&self.core, ino)?)
+        metadata(&*self.core.inode_by_number(ino)?)
     }
 
     /// The target of the symbolic link `path`.

@@ -36,7 +36,7 @@ impl Volume {
     }
 
     fn directory(&self, ino: Ino) -> Result<Arc<Inode>> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         match inode.core()?.kind() {
             Some(FileKind::Directory) => Ok(inode),
             Some(_) => Err(Error::NotDirectory(format!("inode {ino}"))),
@@ -87,7 +87,7 @@ impl Volume {
     /// Gives inode `ino`, anything but a directory, another name, which must not be there yet.
     pub fn link<'n>(&self, ino: Ino, name: impl Into<Name<'n>>) -> Result<()> {
         self.demand_write("link")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         let (dir, name) = self.spot(name.into())?;
         namespace::link(&self.core, &inode, &dir, &name, Linked::Named)
     }

@@ -1,7 +1,7 @@
 //! Opening and closing.
 
 use super::{Closer, FreedBlocks, Recovery, Volume, probe};
-use crate::ag::Ag;
+use crate::ag::{Ag, EmptyChunks};
 use crate::background::{Background, Worker};
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
@@ -45,12 +45,16 @@ pub struct OpenOptions {
     pub freed: FreedBlocks,
     /// What is done while nobody asks.
     pub background: Background,
+    /// What becomes of chunks of inodes that nobody uses.
+    pub empty_chunks: EmptyChunks,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store, largest_transaction, freed, background) = Default::default();
-        Self { access, store, page_bytes: 128 << 20, largest_transaction, freed, background }
+        let (access, store, largest_transaction, freed, background, empty_chunks) =
+            Default::default();
+        let page_bytes = 128 << 20;
+        Self { access, store, page_bytes, largest_transaction, freed, background, empty_chunks }
     }
 }
 
@@ -161,6 +165,7 @@ fn build(
         deaf: AtomicBool::new(false),
         unshared: AtomicU64::new(0),
         writes: AtomicU64::new(0),
+        empty_chunks: options.empty_chunks,
         moves: Mutex::default(),
         next_ag: AtomicU64::new(0),
         quota_uncounted: Mutex::new(false),

@@ -274,7 +274,7 @@ impl Checked<'_> {
 impl Volume {
     /// Flags, hints and project of inode `ino`.
     pub fn traits_of(&self, ino: Ino) -> Result<Traits> {
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         Ok(Traits::of(&self.core, &inode.core()?))
     }
 
@@ -284,7 +284,7 @@ impl Volume {
     /// hint of a file that has blocks cannot change.
     pub fn set_traits_of(&self, ino: Ino, traits: &Traits) -> Result<()> {
         self.demand_write("set flags and hints")?;
-        let inode = self.core.inodes.load(&self.core, ino)?;
+        let inode = self.core.inode_by_number(ino)?;
         change(&self.core, &inode, |now| *now = *traits)
     }
 }
