@@ -87,7 +87,8 @@ fn linux_and_untorn_change_large_directories_by_turns_kernel() {
     if !demand() {
         return;
     }
-    for (block_size, directory_block_size) in [(4096, None), (1024, Some(4096)), (4096, Some(16384))] {
+    let shapes = [(4096, None), (1024, Some(4096)), (4096, Some(16384))];
+    for (block_size, directory_block_size) in shapes {
         let scratch = Scratch::new().unwrap();
         let image = scratch.path().join("volume.img");
         let options = MkfsOptions { block_size, directory_block_size, ..MkfsOptions::default() };

@@ -10,8 +10,8 @@ use crate::wire::U32;
 
 const WHAT: &str = "directory free index";
 
-/// Makes `bytes` the free index of the data blocks from `first` on, with `bests` of those that there
-/// are.
+/// Makes `bytes` the free index of the data blocks from `first` on, with `bests` of those that
+/// there are.
 pub fn init(bytes: &mut [u8], birth: &Birth, first: DirBlock, bests: &[u16]) {
     bytes.fill(0);
     let made = view_mut(WHAT, bytes, 0).map(|header: &mut Header| {

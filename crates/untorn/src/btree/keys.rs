@@ -105,6 +105,11 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         let image = self.blocks.read(from)?;
         let source = Node::<K>::open(Home::Block, &image);
         let source = source.map_err(|fault| self.blocks.corrupt(Some(from), fault))?;
+        if range.end > source.count {
+            // The block was given out a second time since its entries were counted.
+            let fault = fault::<K>("bb_numrecs", source.count as u64);
+            return Err(self.blocks.corrupt(Some(from), fault));
+        }
         self.edit_block(to, |node| node.splice(index, &source, range))
     }
 

@@ -1,5 +1,5 @@
-//! Changing directories, whatever their form: small ones (see [`super::small`]) grow an index, large
-//! ones (see [`super::node`]) lose it.
+//! Changing directories, whatever their form: small ones (see [`super::small`]) grow an index,
+//! large ones (see [`super::node`]) lose it.
 
 use super::node::{self, NodeFork};
 use super::small;
