@@ -16,7 +16,8 @@ pub(super) fn byte_of(core: &Core, block: FsBlock) -> Result<u64> {
 
 /// Zeroes that the device reads and writes without a copy.
 pub(super) fn zeroed(core: &Core, length: usize) -> AlignedBuffer {
-    let alignment = core.store.device().geometry().memory_alignment.max(8) as usize;
+    let least = if length.is_multiple_of(4096) { 4096 } else { 8 };
+    let alignment = core.store.device().geometry().memory_alignment.max(least) as usize;
     AlignedBuffer::zeroed(length, alignment)
 }
 
