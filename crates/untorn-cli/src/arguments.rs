@@ -50,6 +50,20 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
+    /// Give files another name, or move them into a directory.
+    Mv(Mv),
+    /// Give a file one more name, or make a symbolic link.
+    Ln(Ln),
+    /// Make empty files, or say that files were changed now.
+    Touch(Touch),
+    /// Set permissions.
+    Chmod(Chmod),
+    /// Set owners and groups.
+    Chown(Chown),
+    /// Give files a size.
+    Truncate(Truncate),
+    /// Show how much space is used and left.
+    Df(Df),
     /// Put a whole file into a volume, in place of what is there, in one commit.
     #[command(after_help = PROMISES)]
     Put(Put),
@@ -360,6 +374,124 @@ pub struct Rm {
     /// What does not exist is no error.
     #[arg(short = 'f')]
     pub force: bool,
+}
+
+/// `untorn mv`.
+#[derive(Args, Debug)]
+pub struct Mv {
+    #[command(flatten)]
+    pub image: Image,
+    /// What to move, and where to: a new name, or a directory.
+    #[arg(required = true, num_args = 2..)]
+    pub paths: Vec<String>,
+    /// Refuse to replace what has the new name.
+    #[arg(short = 'n')]
+    pub no_clobber: bool,
+    /// Let two names change places.
+    #[arg(long, conflicts_with = "no_clobber")]
+    pub exchange: bool,
+}
+
+/// `untorn ln`.
+#[derive(Args, Debug)]
+pub struct Ln {
+    #[command(flatten)]
+    pub image: Image,
+    /// The file, or with -s what the link says.
+    pub target: String,
+    /// The new name, or a directory for it.
+    pub name: String,
+    /// Make a symbolic link.
+    #[arg(short = 's')]
+    pub symbolic: bool,
+    /// Remove what has the new name first.
+    #[arg(short = 'f')]
+    pub force: bool,
+}
+
+/// `untorn touch`.
+#[derive(Args, Debug)]
+pub struct Touch {
+    #[command(flatten)]
+    pub image: Image,
+    /// The files.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// Make none that is not there.
+    #[arg(short = 'c')]
+    pub no_create: bool,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+/// `untorn chmod`.
+#[derive(Args, Debug)]
+pub struct Chmod {
+    #[command(flatten)]
+    pub image: Image,
+    /// Permissions, in octal.
+    #[arg(value_name = "OCTAL", value_parser = octal)]
+    pub mode: u16,
+    /// What gets them.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// And all below it.
+    #[arg(short = 'R')]
+    pub recursive: bool,
+}
+
+/// `untorn chown`.
+#[derive(Args, Debug)]
+pub struct Chown {
+    #[command(flatten)]
+    pub image: Image,
+    /// Owner and group by number: `1000`, `1000:100` or `:100`.
+    #[arg(value_name = "UID:GID", value_parser = owner)]
+    pub owner: (Option<u32>, Option<u32>),
+    /// What gets them.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// And all below it.
+    #[arg(short = 'R')]
+    pub recursive: bool,
+}
+
+fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
+    let refused = || format!("{text:?} is no owner: numbers as in 1000, 1000:100 or :100");
+    let number = |word: &str| match word {
+        "" => Ok(None),
+        word => word.parse().map(Some).map_err(|_| refused()),
+    };
+    let (uid, gid) = text.split_once(':').unwrap_or((text, ""));
+    match (number(uid)?, number(gid)?) {
+        (None, None) => Err(refused()),
+        found => Ok(found),
+    }
+}
+
+/// `untorn truncate`.
+#[derive(Args, Debug)]
+pub struct Truncate {
+    #[command(flatten)]
+    pub image: Image,
+    /// The files.
+    #[arg(required = true)]
+    pub paths: Vec<String>,
+    /// Bytes that each has afterwards.
+    #[arg(short = 's', value_name = "BYTES", value_parser = size::bytes)]
+    pub size: u64,
+    /// Make none that is not there.
+    #[arg(short = 'c')]
+    pub no_create: bool,
+}
+
+/// `untorn df`.
+#[derive(Args, Debug)]
+pub struct Df {
+    #[command(flatten)]
+    pub image: Image,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// `untorn put`.

@@ -3,22 +3,28 @@
 mod bmap;
 mod cat;
 mod check;
+mod chmod;
 mod compat;
 mod demo;
+mod df;
 pub mod fsx;
 mod grow;
 mod info;
 mod label;
+mod ln;
 mod log;
 mod ls;
 mod manual;
 mod mkdir;
 mod mkfs;
+mod mv;
 mod put;
 mod recover;
 mod rm;
 mod stat;
+mod touch;
 mod trim;
+mod truncate;
 mod uuid;
 mod write;
 
@@ -48,6 +54,13 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments),
         Command::Rm(arguments) => rm::run(arguments),
+        Command::Mv(arguments) => mv::run(arguments),
+        Command::Ln(arguments) => ln::run(arguments),
+        Command::Touch(arguments) => touch::run(arguments),
+        Command::Chmod(arguments) => chmod::mode(arguments),
+        Command::Chown(arguments) => chmod::owner(arguments),
+        Command::Truncate(arguments) => truncate::run(arguments),
+        Command::Df(arguments) => df::run(arguments, out),
         Command::Put(arguments) => put::run(arguments),
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),
