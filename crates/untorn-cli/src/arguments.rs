@@ -50,6 +50,9 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
+    /// Copy files and trees into a volume or out of it.
+    #[command(after_help = CP)]
+    Cp(Cp),
     /// Give files another name, or move them into a directory.
     Mv(Mv),
     /// Give a file one more name, or make a symbolic link.
@@ -376,6 +379,45 @@ pub struct Rm {
     pub force: bool,
 }
 
+const CP: &str = "Examples:
+  untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
+  untorn cp -r --squash site disk.img:/   all files of root
+  untorn cp -r disk.img:/etc saved        out again";
+
+/// `untorn cp`.
+#[derive(Args, Debug)]
+pub struct Cp {
+    /// What to copy, and where to: IMAGE:/path is on a volume, all else on the host.
+    #[arg(required = true, num_args = 2.., value_parser = side)]
+    pub paths: Vec<crate::commands::cp::Side>,
+    #[command(flatten)]
+    pub place: Place,
+    /// Directories with all that is in them.
+    #[arg(short = 'r', visible_short_alias = 'R')]
+    pub recursive: bool,
+    /// Owner and group, by number, of all that is copied into a volume.
+    #[arg(long, value_name = "UID:GID", value_parser = owner, default_value = "",
+        hide_default_value = true)]
+    pub owner: (Option<u32>, Option<u32>),
+    /// All that is copied into a volume belongs to root.
+    #[arg(long, conflicts_with = "owner")]
+    pub squash: bool,
+}
+
+fn side(typed: &str) -> Result<crate::commands::cp::Side, String> {
+    use crate::commands::cp::Side;
+    Ok(match destination_or_root(typed) {
+        Some(found) => Side::Volume(found),
+        None => Side::Host(typed.into()),
+    })
+}
+
+/// `IMAGE:/path`, the root directory included.
+fn destination_or_root(typed: &str) -> Option<Destination> {
+    let (image, path) = typed.rsplit_once(":/").filter(|(image, _)| !image.is_empty())?;
+    Some(Destination { image: image.into(), path: format!("/{path}") })
+}
+
 /// `untorn mv`.
 #[derive(Args, Debug)]
 pub struct Mv {
@@ -464,7 +506,7 @@ fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
     };
     let (uid, gid) = text.split_once(':').unwrap_or((text, ""));
     match (number(uid)?, number(gid)?) {
-        (None, None) => Err(refused()),
+        (None, None) if !text.is_empty() => Err(refused()),
         found => Ok(found),
     }
 }

@@ -5,6 +5,7 @@ mod cat;
 mod check;
 mod chmod;
 mod compat;
+pub mod cp;
 mod demo;
 mod df;
 pub mod fsx;
@@ -54,6 +55,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments),
         Command::Rm(arguments) => rm::run(arguments),
+        Command::Cp(arguments) => cp::run(arguments),
         Command::Mv(arguments) => mv::run(arguments),
         Command::Ln(arguments) => ln::run(arguments),
         Command::Touch(arguments) => touch::run(arguments),

@@ -1,0 +1,74 @@
+//! `untorn cp`: files and trees into a volume and out of it.
+//!
+//! What is copied is the same on both ways: kinds, contents with their holes, permissions, owners,
+//! times, extended attributes, hard links among what is copied. Memory does not grow with files,
+//! only with the number of those that have several names.
+
+mod into;
+mod out;
+
+use crate::arguments::{Cp, Destination, Image};
+use crate::failure::{End, Outcome};
+use crate::target;
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+
+/// Bytes that are copied at a time.
+const PIECE: usize = 1 << 20;
+/// Zeroes of at least so many bytes become a hole.
+const HOLE: usize = 64 << 10;
+
+/// One end of a copy.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// A path on the volume of an image.
+    Volume(Destination),
+    /// A path of the host.
+    Host(PathBuf),
+}
+
+/// What is copied, and what it becomes.
+pub(super) struct Job<'a> {
+    arguments: &'a Cp,
+    bar: ProgressBar,
+}
+
+/// Copies in the direction that the paths say.
+pub fn run(arguments: &Cp) -> Outcome {
+    let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
+    let job = Job { arguments, bar: bar() };
+    match to {
+        Side::Volume(to) => {
+            let from = from.iter().map(|side| match side {
+                Side::Host(path) => Ok(path.as_path()),
+                Side::Volume(_) => bail!("copying inside volumes is not there yet: use two steps"),
+            });
+            let from = from.collect::<anyhow::Result<Vec<_>>>()?;
+            target::write(&image(arguments, to), |volume| job.copy_in(volume, &from, &to.path))?;
+        }
+        Side::Host(to) => {
+            for side in from {
+                let Side::Volume(from) = side else {
+                    return Err(anyhow::anyhow!("no path names a volume: write IMAGE:/path"));
+                };
+                job.copy_out(&target::read(&image(arguments, from))?, &from.path, to)?;
+            }
+        }
+    }
+    job.bar.finish_and_clear();
+    Ok(End::Well)
+}
+
+fn image(arguments: &Cp, side: &Destination) -> Image {
+    Image { image: side.image.clone(), place: arguments.place.clone() }
+}
+
+/// Shown on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{bytes:>12} {bytes_per_sec} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
