@@ -210,7 +210,10 @@ impl Cache {
 
 impl Entry {
     fn hit(&self, block: &BlockRef) -> Result<Image> {
-        self.recent.store(true, Ordering::Relaxed);
+        // Most hits find it set: the line stays shared among readers.
+        if !self.recent.load(Ordering::Relaxed) {
+            self.recent.store(true, Ordering::Relaxed);
+        }
         if alike(self.kind, block.kind) && self.image.len() == block.length as usize {
             return Ok(Arc::clone(&self.image));
         }
