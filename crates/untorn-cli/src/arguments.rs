@@ -1,5 +1,9 @@
 //! What can be typed. Completions and manual pages come from these definitions too.
 
+mod daily;
+
+pub use daily::*;
+
 use crate::size;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -67,6 +71,18 @@ pub enum Command {
     Truncate(Truncate),
     /// Show how much space is used and left.
     Df(Df),
+    /// Show how much space files and directories take.
+    Du(Du),
+    /// Print the paths below one.
+    Find(Find),
+    /// Make files that share their blocks with others.
+    Clone(Clone),
+    /// Give files space, take it away, shift what they hold: the letters are those of fallocate.
+    Fallocate(Fallocate),
+    /// Show extended attributes.
+    Getfattr(GetAttributes),
+    /// Set or remove an extended attribute.
+    Setfattr(SetAttribute),
     /// Put a whole file into a volume, in place of what is there, in one commit.
     #[command(after_help = PROMISES)]
     Put(Put),
@@ -377,163 +393,6 @@ pub struct Rm {
     /// What does not exist is no error.
     #[arg(short = 'f')]
     pub force: bool,
-}
-
-const CP: &str = "Examples:
-  untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
-  untorn cp -r --squash site disk.img:/   all files of root
-  untorn cp -r disk.img:/etc saved        out again";
-
-/// `untorn cp`.
-#[derive(Args, Debug)]
-pub struct Cp {
-    /// What to copy, and where to: IMAGE:/path is on a volume, all else on the host.
-    #[arg(required = true, num_args = 2.., value_parser = side)]
-    pub paths: Vec<crate::commands::cp::Side>,
-    #[command(flatten)]
-    pub place: Place,
-    /// Directories with all that is in them.
-    #[arg(short = 'r', visible_short_alias = 'R')]
-    pub recursive: bool,
-    /// Owner and group, by number, of all that is copied into a volume.
-    #[arg(long, value_name = "UID:GID", value_parser = owner, default_value = "",
-        hide_default_value = true)]
-    pub owner: (Option<u32>, Option<u32>),
-    /// All that is copied into a volume belongs to root.
-    #[arg(long, conflicts_with = "owner")]
-    pub squash: bool,
-}
-
-fn side(typed: &str) -> Result<crate::commands::cp::Side, String> {
-    use crate::commands::cp::Side;
-    Ok(match destination_or_root(typed) {
-        Some(found) => Side::Volume(found),
-        None => Side::Host(typed.into()),
-    })
-}
-
-/// `IMAGE:/path`, the root directory included.
-fn destination_or_root(typed: &str) -> Option<Destination> {
-    let (image, path) = typed.rsplit_once(":/").filter(|(image, _)| !image.is_empty())?;
-    Some(Destination { image: image.into(), path: format!("/{path}") })
-}
-
-/// `untorn mv`.
-#[derive(Args, Debug)]
-pub struct Mv {
-    #[command(flatten)]
-    pub image: Image,
-    /// What to move, and where to: a new name, or a directory.
-    #[arg(required = true, num_args = 2..)]
-    pub paths: Vec<String>,
-    /// Refuse to replace what has the new name.
-    #[arg(short = 'n')]
-    pub no_clobber: bool,
-    /// Let two names change places.
-    #[arg(long, conflicts_with = "no_clobber")]
-    pub exchange: bool,
-}
-
-/// `untorn ln`.
-#[derive(Args, Debug)]
-pub struct Ln {
-    #[command(flatten)]
-    pub image: Image,
-    /// The file, or with -s what the link says.
-    pub target: String,
-    /// The new name, or a directory for it.
-    pub name: String,
-    /// Make a symbolic link.
-    #[arg(short = 's')]
-    pub symbolic: bool,
-    /// Remove what has the new name first.
-    #[arg(short = 'f')]
-    pub force: bool,
-}
-
-/// `untorn touch`.
-#[derive(Args, Debug)]
-pub struct Touch {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<String>,
-    /// Make none that is not there.
-    #[arg(short = 'c')]
-    pub no_create: bool,
-    #[command(flatten)]
-    pub owner: Owner,
-}
-
-/// `untorn chmod`.
-#[derive(Args, Debug)]
-pub struct Chmod {
-    #[command(flatten)]
-    pub image: Image,
-    /// Permissions, in octal.
-    #[arg(value_name = "OCTAL", value_parser = octal)]
-    pub mode: u16,
-    /// What gets them.
-    #[arg(required = true)]
-    pub paths: Vec<String>,
-    /// And all below it.
-    #[arg(short = 'R')]
-    pub recursive: bool,
-}
-
-/// `untorn chown`.
-#[derive(Args, Debug)]
-pub struct Chown {
-    #[command(flatten)]
-    pub image: Image,
-    /// Owner and group by number: `1000`, `1000:100` or `:100`.
-    #[arg(value_name = "UID:GID", value_parser = owner)]
-    pub owner: (Option<u32>, Option<u32>),
-    /// What gets them.
-    #[arg(required = true)]
-    pub paths: Vec<String>,
-    /// And all below it.
-    #[arg(short = 'R')]
-    pub recursive: bool,
-}
-
-fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
-    let refused = || format!("{text:?} is no owner: numbers as in 1000, 1000:100 or :100");
-    let number = |word: &str| match word {
-        "" => Ok(None),
-        word => word.parse().map(Some).map_err(|_| refused()),
-    };
-    let (uid, gid) = text.split_once(':').unwrap_or((text, ""));
-    match (number(uid)?, number(gid)?) {
-        (None, None) if !text.is_empty() => Err(refused()),
-        found => Ok(found),
-    }
-}
-
-/// `untorn truncate`.
-#[derive(Args, Debug)]
-pub struct Truncate {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<String>,
-    /// Bytes that each has afterwards.
-    #[arg(short = 's', value_name = "BYTES", value_parser = size::bytes)]
-    pub size: u64,
-    /// Make none that is not there.
-    #[arg(short = 'c')]
-    pub no_create: bool,
-}
-
-/// `untorn df`.
-#[derive(Args, Debug)]
-pub struct Df {
-    #[command(flatten)]
-    pub image: Image,
-    #[command(flatten)]
-    pub reading: Reading,
 }
 
 /// `untorn put`.

@@ -1,13 +1,17 @@
 //! The commands, one a file: each asks the library and hands what it hears to `show`.
 
+mod attributes;
 mod bmap;
 mod cat;
 mod check;
 mod chmod;
+mod clone;
 mod compat;
 pub mod cp;
 mod demo;
 mod df;
+mod fallocate;
+mod find;
 pub mod fsx;
 mod grow;
 mod info;
@@ -63,6 +67,12 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Chown(arguments) => chmod::owner(arguments),
         Command::Truncate(arguments) => truncate::run(arguments),
         Command::Df(arguments) => df::run(arguments, out),
+        Command::Du(arguments) => find::space(arguments, out),
+        Command::Find(arguments) => find::run(arguments, out),
+        Command::Clone(arguments) => clone::run(arguments),
+        Command::Fallocate(arguments) => fallocate::run(arguments),
+        Command::Getfattr(arguments) => attributes::get(arguments, out),
+        Command::Setfattr(arguments) => attributes::set(arguments),
         Command::Put(arguments) => put::run(arguments),
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),

@@ -10,6 +10,7 @@ mod mkfs;
 mod names;
 mod places;
 mod refusals;
+mod sharing;
 mod trim;
 mod whole;
 mod writes;

@@ -1,0 +1,30 @@
+//! `untorn fallocate`: space of files, with the letters of fallocate(1).
+
+use crate::arguments::Fallocate;
+use crate::failure::{End, Outcome};
+use crate::target;
+use untorn::{Error, NewFile, SizeRule};
+
+/// Does what the letters say to the range.
+pub fn run(arguments: &Fallocate) -> Outcome {
+    target::write(&arguments.image, |volume| {
+        let file = match volume.open_file(&arguments.path) {
+            Err(Error::NotFound(_)) if !arguments.changes() => {
+                volume.create_file(&arguments.path, NewFile::default())?
+            }
+            file => file?,
+        };
+        let range = arguments.from..arguments.from.saturating_add(arguments.length);
+        let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
+        let done = match arguments {
+            _ if arguments.punch_hole => file.punch_hole(range),
+            _ if arguments.zero_range => file.zero_range(range, rule),
+            _ if arguments.collapse_range => file.collapse_range(range),
+            _ if arguments.insert_range => file.insert_range(range),
+            _ if arguments.unshare => file.unshare_range(range),
+            _ => file.allocate(range, rule),
+        };
+        Ok(done?)
+    })?;
+    Ok(End::Well)
+}
