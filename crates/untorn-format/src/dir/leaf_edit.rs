@@ -42,6 +42,57 @@ pub fn fill(bytes: &mut [u8], entries: &[LeafEntry]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What became of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Hash of its last entry; zero where it has none.
+    pub last: u32,
+    /// Entries that are not stale.
+    pub live: usize,
+}
+
+/// Puts `entry` where its hash belongs; `None`, with nothing changed, where the leaf is full.
+pub fn insert(bytes: &mut [u8], entry: LeafEntry) -> Result<Option<Now>, Fault> {
+    let leaf = Leaf::parse(Role::BelowNode, bytes)?;
+    let (count, stale) = (leaf.entries().len(), usize::from(leaf.stale()));
+    if count == capacity(bytes.len()) {
+        if stale == 0 {
+            return Ok(None);
+        }
+        let live = entries(bytes)?;
+        fill(bytes, &live)?;
+        return insert(bytes, entry);
+    }
+    let place = leaf.entries().partition_point(|other| other.hash() <= entry.hash());
+    let (from, end) = (position(place), position(count));
+    bytes.copy_within(from..end, from + size_of::<LeafEntry>());
+    put(WHAT, bytes, from, entry.as_bytes())?;
+    set_count(bytes, count + 1).map(Some)
+}
+
+/// Takes away the entry at `index`, counted with the stale ones.
+pub fn remove(bytes: &mut [u8], index: usize) -> Result<Now, Fault> {
+    let count = Leaf::parse(Role::BelowNode, bytes)?.entries().len();
+    assert!(index < count, "entry {index} of {count}");
+    let end = position(count);
+    bytes.copy_within(position(index + 1)..end, position(index));
+    bytes[position(count - 1)..end].fill(0);
+    set_count(bytes, count - 1)
+}
+
+/// Where the entry at `index` stands.
+fn position(index: usize) -> usize {
+    size_of::<Header>() + index * size_of::<LeafEntry>()
+}
+
+fn set_count(bytes: &mut [u8], count: usize) -> Result<Now, Fault> {
+    let header: &mut Header = view_mut(WHAT, bytes, 0)?;
+    header.count = U16::new(count as u16); // a leaf has at most 64 KiB
+    let leaf = Leaf::parse(Role::BelowNode, bytes)?;
+    let last = leaf.entries().last().map_or(0, LeafEntry::hash);
+    Ok(Now { last, live: count.saturating_sub(leaf.stale().into()) })
+}
+
 /// Whether a single leaf of `block_size` bytes has room for `entries` and the bests of `blocks`
 /// data blocks.
 pub fn fits_single(block_size: usize, entries: usize, blocks: usize) -> bool {

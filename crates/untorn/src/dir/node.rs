@@ -16,9 +16,10 @@ use crate::da::{ForkBlocks, IndexFork};
 use std::collections::HashSet;
 use untorn_format::da::edit::{self, Child};
 use untorn_format::da::{DaBlock, Node, hash_name, kind_of};
-use untorn_format::dir::leaf::NO_BLOCK;
+use untorn_format::dir::leaf::{NO_BLOCK, Role};
 use untorn_format::dir::{
-    DataPtr, DirBlock, FileType, Free, LeafEntry, NewEntry, Space, entry_size, free_edit, leaf_edit,
+    DataPtr, DirBlock, FileType, Free, Leaf, LeafEntry, NewEntry, Space, entry_size, free_edit,
+    leaf_edit,
 };
 use untorn_format::{BlockKind, Ino};
 
@@ -35,7 +36,7 @@ pub trait NodeFork: DirFork + IndexFork<Error = <Self as DirFork>::Error> {
 /// Where an entry stands, in the index and in the data.
 struct Place {
     path: Path,
-    /// Index in the leaf.
+    /// Index in the leaf, stale entries counted.
     index: usize,
     ptr: DataPtr,
 }
@@ -147,7 +148,7 @@ fn best_of<F: NodeFork>(fork: &mut F, block: DirBlock) -> Result<Option<u16>, Fa
     let (_, index, Some(place)) = free_block(fork, block)? else { return Ok(None) };
     let image = read(fork, place, BlockKind::DirFree)?;
     let free = Free::parse(&image).map_err(|fault| wrong_at(fork, place, fault))?;
-    Ok(free.bests().nth(index))
+    Ok(free.best(index))
 }
 
 /// Tells the free index of data block `block`; `None`: it is gone.
@@ -170,13 +171,13 @@ fn set_best<F: NodeFork>(
 fn insert<F: NodeFork>(fork: &mut F, entry: LeafEntry) -> Result<(), Failure<F>> {
     let mut path = descend(fork, entry.hash())?;
     let leaf = path.leaf;
+    let now = edit_block(fork, leaf, BlockKind::DirLeafN, |bytes| leaf_edit::insert(bytes, entry))?;
+    if let Some(now) = now {
+        return renew_hash(fork, &mut path, now.last);
+    }
     let mut entries = leaf_entries(fork, leaf)?;
     entries.insert(entries.partition_point(|other| other.hash() <= entry.hash()), entry);
-    if entries.len() > leaf_edit::capacity(fork.index_block_size()) {
-        return split(fork, path, &entries);
-    }
-    edit_block(fork, leaf, BlockKind::DirLeafN, |bytes| leaf_edit::fill(bytes, &entries))?;
-    renew_hash(fork, &mut path, last_hash(&entries))
+    split(fork, path, &entries)
 }
 
 fn last_hash(entries: &[LeafEntry]) -> u32 {
@@ -222,16 +223,16 @@ fn find<F: NodeFork>(fork: &mut F, name: &[u8]) -> Result<Option<Place>, Failure
         if !seen.insert(path.leaf) {
             return Err(wrong(fork, path.leaf, "before", path.leaf.0.into()));
         }
-        let entries = leaf_entries(fork, path.leaf)?;
-        let first = entries.partition_point(|entry| entry.hash() < hash);
-        for (index, entry) in entries.iter().enumerate().skip(first) {
-            if entry.hash() != hash {
-                return Ok(None);
-            }
-            let ptr = entry.ptr();
+        let image = read(fork, path.leaf, BlockKind::DirLeafN)?;
+        let leaf = Leaf::parse(Role::BelowNode, &image);
+        let leaf = leaf.map_err(|fault| wrong_at(fork, path.leaf, fault))?;
+        for (index, ptr) in leaf.places(hash) {
             if data::is_named(fork, ptr, name)? {
                 return Ok(Some(Place { path, index, ptr }));
             }
+        }
+        if leaf.entries().last().is_some_and(|last| last.hash() > hash) {
+            return Ok(None);
         }
         if !step_right(fork, &mut path)? {
             return Ok(None);
@@ -251,43 +252,39 @@ pub(super) fn remove<F: NodeFork>(fork: &mut F, name: &[u8]) -> Result<Option<In
 fn remove_from_leaf<F: NodeFork>(fork: &mut F, found: Place) -> Result<(), Failure<F>> {
     let Place { mut path, index, .. } = found;
     let (leaf, kind) = (path.leaf, BlockKind::DirLeafN);
-    let mut entries = leaf_entries(fork, leaf)?;
-    entries.remove(index);
-    if entries.is_empty() && !path.steps.is_empty() {
-        drop_child(fork, &mut path, leaf, kind)?;
-        return collapse(fork);
-    }
-    edit_block(fork, leaf, kind, |bytes| leaf_edit::fill(bytes, &entries))?;
+    let now = edit_block(fork, leaf, kind, |bytes| leaf_edit::remove(bytes, index))?;
     if path.steps.is_empty() {
         return Ok(());
     }
-    let small = entries.len() < leaf_edit::capacity(fork.index_block_size()) * 3 / 8;
-    if !small || !merge(fork, &mut path, &entries)? {
-        return renew_hash(fork, &mut path, last_hash(&entries));
+    if now.live == 0 {
+        drop_child(fork, &mut path, leaf, kind)?;
+        return collapse(fork);
+    }
+    let small = now.live < leaf_edit::capacity(fork.index_block_size()) * 3 / 8;
+    if !small || !merge(fork, &mut path)? {
+        return renew_hash(fork, &mut path, now.last);
     }
     collapse(fork)
 }
 
 /// Moves the entries of the path's leaf to a neighbour below the same node that has room for them
 /// and some more; whether one had.
-fn merge<F: NodeFork>(
-    fork: &mut F,
-    path: &mut Path,
-    entries: &[LeafEntry],
-) -> Result<bool, Failure<F>> {
+fn merge<F: NodeFork>(fork: &mut F, path: &mut Path) -> Result<bool, Failure<F>> {
     let Some(step) = path.steps.last() else { return Ok(false) };
     let (at, here) = (path.leaf, step.index);
     let most = leaf_edit::capacity(fork.index_block_size()) * 3 / 4;
     let child = |index: usize| step.children.get(index).map(|child| (index, child.block));
+    let entries = leaf_entries(fork, at)?;
     let sides = [here.checked_sub(1).and_then(child), child(here + 1)];
     for (index, other) in sides.into_iter().flatten().filter(|&(_, other)| other != at) {
         let theirs = leaf_entries(fork, other)?;
         if theirs.len() + entries.len() > most {
             continue;
         }
-        let (first, second) =
-            if index < here { (theirs.as_slice(), entries) } else { (entries, theirs.as_slice()) };
-        let all = [first, second].concat();
+        let all = match index < here {
+            true => [theirs.as_slice(), &entries].concat(),
+            false => [entries.as_slice(), &theirs].concat(),
+        };
         edit_block(fork, other, BlockKind::DirLeafN, |bytes| leaf_edit::fill(bytes, &all))?;
         if let Some(child) = path.steps.last_mut().and_then(|step| step.children.get_mut(index)) {
             child.hash = last_hash(&all);
