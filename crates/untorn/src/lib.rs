@@ -60,6 +60,6 @@ pub use io::{SizeRule, Sync};
 pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
-    Grown, Label, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Recovery, Space, Traits,
-    Trim, Volume, grow, probe, set_label, set_uuid,
+    Grown, Label, Listing, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Recovery, Space,
+    Traits, Trim, Volume, grow, probe, set_label, set_uuid,
 };

@@ -53,7 +53,7 @@ fn fill(bytes: &mut [u8], birth: &Birth, parent: Ino, children: &[Entry<'_>]) ->
     let end = bytes.len() - index_size(children.len() + 2);
     let header: &mut Header = view_mut(WHAT, bytes, 0)?;
     birth.write_dir(&mut header.block, MAGIC);
-    let mut editor = Editor { what: WHAT, magic: MAGIC, bytes, end };
+    let mut editor = Editor::new(WHAT, MAGIC, bytes, end);
     editor.free(HEADER_SIZE, end - HEADER_SIZE)?;
     let dots = [dot(b".", birth.owner, HEADER_SIZE), dot(b"..", parent, HEADER_SIZE + 16)];
     let mut index = Vec::with_capacity(children.len() + 2);
@@ -92,12 +92,12 @@ pub fn add(bytes: &mut [u8], new: NewEntry<'_>) -> Result<Option<DataPtr>, Fault
     plan.slot.insert(&mut index, entry);
 
     let end = bytes.len() - index_size(index.len());
-    let mut editor = Editor { what: WHAT, magic: MAGIC, bytes, end: old_end };
+    let mut editor = Editor::new(WHAT, MAGIC, bytes, old_end);
     editor.move_end(end)?;
     editor.take(plan.offset, plan.offset, size)?;
     editor.write(plan.offset, &new)?;
     write_index(editor.bytes, &index)?;
-    editor.settle()?;
+    editor.rescan()?;
     Ok(Some(entry.ptr()))
 }
 
@@ -109,7 +109,7 @@ pub fn remove(bytes: &mut [u8], name: &[u8]) -> Result<Option<Was>, Fault> {
     let entry = index_entry(name, offset);
     let Some(slot) = index.iter_mut().find(|slot| **slot == entry) else { return Ok(None) };
     slot.address = U32::ZERO;
-    let mut editor = Editor { what: WHAT, magic: MAGIC, bytes, end };
+    let mut editor = Editor::new(WHAT, MAGIC, bytes, end);
     editor.free(offset, entry_size(name.len()))?;
     write_index(editor.bytes, &index)?;
     editor.settle()?;
@@ -127,7 +127,7 @@ pub fn replace(
     let block = Block::parse(bytes)?;
     let Some(Entry { ino: old, offset, .. }) = block.find(name)? else { return Ok(None) };
     let end = block.end();
-    let mut editor = Editor { what: WHAT, magic: MAGIC, bytes, end };
+    let mut editor = Editor::new(WHAT, MAGIC, bytes, end);
     editor.write(offset, &NewEntry { name, ino, file_type })?;
     Ok(Some(Was { ino: old, ptr: DataPtr::in_first_block(offset).unwrap_or_default() }))
 }

@@ -118,6 +118,11 @@ impl<'a> Data<'a> {
     pub fn best(&self) -> usize {
         self.area.best()
     }
+    /// Where the longest free region begins, and its length.
+    pub(crate) fn best_region(&self) -> (usize, usize) {
+        let [first, ..] = self.area.header.best;
+        (first.offset.get().into(), first.length.get().into())
+    }
 }
 
 /// Checks a data block just read.

@@ -13,7 +13,7 @@ use crate::{Fault, Ino};
 
 fn editor(bytes: &mut [u8]) -> Editor<'_> {
     let end = bytes.len();
-    Editor { what: WHAT, magic: MAGIC, bytes, end }
+    Editor::new(WHAT, MAGIC, bytes, end)
 }
 
 /// Fills `bytes` with a data block without entries.
@@ -47,16 +47,10 @@ pub fn is_empty(bytes: &[u8]) -> Result<bool, Fault> {
 pub fn add(bytes: &mut [u8], new: &NewEntry<'_>) -> Result<Option<usize>, Fault> {
     assert!(is_name(new.name), "not a name");
     let size = entry_size(new.name.len());
-    let mut region = None;
-    for item in Data::parse(bytes)?.items() {
-        if let Item::Free { offset, length } = item?
-            && length >= size
-        {
-            region = Some(offset);
-            break;
-        }
+    let (region, length) = Data::parse(bytes)?.best_region();
+    if length < size {
+        return Ok(None);
     }
-    let Some(region) = region else { return Ok(None) };
     let mut editor = editor(bytes);
     editor.take(region, region, size)?;
     editor.write(region, new)?;
@@ -96,10 +90,10 @@ pub fn from_block(bytes: &mut [u8]) -> Result<Vec<LeafEntry>, Fault> {
     view_mut::<Header>(WHAT, bytes, 0)?.block.magic.set(MAGIC);
     let length = bytes.len() - end;
     bytes[end..].fill(0);
-    let mut editor = Editor { what: WHAT, magic: MAGIC, bytes, end };
+    let mut editor = Editor::new(WHAT, MAGIC, bytes, end);
     editor.free(end, length)?;
     editor.end = editor.bytes.len();
-    editor.settle()?;
+    editor.rescan()?;
     Ok(index)
 }
 
@@ -121,6 +115,6 @@ pub fn to_block(bytes: &mut [u8], index: &[LeafEntry]) -> Result<bool, Fault> {
     view_mut::<Header>(WHAT, editor.bytes, 0)?.block.magic.set(block::MAGIC);
     (editor.what, editor.magic, editor.end) = (block::WHAT, block::MAGIC, end);
     write_index(editor.bytes, index)?;
-    editor.settle()?;
+    editor.rescan()?;
     Ok(true)
 }

@@ -17,29 +17,37 @@ pub(crate) struct Editor<'a> {
     pub(crate) magic: u32,
     pub(crate) bytes: &'a mut [u8],
     pub(crate) end: usize,
+    /// Free regions that `best` does not name may be as long as this.
+    unlisted: u16,
 }
 
-impl Editor<'_> {
+impl<'a> Editor<'a> {
+    pub(crate) fn new(what: &'static str, magic: u32, bytes: &'a mut [u8], end: usize) -> Self {
+        Self { what, magic, bytes, end, unlisted: 0 }
+    }
+
     /// What lies between the header and `end`.
     pub(crate) fn area(&self) -> Result<super::data::Area<'_>, Fault> {
         super::data::Area::parse(self.what, self.magic, self.bytes, self.end)
     }
 
-    /// Makes the region free and joins it to free neighbours. `best` is stale until
+    /// Makes the region free and joins it to free neighbours. `best` may be wrong until
     /// [`Self::settle`].
     pub(crate) fn free(&mut self, offset: usize, length: usize) -> Result<(), Fault> {
         let (mut start, mut stop) = (offset, offset + length);
         if let Some(before) = self.free_before(offset)? {
+            self.forget(before)?;
             start = before;
         }
         if let Some(after) = self.free_at(stop)? {
+            self.forget(stop)?;
             stop += after;
         }
         self.mark(start, stop - start)
     }
 
     /// Takes `length` bytes at `offset` out of the free region that starts at `region`; what is
-    /// left of it on either side stays free. `best` is stale until [`Self::settle`].
+    /// left of it on either side stays free. `best` may be wrong until [`Self::settle`].
     pub(crate) fn take(
         &mut self,
         region: usize,
@@ -48,6 +56,7 @@ impl Editor<'_> {
     ) -> Result<(), Fault> {
         let whole = self.free_at(region)?.unwrap_or(0);
         assert!(region <= offset && offset + length <= region + whole, "taken space is not free");
+        self.forget(region)?;
         if region < offset {
             self.mark(region, offset - region)?;
         }
@@ -69,15 +78,38 @@ impl Editor<'_> {
         put(self.what, self.bytes, offset, &bytes)
     }
 
-    /// Computes `best` anew from the regions that there are.
+    /// Makes `best` right again after regions were taken and made free.
     pub(crate) fn settle(&mut self) -> Result<(), Fault> {
+        let [.., least] = *self.best()?;
+        if self.unlisted > least.length.get() { self.rescan() } else { Ok(()) }
+    }
+
+    fn best(&mut self) -> Result<&mut Best, Fault> {
+        Ok(&mut view_mut::<Header>(self.what, self.bytes, 0)?.best)
+    }
+
+    /// Takes the region at `offset` out of `best`, if it is there.
+    fn forget(&mut self, offset: usize) -> Result<(), Fault> {
+        let best = self.best()?;
+        let named = |slot: &FreeSlot| slot.length.get() != 0 && slot.offset == short(offset);
+        let Some(place) = best.iter().position(named) else { return Ok(()) };
+        let least = best[2].length.get();
+        best[place..].rotate_left(1);
+        best[2] = FreeSlot::default();
+        self.unlisted = self.unlisted.max(least);
+        Ok(())
+    }
+
+    /// Computes `best` anew from the regions that there are.
+    pub(crate) fn rescan(&mut self) -> Result<(), Fault> {
         let mut best = Best::default();
         for item in self.area()?.items() {
             if let Item::Free { offset, length } = item? {
                 insert(&mut best, FreeSlot { offset: short(offset), length: short(length) });
             }
         }
-        view_mut::<Header>(self.what, self.bytes, 0)?.best = best;
+        self.unlisted = 0;
+        *self.best()? = best;
         Ok(())
     }
 
@@ -107,7 +139,9 @@ impl Editor<'_> {
         let header = FreeHeader { tag: U16::new(FREE_TAG), length: short(length) };
         put(self.what, self.bytes, offset, header.as_bytes())?;
         let tag_at = offset + length - size_of::<U16>();
-        put(self.what, self.bytes, tag_at, short(offset).as_bytes())
+        put(self.what, self.bytes, tag_at, short(offset).as_bytes())?;
+        insert(self.best()?, FreeSlot { offset: short(offset), length: short(length) });
+        Ok(())
     }
 }
 

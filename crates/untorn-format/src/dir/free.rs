@@ -66,6 +66,10 @@ impl<'a> Free<'a> {
     pub fn bests(&self) -> impl Iterator<Item = u16> + use<'a> {
         self.bests.iter().map(|best| best.get())
     }
+    /// That of the `index`th data block covered.
+    pub fn best(&self, index: usize) -> Option<u16> {
+        self.bests.get(index).map(|best| best.get())
+    }
     /// Data blocks covered that exist.
     pub fn used(&self) -> u32 {
         self.header.used.get()

@@ -37,7 +37,14 @@ fn store(bytes: &mut [u8], bests: &[u16]) -> Result<(), Fault> {
 /// Says that the longest free region of the data block at `index` is `best` bytes; `None`: there is
 /// no such block any more. Whether the free index covers any block then.
 pub fn set(bytes: &mut [u8], index: usize, best: Option<u16>) -> Result<bool, Fault> {
-    let mut bests: Vec<u16> = Free::parse(bytes)?.bests().collect();
+    let free = Free::parse(bytes)?;
+    if let (Some(is), Some(was)) = (best, free.best(index))
+        && was != NO_BLOCK
+    {
+        put(WHAT, bytes, size_of::<Header>() + index * size_of::<u16>(), &is.to_be_bytes())?;
+        return Ok(true);
+    }
+    let mut bests: Vec<u16> = free.bests().collect();
     if bests.len() <= index {
         bests.resize(index + 1, NO_BLOCK);
     }

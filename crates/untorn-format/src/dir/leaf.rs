@@ -144,7 +144,11 @@ impl<'a> Leaf<'a> {
     }
     /// Positions of the entries whose name hashes to `hash`.
     pub fn positions(&self, hash: u32) -> impl Iterator<Item = DataPtr> + use<'a> {
-        matching(self.entries, hash).map(|(_, entry)| entry.ptr())
+        self.places(hash).map(|(_, ptr)| ptr)
+    }
+    /// The same with the indices of the entries in the leaf.
+    pub fn places(&self, hash: u32) -> impl Iterator<Item = (usize, DataPtr)> + use<'a> {
+        matching(self.entries, hash).map(|(index, entry)| (index, entry.ptr()))
     }
     /// The next leaf, if entries of `hash` may continue there.
     pub fn next_for(&self, hash: u32) -> Option<DaBlock> {

@@ -1,5 +1,7 @@
 //! Directory editing against a map, and bytes that lie.
 
+mod indexed;
+
 use super::block_edit::Was;
 use super::data::Item;
 use super::short_edit::Room;

@@ -1,15 +1,16 @@
-//! Directories: looking up, listing and changing names in every form that is supported so far.
+//! Directories: looking up, listing and changing names in every form.
 //!
 //! [`Directory`] reads all forms: short, block, leaf, node. [`add`], [`remove`] and [`replace`]
-//! write short, block and node form and go from one to the other; leaf form becomes node form with
-//! its first change.
+//! write them and go from one to the other.
 //!
 //! A directory's owner lock is held by the caller. Never here: inodes, link counts, allocation
 //! (they come from the traits [`crate::da::ForkBlocks`] and [`DirFork`]), permissions.
 
+mod data;
 mod list;
 mod lookup;
 mod node;
+mod single;
 pub(crate) mod small;
 #[cfg(test)]
 pub(crate) mod tests;

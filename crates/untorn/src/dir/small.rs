@@ -90,18 +90,21 @@ pub fn remove<F: DirFork>(fork: &mut F, name: &[u8]) -> Result<Option<Ino>, F::E
         }
         return Ok(removed);
     }
-    let inline_room = fork.room();
-    let edited = {
-        let block = stage(fork)?;
-        let removed = block_edit::remove(block, name);
-        removed.and_then(|removed| Ok((removed, block_edit::to_short(block, inline_room)?)))
-    };
-    let (removed, short) = edited.map_err(|fault| fork.corrupt(fault))?;
-    if let (Some(_), Some(short)) = (removed, short) {
-        fork.shrink()?;
-        fork.set_inline(&short)?;
+    let removed = block_edit::remove(stage(fork)?, name);
+    let removed = removed.map_err(|fault| fork.corrupt(fault))?;
+    if removed.is_some() {
+        to_short(fork)?;
     }
     Ok(removed.map(|was| was.ino))
+}
+
+/// Moves the entries of a block into the inode, where they fit there.
+pub(super) fn to_short<F: DirFork>(fork: &mut F) -> Result<(), F::Error> {
+    let room = fork.room();
+    let short = block_edit::to_short(stage(fork)?, room);
+    let Some(short) = short.map_err(|fault| fork.corrupt(fault))? else { return Ok(()) };
+    fork.shrink()?;
+    fork.set_inline(&short)
 }
 
 /// Makes the entry `name` (or `..`) name another inode and says what it named; `None` where there

@@ -170,6 +170,12 @@ impl IndexFork for DirTx<'_, '_> {
 
 impl NodeFork for DirTx<'_, '_> {
     fn map_block(&mut self, at: DaBlock) -> Result<()> {
+        let behind = u64::from(at.0) + u64::from(self.span());
+        let next = ForkBlocks::next_mapped(self, at)?;
+        if next.is_some_and(|next| u64::from(next.0) < behind) {
+            let fault = Fault::Field { what: "directory", field: "hole", value: at.0.into() };
+            return Err(ForkBlocks::corrupt(self, Some(at), fault));
+        }
         let run = take_run(self.tx, self.ino, self.span())?;
         let start = self.tx.core.geometry.fs_block(run.ag, run.start);
         let (file, length, state) = (at.file_block(), run.length, ExtentState::Written);

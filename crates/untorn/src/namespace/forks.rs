@@ -122,7 +122,7 @@ impl ForkBlocks for ForkReader<'_> {
 }
 
 /// Runs `look` on a directory whose owner lock is held shared meanwhile.
-fn with_directory<R>(
+pub(super) fn with_directory<R>(
     core: &Core,
     inode: &Inode,
     look: impl FnOnce(&mut Directory<'_, ForkReader<'_>>) -> Result<R>,

@@ -1,6 +1,9 @@
 //! Directories that grow through every form and shrink again, against a map.
 
-use crate::{NewFile, OpenOptions, Volume, mkfs};
+mod forms;
+mod listed;
+
+use crate::{NewFile, OpenOptions, Rename, Volume, mkfs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use untorn_device::MemoryDevice;
@@ -44,11 +47,28 @@ impl Bench {
         self.model.insert(name, ino);
     }
 
-    fn remove_any(&mut self) {
+    fn any(&mut self) -> Vec<u8> {
         let index = self.below(self.model.len());
-        let name = self.model.keys().nth(index).unwrap().clone();
-        self.volume.remove([b"/d/".as_slice(), &name].concat()).unwrap();
-        self.model.remove(&name);
+        self.model.keys().nth(index).unwrap().clone()
+    }
+
+    fn remove(&mut self, name: &[u8]) {
+        self.volume.remove([b"/d/".as_slice(), name].concat()).unwrap();
+        assert!(self.model.remove(name).is_some());
+    }
+
+    fn remove_any(&mut self) {
+        let name = self.any();
+        self.remove(&name);
+    }
+
+    /// A new inode takes the place of one that has a name already.
+    fn replace_any(&mut self) {
+        let name = self.any();
+        let ino = self.volume.create_file("/new", NewFile::default()).unwrap().ino();
+        let path = [b"/d/".as_slice(), &name].concat();
+        self.volume.rename("/new", &path, Rename::Replace).unwrap();
+        self.model.insert(name, ino);
     }
 
     /// The directory lists and finds what the model has, and the checker has nothing to say.
@@ -93,6 +113,7 @@ fn grow_and_shrink(block_size: u32, dir_block_size: u32, count: usize) {
         }
         if number % 5 == 4 {
             bench.remove_any();
+            bench.replace_any();
         }
     }
     bench.judge("all names");
