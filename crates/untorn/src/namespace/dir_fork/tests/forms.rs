@@ -118,7 +118,7 @@ fn names_of_one_hash_fill_many_leaves_model_check() {
     assert_eq!(form(&bench), Form::Node);
     while bench.model.len() > 1 {
         bench.remove_any();
-        if bench.model.len() % 251 == 0 {
+        if bench.model.len().is_multiple_of(251) {
             bench.judge(&format!("{} names left", bench.model.len()));
         }
     }
