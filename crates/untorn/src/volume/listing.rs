@@ -48,7 +48,7 @@ impl Volume {
     /// let rest = volume.list_dir("/dir", listing.cookie())?;
     /// assert_eq!(rest.count(), 1);
     /// # volume.close()?;
-    /// # Ok::<(), untorn::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn list_dir(&self, path: impl AsRef<[u8]>, from: Cookie) -> Result<Listing> {
         self.listing(self.inode(path.as_ref(), Follow::Last)?, from)
