@@ -15,7 +15,7 @@ fn a_directory_of_very_many_names_loses_them_in_another_order_model_check() {
     let mut add = |numbers: &mut dyn Iterator<Item = usize>| {
         for number in numbers {
             bench.volume.link(file, &name(number)).unwrap();
-            bench.model.insert(name(number)[3..].as_bytes().to_vec(), file);
+            bench.model.insert(name(number).as_bytes()[3..].to_vec(), file);
         }
     };
     add(&mut (0..count));
@@ -24,7 +24,7 @@ fn a_directory_of_very_many_names_loses_them_in_another_order_model_check() {
     let scattered = |from: usize, to: usize| (from..to).map(|n| n * 7919 % count);
     for (from, to) in [(0, count / 2), (count / 2, count - 1)] {
         for number in scattered(from, to) {
-            bench.remove(name(number)[3..].as_bytes());
+            bench.remove(&name(number).as_bytes()[3..]);
         }
         bench.judge(&format!("{} names left", bench.model.len()));
     }
