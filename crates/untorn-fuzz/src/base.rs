@@ -47,7 +47,8 @@ pub(crate) fn bases() -> &'static [Base] {
             (4096, Ending::Cut),
             (1024, Ending::Cut),
         ];
-        shapes.into_iter().map(|(block, ending)| Base::make(block, ending)).collect()
+        let make = |(block, ending)| Base::make(block, |device| fill(device, ending));
+        shapes.into_iter().map(make).collect()
     })
 }
 
@@ -57,7 +58,11 @@ pub(crate) fn cut_bases() -> &'static [Base] {
 }
 
 impl Base {
-    fn make(block_size: u32, ending: Ending) -> Self {
+    /// A volume of `block_size` that `fill` has filled.
+    pub(crate) fn make(
+        block_size: u32,
+        fill: impl FnOnce(Arc<MemoryDevice>) -> untorn::Result<()>,
+    ) -> Self {
         let device = Arc::new(MemoryDevice::new(48 << 20));
         let options = mkfs::Options {
             uuid: Some([7; 16]),
@@ -67,7 +72,7 @@ impl Base {
         };
         let made = mkfs::make(&*device, &options);
         made.unwrap_or_else(|error| panic!("the base cannot be made: {error}"));
-        let filled = fill(Arc::clone(&device), ending);
+        let filled = fill(Arc::clone(&device));
         filled.unwrap_or_else(|error| panic!("the base cannot be filled: {error}"));
         Self::of(device.snapshot())
     }

@@ -44,7 +44,7 @@ pub(crate) fn exercise(device: MemoryDevice) {
 }
 
 /// Gives `work` the device, and sees that it did not go on forever.
-fn within(device: &Arc<MemoryDevice>, work: impl FnOnce(Arc<dyn BlockDevice>)) {
+pub(crate) fn within(device: &Arc<MemoryDevice>, work: impl FnOnce(Arc<dyn BlockDevice>)) {
     let budget = Arc::new(Budget::new(Arc::clone(device), REQUESTS));
     work(Arc::clone(&budget) as Arc<dyn BlockDevice>);
     assert!(!budget.is_spent(), "this takes more requests than the volume has blocks");

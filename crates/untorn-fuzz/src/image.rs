@@ -7,7 +7,7 @@ use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_format::{BlockKind, Lsn, checksum, inode};
 
 /// Most blocks that one input damages.
-const MOST: u8 = 4;
+pub(crate) const MOST: u8 = 4;
 
 /// Damages blocks of a volume, leaves their checksums right, and does everything with the volume.
 pub fn image(input: &[u8]) {
@@ -22,6 +22,11 @@ pub fn image(input: &[u8]) {
 
 fn damage(base: &Base, device: &MemoryDevice, script: &mut Script<'_>) {
     let spot = base.spots[script.below(base.spots.len())];
+    damage_at(base, spot, device, script);
+}
+
+/// Damages the block at `spot`.
+pub(crate) fn damage_at(base: &Base, spot: Spot, device: &MemoryDevice, script: &mut Script<'_>) {
     let offset = spot.addr.0 * SECTOR;
     let mut bytes = read(device, offset, spot.length);
     match spot.kind {

@@ -14,6 +14,7 @@
 mod base;
 mod blocks;
 mod budget;
+mod directories;
 mod exercise;
 mod image;
 mod journal;
@@ -21,5 +22,6 @@ mod script;
 
 pub use blocks::blocks;
 pub use budget::Budget;
+pub use directories::directories;
 pub use image::image;
 pub use journal::journal;

@@ -90,3 +90,15 @@ fn journal() {
             .for_each(|input: &[u8]| untorn_fuzz::journal(input)),
     }
 }
+
+#[test]
+fn directories() {
+    limit_memory();
+    match wanted() {
+        None => usual(300, untorn_fuzz::directories),
+        Some(inputs) => bolero::check!()
+            .with_iterations(inputs)
+            .with_max_len(LONGEST)
+            .for_each(|input: &[u8]| untorn_fuzz::directories(input)),
+    }
+}

@@ -17,8 +17,30 @@ fn open(image: &Path) -> Volume {
     Volume::open(Arc::new(device), OpenOptions::default()).unwrap()
 }
 
+/// Names of varied length; every third is one of 2^16 of one hash.
 fn name(number: u64) -> String {
-    format!("name-{number}-{}", "x".repeat((number * 13 % 60) as usize))
+    match number % 3 {
+        0 => colliding(number / 3),
+        _ => format!("name-{number}-{}", "x".repeat((number * 13 % 60) as usize)),
+    }
+}
+
+/// One of 2^16 names of one hash: what four bytes hash to is turned by four bits before the next
+/// four come, so that a bit of a letter and a lower one of the letter four behind it meet.
+fn colliding(number: u64) -> String {
+    let mut name = [b'b'; 32];
+    for bit in (0..16).filter(|bit| number & (1 << bit) != 0) {
+        let at = bit / 4 * 8 + bit % 4;
+        name[at] ^= 0x10;
+        name[at + 4] ^= 0x01;
+    }
+    name.iter().map(|&byte| char::from(byte)).collect()
+}
+
+#[test]
+fn every_third_name_has_one_hash() {
+    let hash = |number| untorn_format::da::hash_name(colliding(number).as_bytes());
+    assert!((0..1 << 16).all(|number| hash(number) == hash(0)));
 }
 
 /// Names that come and go: those in `names` afterwards.
@@ -30,10 +52,10 @@ fn changes(
     mut drop: impl FnMut(&str),
 ) {
     let first = dice.below(1 << 40);
-    for number in first..first + come {
-        let name = name(number);
-        make(&name);
-        names.insert(name);
+    for name in (first..first + come).map(name) {
+        if names.insert(name.clone()) {
+            make(&name);
+        }
     }
     for _ in 0..go.min(names.len()) {
         let index = dice.below(names.len() as u64) as usize;
@@ -87,7 +109,14 @@ fn linux_and_untorn_change_large_directories_by_turns_kernel() {
     if !demand() {
         return;
     }
-    let shapes = [(4096, None), (1024, Some(4096)), (4096, Some(16384))];
+    let shapes = [
+        (4096, None),
+        (1024, None),
+        (1024, Some(4096)),
+        (4096, Some(65536)),
+        (16384, None),
+        (65536, None),
+    ];
     for (block_size, directory_block_size) in shapes {
         let scratch = Scratch::new().unwrap();
         let image = scratch.path().join("volume.img");
@@ -104,8 +133,15 @@ fn linux_and_untorn_change_large_directories_by_turns_kernel() {
                 _ => linux(&image, &mut names, &mut dice, amounts),
             }
         }
+        // One leaf, made by either and changed by the other.
         here(&image, &mut names, &mut dice, (5, 0));
         linux(&image, &mut names, &mut dice, (200, 0));
+        here(&image, &mut names, &mut dice, (60, 100));
+        linux(&image, &mut names, &mut dice, (100, 100));
         here(&image, &mut names, &mut dice, (0, 9000));
+        here(&image, &mut names, &mut dice, (240, 0));
+        linux(&image, &mut names, &mut dice, (0, 180));
+        here(&image, &mut names, &mut dice, (0, 50));
+        linux(&image, &mut names, &mut dice, (0, 9000));
     }
 }

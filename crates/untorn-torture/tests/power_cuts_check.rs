@@ -66,21 +66,33 @@ fn listing(volume: &Volume) -> Vec<(Vec<u8>, u64)> {
 #[test]
 fn files_made_and_removed_survive_power_cuts_check() {
     // More files than one chunk of inodes has, in a directory of one block.
-    make_and_remove(4096, |step| format!("/d/{step}"));
+    make_and_remove(4096, 0, |step| format!("/d/{step}"));
 }
 
 #[test]
 fn directories_that_grow_and_shrink_survive_power_cuts_check() {
-    make_and_remove(1024, |step| format!("/d/{step}-{}", "long".repeat(20)));
+    make_and_remove(1024, 0, |step| format!("/d/{step}-{}", "long".repeat(20)));
 }
 
-fn make_and_remove(block_size: u32, name: impl Fn(u64) -> String) {
+#[test]
+fn directories_that_get_and_lose_an_index_of_several_leaves_survive_power_cuts_check() {
+    // A leaf of 1 KiB has up to 120 names.
+    make_and_remove(1024, 62, |step| format!("/d/{step}-{}", "long".repeat(step as usize % 9)));
+}
+
+/// Makes and removes files under names that come with a number, in a directory that has `before`
+/// files to begin with.
+fn make_and_remove(block_size: u32, before: u64, name: impl Fn(u64) -> String) {
+    let make = |volume: &Volume, number| {
+        drop(volume.create_file(name(number), NewFile::default()).unwrap());
+    };
     let medium = Arc::new(MemoryDevice::new(48 << 20));
     let contents = mkfs::Contents::Zeroed;
     let options = mkfs::Options { contents, block_size, ..Default::default() };
     mkfs::make(&*medium, &options).unwrap();
     let volume = Volume::open(medium.clone(), OpenOptions::default()).unwrap();
     volume.create_dir("/d", NewFile::default()).unwrap();
+    (1000..1000 + before).for_each(|number| make(&volume, number));
     volume.close().unwrap();
     let disk = SimDisk::new(medium.snapshot());
     let volume = Volume::open(disk.clone(), OpenOptions::default()).unwrap();
@@ -92,7 +104,8 @@ fn make_and_remove(block_size: u32, name: impl Fn(u64) -> String) {
             4 if step <= 105 => volume.remove(name(step - 2)).unwrap(),
             // At the end the directory shrinks again.
             2..=3 if step > 105 => volume.remove(name(step - 102)).unwrap(),
-            _ => drop(volume.create_file(name(step), NewFile::default()).unwrap()),
+            _ if step > 105 && before > 0 => volume.remove(name(1000 + step - 106)).unwrap(),
+            _ => make(&volume, step),
         }
         states.push(listing(&volume));
         if step % 11 == 0 {

@@ -32,7 +32,13 @@ pub(super) fn check(
     check_reached(scan, blocks, &walk)?;
     compare(scan, blocks.ino, entries, taker.indexed)?;
     match taker.bests {
-        Some(said) => check_bests(scan, blocks.place(scan, root.file_block()), bests, &said, 0),
+        Some(said) => {
+            let place = blocks.place(scan, root.file_block());
+            let end = bests.last().map_or(0, |(block, _)| block.0 as usize + 1);
+            let told = format_args!("{} bests for {end} data blocks", said.len());
+            scan.demand(said.len() == end, Code::FreeIndex, place, told)?;
+            check_bests(scan, place, bests, &said, 0)
+        }
         None => check_free(scan, blocks, bests),
     }
 }

@@ -175,6 +175,14 @@ pub const TABLE: &[Damage] = &[
             bytes[end - 5] ^= 8;
         })
     }),
+    damage("leaf form: no best of the last data block", Code::FreeIndex, |p| {
+        leaf(p, |bytes| {
+            let end = bytes.len() - 4;
+            let count = usize::from(bytes[end + 3]);
+            bytes.copy_within(end - 2 * count..end - 2, end - 2 * (count - 1));
+            bytes[end + 3] -= 1;
+        })
+    }),
     damage("leaf form: magic", Code::IndexLevel, |p| {
         // As if it were a leaf below a node.
         leaf(p, |bytes| bytes[8..10].copy_from_slice(&0x3dffu16.to_be_bytes()))

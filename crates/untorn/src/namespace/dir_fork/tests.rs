@@ -2,6 +2,7 @@
 
 mod forms;
 mod listed;
+mod many;
 
 use crate::{NewFile, OpenOptions, Rename, Volume, mkfs};
 use std::collections::BTreeMap;
