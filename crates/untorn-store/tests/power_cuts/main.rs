@@ -9,5 +9,6 @@
 
 mod flushes;
 mod journal;
+mod latecomers;
 mod store;
 mod volume;
