@@ -84,7 +84,11 @@ impl<'a> InodeItem<'a> {
         let cluster_blocks = reader.u32()?;
         let offset = reader.u32()?;
         if !(1..=LARGEST_CLUSTER).contains(&cluster_blocks) {
-            return Err(Fault::Field { what: NAME, field: "ilf_len", value: cluster_blocks.into() });
+            return Err(Fault::Field {
+                what: NAME,
+                field: "ilf_len",
+                value: cluster_blocks.into(),
+            });
         }
         if fields & CORE == 0 {
             return Err(Fault::Field { what: NAME, field: "ilf_fields", value: fields.into() });

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod failures;
 mod flushes;
 mod journal;
 mod latecomers;
