@@ -135,6 +135,8 @@ impl Store {
     /// Makes a checkpoint, writes home, and moves the tail until `bytes` fit or others must finish.
     fn make_room(&self, bytes: u64) -> Result<()> {
         let mut writer = self.writer.lock();
+        // The store may have been closed or stopped meanwhile.
+        self.running()?;
         if self.state.lock().fits(bytes) {
             return Ok(());
         }
@@ -184,7 +186,10 @@ impl Store {
             return Ok(());
         }
         match self.writer.try_lock() {
-            Some(mut writer) => self.latch(writer.checkpoint(self, Covering::No)),
+            Some(mut writer) => {
+                self.running()?;
+                self.latch(writer.checkpoint(self, Covering::No))
+            }
             None => Ok(()),
         }
     }
@@ -281,7 +286,7 @@ impl Store {
         let mut writer = self.writer.lock();
         self.running()?;
         self.latch(writer.close(self))?;
-        drop(writer);
+        // Before anybody else gets the writer: nothing may follow the unmount record.
         let closed = DeviceError::Unusable("the volume was closed".to_owned());
         self.stop(closed.into());
         Ok(())

@@ -151,9 +151,9 @@ impl Writer {
                 store.cache().mark_clean(*addr, image);
             }
         }
-        homes.shared.into_values().for_each(|(block, image)| {
-            store.cache().publish_home(&block, image);
-        });
+        // What was freed meanwhile is nobody's: it must not be found there again.
+        let kept = homes.shared.into_values().filter(|(block, _)| !state.cil.frees(block.addr));
+        kept.for_each(|(block, image)| store.cache().publish_home(&block, image));
         Ok(oldest.len())
     }
 

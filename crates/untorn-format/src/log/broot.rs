@@ -38,6 +38,9 @@ pub fn broot_to_disk(root: &[u8], fork: &mut [u8]) -> Result<(), Fault> {
     let level = u16::from_be_bytes([header[LEVEL][0], header[LEVEL][1]]);
     let logged_room = room(root.len(), LOG_HEADER);
     let disk_room = room(fork.len(), DISK_HEADER);
+    if fork.len() < DISK_HEADER {
+        return Err(short(fork.len(), DISK_HEADER));
+    }
     if level == 0 {
         return Err(Fault::Field { what: NAME, field: "bb_level", value: 0 });
     }

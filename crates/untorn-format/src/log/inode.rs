@@ -9,6 +9,8 @@ use crate::units::{DiskAddr, Ino};
 const NAME: &str = "inode item";
 const FORMAT: usize = 56;
 const FORMAT_PACKED: usize = 52;
+/// Length of the largest inode cluster, 64 KiB, in 512-byte units.
+const LARGEST_CLUSTER: u32 = 128;
 
 /// What an inode item carries of a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,13 @@ impl<'a> InodeItem<'a> {
         let cluster = DiskAddr(reader.u64()?);
         let cluster_blocks = reader.u32()?;
         let offset = reader.u32()?;
+        if !(1..=LARGEST_CLUSTER).contains(&cluster_blocks) {
+            return Err(Fault::Field {
+                what: NAME,
+                field: "ilf_len",
+                value: cluster_blocks.into(),
+            });
+        }
         if fields & CORE == 0 {
             return Err(Fault::Field { what: NAME, field: "ilf_fields", value: fields.into() });
         }

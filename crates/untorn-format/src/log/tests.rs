@@ -199,6 +199,10 @@ fn inode_items_read_back_in_both_layouts() {
     let mut regions = item.encode();
     assert_eq!((regions[0].len(), regions.len()), (56, 4));
     assert_eq!(Item::decode(&slices(&regions)).unwrap(), Item::Inode(item.clone()));
+    for blocks in [0, 129, u32::MAX] {
+        let regions = InodeItem { cluster_blocks: blocks, ..item.clone() }.encode();
+        assert!(Item::decode(&slices(&regions)).is_err(), "a cluster of {blocks} units");
+    }
     regions[0].drain(12..16);
     assert_eq!(Item::decode(&slices(&regions)).unwrap(), Item::Inode(item));
 }
@@ -215,6 +219,8 @@ fn roots_survive_the_log() {
     broot_to_disk(&log, &mut back).unwrap();
     assert_eq!(back, fork);
     assert!(broot_to_disk(&log, &mut [0; 36]).is_err(), "room for two keys only");
+    let empty = broot_to_log(&[0, 1, 0, 0]).unwrap();
+    assert!(broot_to_disk(&empty, &mut []).is_err(), "no fork");
 }
 
 fn intents() -> Vec<Intent> {

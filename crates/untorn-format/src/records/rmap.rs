@@ -177,7 +177,8 @@ impl RmapRec {
         }
         if rec.is_possible() { Ok(rec) } else { Err(fault("rm_offset", offset)) }
     }
-    fn is_possible(&self) -> bool {
+    /// Whether its owner can have such a record at all.
+    pub fn is_possible(&self) -> bool {
         let bare = self.fork == Fork::Data && self.role == RmapRole::Mapped;
         let written = self.state == ExtentState::Written;
         let last = self.offset.0.saturating_add(u64::from(self.length));

@@ -7,7 +7,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod failures;
 mod flushes;
 mod journal;
+mod latecomers;
 mod store;
 mod volume;

@@ -54,6 +54,10 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
             Root::Block { .. } => None,
         };
         assert!(count > 0 || fork.is_none(), "a fork's root has a child");
+        if fork == Some(0) {
+            // The disk decides where a fork ends: no number of levels would make this one do.
+            return Err(self.blocks.corrupt(None, fault::<K>("room of the root", 0)));
+        }
         let mut shelves = plan::<K>(size, fill, count, fork);
         if shelves.len() > usize::from(MAX_LEVELS) {
             return Err(self.blocks.corrupt(None, fault::<K>("level", shelves.len() as u64)));

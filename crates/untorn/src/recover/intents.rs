@@ -1,7 +1,7 @@
 //! Finishing what the journal says was begun: each intent in one transaction, with its done item,
 //! by the code that performs the operation live.
 
-use super::attributes;
+use super::{attributes, legal};
 use crate::ag::{self, Users, own, prepare};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ const EXPECTED: u64 = 64 * 1024;
 /// Finishes one intent.
 pub(super) fn finish(core: &Arc<Core>, intent: &Intent) -> Result<()> {
     let inodes = inodes(core, &intent.work)?;
+    legal::demand(core, intent, &inodes)?;
     let answer = || Arc::new(Answer(intent.clone()));
     if let (Work::Attr(update), [inode]) = (&intent.work, inodes.as_slice()) {
         return attributes::finish(core, inode, update, answer);
@@ -60,14 +61,15 @@ fn perform(tx: &mut Tx<'_>, work: &Work) -> Result<()> {
 
 /// Blocks to give back. The journal does not say whose they were.
 fn free(tx: &mut Tx<'_>, extent: &FreeExtent) -> Result<()> {
-    let run = tx.core.ag_extent(extent.start, extent.length)?;
+    let run = legal::run(tx.core, extent.start, extent.length)?;
     ag::free_unknown(tx, run)
 }
 
 fn rmap(tx: &mut Tx<'_>, update: &RmapUpdate) -> Result<()> {
-    let run = tx.core.ag_extent(update.start, update.length)?;
+    let run = legal::run(tx.core, update.start, update.length)?;
     prepare(tx, run.ag)?;
     let mapping = reverse_mapping(run, update)?;
+    legal::demand_possible(update, &mapping)?;
     let opposite = match mapping.state {
         ExtentState::Written => ExtentState::Unwritten,
         ExtentState::Unwritten => ExtentState::Written,
@@ -106,7 +108,7 @@ fn state(unwritten: bool) -> ExtentState {
 }
 
 fn refcount(tx: &mut Tx<'_>, update: &RefcountUpdate) -> Result<()> {
-    let run = tx.core.ag_extent(update.start, update.length)?;
+    let run = legal::run(tx.core, update.start, update.length)?;
     match update.op {
         RefcountOp::Increase => ag::share(tx, run),
         RefcountOp::Decrease => ag::release(tx, run, Users::Several),

@@ -4,6 +4,9 @@
 mod attributes;
 mod intents;
 mod leftovers;
+mod legal;
+#[cfg(test)]
+mod tests;
 
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Result};

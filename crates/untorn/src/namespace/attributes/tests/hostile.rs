@@ -130,3 +130,26 @@ fn index_blocks_that_lie_are_refused_or_harmless() {
     }
     assert!(faults > 100, "{faults} faults were met");
 }
+
+#[test]
+fn a_data_fork_without_room_for_a_root_is_refused() {
+    let bench = Bench::new(&options(4096, 512));
+    let core = bench.volume.core().clone();
+    let inode = core.inodes.load(&core, bench.ino).unwrap();
+    core.transact(4096, std::slice::from_ref(&inode), |tx| {
+        let mut dinode = crate::inode::core_of(bench.ino, tx.inode_bytes(bench.ino))?;
+        dinode.fork_offset = 1;
+        dinode.encode(tx.inode_mut(bench.ino));
+        Ok(())
+    })
+    .unwrap();
+    drop((inode, core));
+    let Bench { device, volume, .. } = bench;
+    volume.close().unwrap();
+    let volume = Volume::open(device, OpenOptions::default()).unwrap();
+    let file = volume.open_file("/file").unwrap();
+    let written = file.write_at(0, &[1; 4096], Sync::Durable);
+    assert!(matches!(written, Err(Error::Corrupt(_))), "{written:?}");
+    drop(file);
+    volume.abandon();
+}
