@@ -132,6 +132,17 @@ impl Store {
         }
     }
 
+    /// Whether a transaction of `bytes` bytes would find room now and lead to no checkpoint.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let state = self.state.lock();
+        state.fits(bytes) && state.cil.cost.saturating_add(bytes) <= self.checkpoint_size()
+    }
+
+    /// Whether everything committed under `sequence` is durable.
+    pub fn is_durable(&self, sequence: Sequence) -> bool {
+        self.state.lock().durable >= sequence.0
+    }
+
     /// Makes a checkpoint, writes home, and moves the tail until `bytes` fit or others must finish.
     fn make_room(&self, bytes: u64) -> Result<()> {
         let mut writer = self.writer.lock();
@@ -206,7 +217,7 @@ impl Store {
 
     /// Makes everything committed under `sequence` durable. Concurrent callers share one write.
     pub fn force(&self, sequence: Sequence) -> Result<()> {
-        if self.state.lock().durable >= sequence.0 {
+        if self.is_durable(sequence) {
             return Ok(());
         }
         let mut writer = self.writer.lock();

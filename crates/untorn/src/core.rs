@@ -16,7 +16,7 @@ use untorn_format::features::Features;
 use untorn_format::limits::{InodeLayout, Limits};
 use untorn_format::superblock::Superblock;
 use untorn_format::{AgBlock, AgNumber, BlockKind, DiskAddr, FsBlock, Geometry};
-use untorn_store::{BlockRef, Store};
+use untorn_store::{BlockRef, Sequence, Store};
 
 /// Free blocks and inodes of the volume, as `statfs` would tell them.
 #[derive(Debug, Default)]
@@ -137,11 +137,21 @@ impl Core {
     /// Waits until no crash can give blocks that `inode` writes in place back to a sharer or to
     /// another place of a file.
     pub fn settle_moved(&self, inode: &Inode) -> Result<()> {
+        Ok(self.store.force(self.moved(inode)?)?)
+    }
+
+    /// Whether [`Core::settle_moved`] would wait for nothing.
+    pub fn is_moved_settled(&self, inode: &Inode) -> Result<bool> {
+        Ok(self.store.is_durable(self.moved(inode)?))
+    }
+
+    /// The last checkpoint that a crash must not undo once `inode` is written in place.
+    fn moved(&self, inode: &Inode) -> Result<Sequence> {
         let unshared = match inode.core()?.is_reflink() {
             true => self.unshared.load(Ordering::Acquire),
             false => 0,
         };
-        Ok(self.store.force(untorn_store::Sequence(unshared).max(inode.moved()))?)
+        Ok(Sequence(unshared).max(inode.moved()))
     }
 
     /// Blocks that freed space waits for, over all AGs.

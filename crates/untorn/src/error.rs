@@ -106,6 +106,9 @@ pub enum Error {
     /// An `RWF_ATOMIC` write was refused as Linux refuses it. Nothing was touched.
     #[error("the atomic write was refused: {0}")]
     AtomicRefused(crate::io::AtomicRefusal),
+    /// A call that may not wait would have had to. Nothing was changed.
+    #[error("the call would have to wait: {0}; let it wait, or try again")]
+    WouldWait(&'static str),
     /// A name, offset, length or option that cannot be.
     #[error("{0}")]
     Invalid(String),

@@ -119,6 +119,21 @@ impl CowFork {
         CowSpan::Hole { end: next.min(limit) }
     }
 
+    /// Whether a block of `range` has neither blocks nor a reservation.
+    pub fn has_hole(&self, range: Range<u64>) -> bool {
+        let mut at = range.start;
+        while at < range.end {
+            at = match self.at(FileBlock(at), range.end) {
+                CowSpan::Hole { .. } => return true,
+                CowSpan::Delalloc { end }
+                | CowSpan::Waiting { end, .. }
+                | CowSpan::Idle { end, .. }
+                | CowSpan::InFlight { end, .. } => end,
+            };
+        }
+        false
+    }
+
     /// Where the nearest piece before `block` ends (zero without one).
     pub fn end_before(&self, block: FileBlock) -> u64 {
         self.pieces.range(..block.0).next_back().map_or(0, |(&first, p)| first + p.length)

@@ -57,6 +57,14 @@ struct State {
 }
 
 impl State {
+    /// Puts somebody at the end of the queue.
+    fn enter(&mut self, used: Used, sharing: Sharing) -> u64 {
+        let ticket = self.next;
+        self.next += 1;
+        self.queue.push(Holder { ticket, used, sharing });
+        ticket
+    }
+
     /// Whether nothing that came before `ticket` is in its way.
     fn granted(&self, ticket: u64) -> bool {
         let Some(mine) = self.queue.iter().find(|h| h.ticket == ticket) else { return true };
@@ -87,11 +95,28 @@ impl RangeLock {
         self.wait_for(Used::Several(ranges), sharing)
     }
 
+    /// Takes `range` unless somebody is in the way.
+    pub fn try_lock(&self, range: Range<u64>, sharing: Sharing) -> Option<RangeGuard<'_>> {
+        let mut state = self.state.lock();
+        let ticket = state.enter(Used::One(range), sharing);
+        if state.granted(ticket) {
+            return Some(RangeGuard { lock: self, ticket });
+        }
+        // Nobody can have begun to wait for it: the state was locked all the time.
+        state.queue.pop();
+        None
+    }
+
+    /// How many wait for a range.
+    #[cfg(test)]
+    pub fn waiters(&self) -> usize {
+        let state = self.state.lock();
+        state.queue.iter().filter(|holder| !state.granted(holder.ticket)).count()
+    }
+
     fn wait_for(&self, used: Used, sharing: Sharing) -> RangeGuard<'_> {
         let mut state = self.state.lock();
-        let ticket = state.next;
-        state.next += 1;
-        state.queue.push(Holder { ticket, used, sharing });
+        let ticket = state.enter(used, sharing);
         while !state.granted(ticket) {
             self.changed.wait(&mut state);
         }
@@ -150,6 +175,18 @@ mod tests {
         for over in [Used::One(0..11), Used::One(15..16), used(&[0..1, 25..31, 50..60])] {
             assert!(several.overlaps(&over) && over.overlaps(&several), "{over:?}");
         }
+    }
+
+    #[test]
+    fn who_may_not_wait_gets_what_is_free_and_is_in_nobodys_way_otherwise() {
+        let lock = RangeLock::default();
+        let held = lock.lock(0..10, Sharing::Shared);
+        assert!(lock.try_lock(5..15, Sharing::Exclusive).is_none());
+        assert!(lock.try_lock(5..15, Sharing::Shared).is_some());
+        assert!(lock.try_lock(10..15, Sharing::Exclusive).is_some());
+        drop(held);
+        assert!(lock.try_lock(0..15, Sharing::Exclusive).is_some());
+        assert!(lock.state.lock().queue.is_empty(), "somebody stayed in the queue");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use super::begin::{Begun, Piece};
 use super::blocks::{byte_of, read_raw_block};
 use super::commit::{FileChange, commit};
 use super::compose::{Composed, Span};
-use super::{Change, Request, Sync, demand_change, demand_regular, pages, settle};
+use super::place::Placed;
+use super::{Position, Request, Sync, Wait, pages, settle};
 use crate::core::Core;
 use crate::error::Result;
-use crate::inode::{Inode, RangeGuard, Sharing};
+use crate::inode::Inode;
 use std::sync::Arc;
 use untorn_device::AlignedBuffer;
 
@@ -24,9 +25,12 @@ pub(crate) fn write_atomic(
     bytes: &[u8],
     sync: Sync,
 ) -> Result<()> {
-    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
-    let _range = lock_for_write(core, inode, &request)?;
-    write_locked(core, inode, request, bytes, sync)
+    let placed = Placed::take(core, inode, Position::At(offset), bytes.len(), Wait::Allowed)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    placed.clear_cache(core, inode)?;
+    write_locked(core, inode, placed.request, bytes, sync)
 }
 
 /// Writes `bytes` behind the end of the file, whole or not at all; where that was.
@@ -47,16 +51,12 @@ pub(super) fn append_atomic_at(
     sync: Sync,
     demand: impl FnOnce(u64) -> Result<()>,
 ) -> Result<u64> {
-    demand_regular(inode)?;
-    let _range = inode.ranges.lock(0..u64::MAX, Sharing::Exclusive);
-    demand_change(inode, Change::Append)?;
-    let offset = inode.size()?;
+    let placed = Placed::take(core, inode, Position::Append, bytes.len(), Wait::Allowed)?;
+    let offset = placed.request.offset;
     demand(offset)?;
-    let request = Request::new(core, offset, bytes.len())?;
     if !bytes.is_empty() {
-        let block = core.geometry.block_size() as u64;
-        clear_cache(core, inode, offset / block * block..u64::MAX)?;
-        write_locked(core, inode, request, bytes, sync)?;
+        placed.clear_cache(core, inode)?;
+        write_locked(core, inode, placed.request, bytes, sync)?;
     }
     Ok(offset)
 }
@@ -70,51 +70,6 @@ pub(super) fn clear_cache(
     pages::write_back(core, inode, range.clone())?;
     pages::forget(core, inode, range);
     Ok(())
-}
-
-/// Locks the blocks of a write that goes around the cache, and clears the cache there; one that
-/// extends the file also minds everything from the old end on.
-pub(super) fn lock_for_write<'i>(
-    core: &Arc<Core>,
-    inode: &'i Arc<Inode>,
-    request: &Request,
-) -> Result<RangeGuard<'i>> {
-    let (guard, range) = lock_range(core, inode, request)?;
-    clear_cache(core, inode, range)?;
-    Ok(guard)
-}
-
-/// Locks the blocks of a write into the cache.
-pub(super) fn lock_cached<'i>(
-    core: &Core,
-    inode: &'i Inode,
-    request: &Request,
-) -> Result<RangeGuard<'i>> {
-    Ok(lock_range(core, inode, request)?.0)
-}
-
-fn lock_range<'i>(
-    core: &Core,
-    inode: &'i Inode,
-    request: &Request,
-) -> Result<(RangeGuard<'i>, std::ops::Range<u64>)> {
-    let log = core.geometry.block_log;
-    let blocks = request.blocks(core);
-    let first = |size: u64| match request.end() > size {
-        true => blocks.start.min(size >> log),
-        false => blocks.start,
-    };
-    loop {
-        let seen = first(inode.size()?);
-        let range = seen << log..blocks.end.saturating_mul(1 << log);
-        let guard = inode.ranges.lock(range.clone(), Sharing::Exclusive);
-        // The file may have become shorter while this waited.
-        if first(inode.size()?) >= seen {
-            // It may have been removed while this waited.
-            demand_regular(inode)?;
-            return Ok((guard, range));
-        }
-    }
 }
 
 /// The write itself, its range locked and nothing cached in it.

@@ -3,12 +3,13 @@
 //! A plain write may be torn by a power cut. What goes out of place (holes, unwritten and shared
 //! blocks, past the end of the file) takes the path of atomic writes, run by run.
 
-use super::atomic::{lock_for_write, write_locked};
+use super::atomic::write_locked;
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::{Request, Sync, make_durable};
+use super::place::Placed;
+use super::{Position, Request, Sync, Wait, make_durable};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::map::{Mapping, MappingState, find, published};
 use std::ops::Range;
@@ -17,20 +18,66 @@ use untorn_device::WriteRequest;
 use untorn_format::records::Fork;
 use untorn_format::{AgBlock, FileBlock, FsBlock};
 
-/// Writes `bytes` at byte `offset`. Not atomic: a power cut may leave a part of it.
+/// Journal bytes of a transaction that sets times.
+const STAMP: u64 = 16 * 1024;
+
+/// Writes `bytes` to `at`; where they begin. Not atomic: a power cut may leave a part of it.
 pub(crate) fn write_plain(
     core: &Arc<Core>,
     inode: &Arc<Inode>,
-    offset: u64,
+    at: Position,
     bytes: &[u8],
     sync: Sync,
-) -> Result<()> {
-    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
-    let _range = lock_for_write(core, inode, &request)?;
+    wait: Wait,
+) -> Result<u64> {
+    let placed = Placed::take(core, inode, at, bytes.len(), wait)?;
+    let request = placed.request;
+    if bytes.is_empty() {
+        return Ok(request.offset);
+    }
+    match wait {
+        Wait::Allowed => placed.clear_cache(core, inode)?,
+        Wait::Refused => {
+            demand_in_place(core, inode, &request)?;
+            placed.clear_clean_cache(core, inode)?;
+        }
+    }
+    write_runs(core, inode, &request, bytes)?;
+    match sync {
+        Sync::Visible => {}
+        Sync::Durable => make_durable(core, inode)?,
+    }
+    Ok(request.offset)
+}
+
+/// Refuses a write that needs more than its bytes put over the file's own, and new times.
+fn demand_in_place(core: &Arc<Core>, inode: &Inode, request: &Request) -> Result<()> {
+    let mut at = request.offset;
+    while at < request.end() {
+        let run = next_run(core, inode, at, request)?;
+        match run.target {
+            Target::InPlace(_) => at = run.end << core.geometry.block_log,
+            Target::Unwritten(_) | Target::OutOfPlace => {
+                return Err(Error::WouldWait("blocks of the file have to be mapped"));
+            }
+        }
+    }
+    if !core.is_moved_settled(inode)? {
+        return Err(Error::WouldWait("a commit has to be durable first"));
+    }
+    match core.store.has_room(STAMP) {
+        true => Ok(()),
+        false => Err(Error::WouldWait("the journal has to be written first")),
+    }
+}
+
+/// Writes the bytes of a request, its range locked and nothing cached in it.
+fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) -> Result<()> {
+    let offset = request.offset;
     let mut at = offset;
     let mut in_place = false;
     while at < request.end() {
-        let run = next_run(core, inode, at, &request)?;
+        let run = next_run(core, inode, at, request)?;
         let to = (run.end << core.geometry.block_log).min(request.end());
         let part = &bytes[(at - offset) as usize..(to - offset) as usize];
         match run.target {
@@ -56,10 +103,7 @@ pub(crate) fn write_plain(
         core.store.note_data_write();
         stamp(core, inode, request.end())?;
     }
-    match sync {
-        Sync::Visible => Ok(()),
-        Sync::Durable => make_durable(core, inode),
-    }
+    Ok(())
 }
 
 /// How a run of blocks is written.

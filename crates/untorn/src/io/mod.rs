@@ -15,8 +15,10 @@ mod commit;
 mod compose;
 mod direct;
 mod linux;
+mod options;
 mod own;
 mod pages;
+mod place;
 mod read;
 pub(crate) mod share;
 mod space;
@@ -30,6 +32,8 @@ pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
 pub(crate) use linux::write_linux;
 pub use linux::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
+pub(crate) use options::write;
+pub use options::{How, ReadOptions, WriteOptions};
 pub(crate) use own::own_range;
 pub(crate) use pages::{
     PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
@@ -50,6 +54,10 @@ use untorn_format::inode::FileKind;
 use untorn_store::Sequence;
 
 /// When a write returns.
+///
+/// Linux tells `DSYNC` from `SYNC`: the first may leave times behind that the data does not need.
+/// Here a file's times are in the transaction that makes its bytes visible, so what is durable is
+/// so in both senses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
     /// Once every reader of the volume sees it. It survives an orderly end of the process; a power
@@ -91,14 +99,6 @@ impl Request {
                  {limit} bytes; nothing was written"
             ))),
         }
-    }
-
-    /// The request of a write of `bytes` at byte `offset`, checked against the file too; `None` for
-    /// no bytes.
-    pub fn admit(core: &Core, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<Option<Self>> {
-        demand_change(inode, Change::Rewrite)?;
-        let request = Self::new(core, offset, bytes.len())?;
-        Ok((!bytes.is_empty()).then_some(request))
     }
 
     /// The byte after the last.

@@ -1,10 +1,11 @@
 //! Reading a regular file.
 
 use super::blocks::{byte_of, read_bytes};
-use super::demand_regular;
 use super::pages::write_back;
+use super::place::lock;
+use super::{Wait, demand_regular};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::{Inode, RangeGuard, Sharing};
 use crate::map::{Mapping, MappingState, find, published};
 use std::ops::Range;
@@ -22,12 +23,13 @@ pub(crate) fn read_at(
     inode: &Arc<Inode>,
     offset: u64,
     bytes: &mut [u8],
+    wait: Wait,
 ) -> Result<usize> {
     demand_regular(inode)?;
     let last = offset.saturating_add(bytes.len() as u64);
     let block = core.geometry.block_size() as u64;
     let range = offset / block * block..last.checked_next_multiple_of(block).unwrap_or(u64::MAX);
-    let _range = lock_clean(core, inode, range)?;
+    let _range = lock_clean(core, inode, range, wait)?;
     demand_regular(inode)?;
     let size = inode.size()?;
     let length = size.saturating_sub(offset).min(bytes.len() as u64) as usize;
@@ -50,11 +52,15 @@ fn lock_clean<'i>(
     core: &Arc<Core>,
     inode: &'i Arc<Inode>,
     range: Range<u64>,
+    wait: Wait,
 ) -> Result<RangeGuard<'i>> {
     let blocks = core.geometry.file_block(range.start).0.0..core.geometry.blocks_for(range.end);
-    let guard = inode.ranges.lock(range.clone(), Sharing::Shared);
+    let guard = lock(inode, range.clone(), Sharing::Shared, wait)?;
     if !inode.pages.lock().any_dirty(blocks) {
         return Ok(guard);
+    }
+    if wait == Wait::Refused {
+        return Err(Error::WouldWait("cached bytes have to be written back first"));
     }
     drop(guard);
     // Once is enough: what is held exclusively stays clean.

@@ -3,7 +3,7 @@
 use super::Volume;
 use crate::error::Result;
 use crate::inode::Inode;
-use crate::io::{self, Sync};
+use crate::io::{self, How, Sync, Wait, WriteOptions};
 use std::sync::Arc;
 use untorn_format::Ino;
 use untorn_format::inode::InodeFlags;
@@ -37,7 +37,7 @@ impl File {
     /// Fills `bytes` from byte `offset`; how many bytes there were before the end of the file.
     /// Every atomic write is seen whole or not at all.
     pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
-        io::read_at(&self.volume.core, &self.inode, offset, bytes)
+        io::read_at(&self.volume.core, &self.inode, offset, bytes, Wait::Allowed)
     }
 
     /// Writes `bytes` at byte `offset`, whole or not at all, whatever offset and length: after a
@@ -60,14 +60,14 @@ impl File {
 
     /// Writes `bytes` at byte `offset` in place where that can be. A power cut may tear the write.
     pub fn write_at(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
-        self.volume.demand_write("write")?;
-        io::write_plain(&self.volume.core, &self.inode, offset, bytes, self.at_least(sync)?)
+        let options = WriteOptions { how: How::Direct, sync, ..WriteOptions::at(offset) };
+        self.write(options, bytes).map(drop)
     }
 
     /// Fills `bytes` from byte `offset` through the page cache; how many there were before the end
     /// of the file.
     pub fn read_cached(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
-        io::read_cached(&self.volume.core, &self.inode, offset, bytes)
+        io::read_cached(&self.volume.core, &self.inode, offset, bytes, Wait::Allowed)
     }
 
     /// Writes `bytes` at byte `offset` into the page cache. Every reader sees them at once; the
@@ -75,8 +75,7 @@ impl File {
     /// power cut before that may leave any part of the write. Space for them is set aside here:
     /// where there is none, the write is refused and no later call fails for it.
     pub fn write_cached(&self, offset: u64, bytes: &[u8], sync: Sync) -> Result<()> {
-        self.volume.demand_write("write")?;
-        io::write_cached(&self.volume.core, &self.inode, offset, bytes, self.at_least(sync)?)
+        self.write(WriteOptions { sync, ..WriteOptions::at(offset) }, bytes).map(drop)
     }
 
     /// What `sync` asks for, or what the file itself does: all changes of a file that is marked

@@ -12,6 +12,7 @@ mod listing;
 mod names;
 mod naming;
 mod open;
+mod options;
 mod probe;
 mod replace;
 mod sharing;

@@ -1,9 +1,10 @@
 //! Cached reads, with readahead.
 
 use super::super::blocks::{byte_of, zeroed};
-use super::super::demand_regular;
+use super::super::place::lock;
+use super::super::{Wait, demand_regular};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::{Inode, PageBytes, Sharing};
 use crate::map::{Mapping, MappingState, find, published};
 use std::ops::Range;
@@ -24,15 +25,19 @@ pub(crate) fn read_cached(
     inode: &Arc<Inode>,
     offset: u64,
     bytes: &mut [u8],
+    wait: Wait,
 ) -> Result<usize> {
     demand_regular(inode)?;
     core.pages.adopt(inode);
     let log = core.geometry.block_log;
     let end = offset.saturating_add(bytes.len() as u64);
     let wanted = core.geometry.file_block(offset).0.0..core.geometry.blocks_for(end);
-    let ahead = window(core, inode, &wanted)?;
+    let ahead = match wait {
+        Wait::Allowed => window(core, inode, &wanted)?,
+        Wait::Refused => wanted.end,
+    };
     let range = wanted.start << log..ahead.checked_shl(log.into()).unwrap_or(u64::MAX);
-    let _range = inode.ranges.lock(range, Sharing::Shared);
+    let _range = lock(inode, range, Sharing::Shared, wait)?;
     demand_regular(inode)?;
     let length = inode.size()?.saturating_sub(offset).min(bytes.len() as u64) as usize;
     if length == 0 {
@@ -45,7 +50,7 @@ pub(crate) fn read_cached(
     while at < blocks.end {
         let step = at..blocks.end.min(at + STEP);
         let last = if step.end == blocks.end { ahead } else { step.end };
-        let pages = fetch(core, inode, step.clone(), last)?;
+        let pages = fetch(core, inode, step.clone(), last, wait)?;
         for (block, page) in step.clone().zip(pages) {
             copy_out(core, block, page.as_deref(), offset, &mut bytes[..length]);
         }
@@ -96,6 +101,7 @@ fn fetch(
     inode: &Inode,
     step: Range<u64>,
     last: u64,
+    wait: Wait,
 ) -> Result<Vec<Option<PageBytes>>> {
     let mut found: Vec<Option<PageBytes>> = {
         let mut pages = inode.pages.lock();
@@ -106,6 +112,9 @@ fn fetch(
     let mut read = Vec::new();
     for mapping in written(core, inode, first..last)? {
         load(core, inode, &mapping, &mut read)?;
+    }
+    if wait == Wait::Refused && !read.is_empty() {
+        return Err(Error::WouldWait("the bytes are not in memory"));
     }
     fill(core, &mut read)?;
     let valid = inode.size()?;

@@ -5,7 +5,8 @@
 
 use super::super::blocks::{read_block, read_raw_block};
 use super::super::commit::{FileChange, commit};
-use super::super::{Request, Sync, fsync};
+use super::super::place::Placed;
+use super::super::{Position, Request, Sync, Wait, fsync};
 use super::{flush_all, write_back};
 use crate::clock::now;
 use crate::core::Core;
@@ -22,41 +23,86 @@ use untorn_format::{AgBlock, FileBlock};
 /// Blocks that are cached at a time.
 const STEP: u64 = 256;
 
-/// Writes `bytes` at byte `offset` into the cache.
+/// Writes `bytes` to `at`, into the cache; where they begin.
 pub(crate) fn write_cached(
     core: &Arc<Core>,
     inode: &Arc<Inode>,
-    offset: u64,
+    at: Position,
     bytes: &[u8],
     sync: Sync,
-) -> Result<()> {
-    let Some(request) = Request::admit(core, inode, offset, bytes)? else { return Ok(()) };
-    core.pages.relieve(core)?;
+    wait: Wait,
+) -> Result<u64> {
+    if wait == Wait::Allowed && !bytes.is_empty() {
+        core.pages.relieve(core)?;
+    }
     core.pages.adopt(inode);
-    match cache(core, inode, &request, bytes) {
+    let offset = match cache(core, inode, at, bytes, wait) {
         // Reservations for the growth of maps are generous: what is written back needs less.
-        Err(Error::NoSpace { .. }) => {
+        Err(Error::NoSpace { .. }) if wait == Wait::Allowed => {
             flush_all(core)?;
-            cache(core, inode, &request, bytes)?;
+            cache(core, inode, at, bytes, wait)?
         }
         done => done?,
-    }
+    };
     match sync {
-        Sync::Visible => Ok(()),
-        Sync::Durable => fsync(core, inode),
+        Sync::Durable if !bytes.is_empty() => fsync(core, inode)?,
+        Sync::Durable | Sync::Visible => {}
     }
+    Ok(offset)
 }
 
-fn cache(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request, bytes: &[u8]) -> Result<()> {
-    let _range = super::super::atomic::lock_cached(core, inode, request)?;
+fn cache(
+    core: &Arc<Core>,
+    inode: &Arc<Inode>,
+    at: Position,
+    bytes: &[u8],
+    wait: Wait,
+) -> Result<u64> {
+    let placed = Placed::take(core, inode, at, bytes.len(), wait)?;
+    let request = &placed.request;
+    if bytes.is_empty() {
+        return Ok(request.offset);
+    }
     core.store.demand_open()?;
-    prepare_end(core, inode, request)?;
+    match wait {
+        Wait::Allowed => prepare_end(core, inode, request)?,
+        Wait::Refused => demand_ready(core, inode, request)?,
+    }
     let before = inode.size()?;
-    cache_locked(core, inode, request, bytes)
+    cache_locked(core, inode, request, bytes, wait)
         .inspect_err(|_| unreserve(inode, request.blocks(core)))?;
     if request.end() > before {
         // Pages have zeroes behind the end, and nothing else goes to the device.
         inode.note_clean_tail(request.end());
+    }
+    Ok(request.offset)
+}
+
+/// Refuses a write for which anything has to be read, reserved or written back first.
+fn demand_ready(core: &Arc<Core>, inode: &Inode, request: &Request) -> Result<()> {
+    let size = inode.size()?;
+    let blocks = request.blocks(core);
+    if core.pages.is_pressed() {
+        return Err(Error::WouldWait("cached bytes have to be written back first"));
+    }
+    let in_last_block = blocks.end <= core.geometry.blocks_for(size);
+    if request.end() > size && !(in_last_block && inode.has_clean_tail(size)) {
+        return Err(Error::WouldWait("the end of the file has to be looked at first"));
+    }
+    let whole = Whole { core, inode, request };
+    let pages = inode.pages.lock();
+    let missing =
+        |block| !pages.has(block) && whole.part(block).0.len() < core.geometry.block_size();
+    if blocks.clone().any(missing) {
+        return Err(Error::WouldWait("bytes around it have to be read first"));
+    }
+    drop(pages);
+    for run in clean_runs(inode, blocks) {
+        for part in out_of_place(core, inode, run)? {
+            if inode.cow.lock().has_hole(part) {
+                return Err(Error::WouldWait("space has to be reserved first"));
+            }
+        }
     }
     Ok(())
 }
@@ -66,6 +112,7 @@ fn cache_locked(
     inode: &Arc<Inode>,
     request: &Request,
     bytes: &[u8],
+    wait: Wait,
 ) -> Result<()> {
     let blocks = request.blocks(core);
     reserve(core, inode, blocks.clone())?;
@@ -74,7 +121,7 @@ fn cache_locked(
         let step = at..blocks.end.min(at + STEP);
         at = step.end;
         cache_step(core, inode, request, bytes, step)?;
-        if core.pages.is_pressed() {
+        if wait == Wait::Allowed && core.pages.is_pressed() {
             // The range is this write's: nobody else can write it back.
             write_back(core, inode, request.offset..byte(core, at))?;
             core.pages.shrink();

@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::io::atomic::write_locked;
-use crate::io::{self, Sync, read_at, write_plain};
+use crate::io::{self, Position, Sync, Wait, read_at, write_plain};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -63,11 +63,19 @@ impl Copy<'_> {
         let mut at = done;
         while at < until {
             let length = (until - at).min(PIECE) as usize;
-            let count = read_at(self.core, self.source, self.from + at, &mut buffer[..length])?;
+            let count = read_at(
+                self.core,
+                self.source,
+                self.from + at,
+                &mut buffer[..length],
+                Wait::Allowed,
+            )?;
             if count == 0 {
                 break;
             }
-            write_plain(self.core, self.dest, self.to + at, &buffer[..count], Sync::Visible)?;
+            let to = Position::At(self.to + at);
+            let bytes = &buffer[..count];
+            write_plain(self.core, self.dest, to, bytes, Sync::Visible, Wait::Allowed)?;
             at += count as u64;
         }
         Ok(at - done)

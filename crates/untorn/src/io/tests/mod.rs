@@ -4,6 +4,7 @@ mod background;
 mod batches;
 mod cached;
 mod matrix;
+mod options;
 mod points;
 mod reviewed;
 mod sharers;
