@@ -27,5 +27,5 @@ pub use file::{Access, Caching, FileDevice, OpenOptions};
 pub use latch::Latch;
 pub use memory::MemoryDevice;
 pub use overlay::OverlayDevice;
-pub use raw::AlignedBuffer;
+pub use raw::{AlignedBuffer, BufferPool, PooledBuffer};
 pub use window::WindowDevice;

@@ -1,13 +1,17 @@
-//! The only unsafe code of this crate: memory at a chosen alignment, and the one block ioctl that
+//! The only unsafe code of this crate, with [`pool`]: memory at a chosen alignment, and the one block ioctl that
 //! has no safe binding.
 //!
 //! Invariants: an [`AlignedBuffer`] owns `length` initialised bytes at an address that is a
 //! multiple of its alignment, allocated with exactly the layout that frees them. An empty buffer
 //! owns one byte, so that there is one case only.
 //!
-//! Never here: I/O on the buffer, pooling, growth.
+//! Never here: I/O on the buffer, growth.
 
 #![allow(unsafe_code)]
+
+mod pool;
+
+pub use pool::{BufferPool, PooledBuffer};
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},

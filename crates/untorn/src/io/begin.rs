@@ -23,6 +23,11 @@ use untorn_format::{AgExtent, FileBlock, FsBlock};
 /// Blocks around a rewritten block that are claimed with it where the file has no hint of its own.
 const DEFAULT_COW_HINT: u64 = 32;
 
+/// A file grows into blocks kept behind its end from this size in bytes on.
+const BEHIND_LEAST: u64 = 64 << 10;
+/// Bytes that are kept behind the end of a file at most.
+const BEHIND_MOST: u64 = 16 << 20;
+
 /// A run of blocks that a write has been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -173,11 +178,43 @@ impl<'a> Begun<'a> {
                 self.growth.push(reserve.split(piece.length));
             }
         }
-        let mut at = range.start;
+        let (mut at, mut behind) = (range.start, None);
         for claim in claims {
             let length = u64::from(claim.extent().length);
+            behind = Some(claim.block(length));
             cow.insert(FileBlock(at), CowPiece { length, state: CowState::Waiting(claim) });
             at += length;
+        }
+        drop(cow);
+        match behind {
+            Some(next) if at == self.core.geometry.blocks_for(self.inode.size()?) => {
+                self.keep_behind(at, next)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps blocks from `next` on, where they are free, for the file to grow from block `end`, its
+    /// end: as many as it has, so that what is appended bit by bit lies together however many files
+    /// grow at once. They are idle: nothing on disk knows them.
+    fn keep_behind(&self, end: u64, next: FsBlock) -> Result<()> {
+        let log = self.core.geometry.block_log;
+        let most = end.min(BEHIND_MOST >> log).min(self.core.available()? / 32);
+        let hole = |count| (self.inode.cow.lock().at(FileBlock(end), end + count), end + count);
+        for count in [most, most / 4, most / 16] {
+            if end << log < BEHIND_LEAST || count == 0 {
+                return Ok(());
+            }
+            let (span, end_of_hole) = hole(count);
+            if span != (CowSpan::Hole { end: end_of_hole }) {
+                return Ok(());
+            }
+            let claim = self.core.claim_run(Some(next), count)?;
+            if let Some(claim) = claim.filter(|claim| claim.block(0) == next) {
+                let piece = CowPiece { length: count, state: CowState::Idle(claim) };
+                self.stage(end..end + count, vec![piece]);
+                return Ok(());
+            }
         }
         Ok(())
     }

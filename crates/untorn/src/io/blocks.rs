@@ -4,7 +4,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
 use crate::map::{MappingState, find, published};
-use untorn_device::AlignedBuffer;
+use untorn_device::{AlignedBuffer, DeviceGeometry};
 use untorn_format::records::Fork;
 use untorn_format::{FileBlock, FsBlock};
 
@@ -16,9 +16,13 @@ pub(super) fn byte_of(core: &Core, block: FsBlock) -> Result<u64> {
 
 /// Zeroes that the device reads and writes without a copy.
 pub(super) fn zeroed(core: &Core, length: usize) -> AlignedBuffer {
+    AlignedBuffer::zeroed(length, alignment(&core.store.device().geometry(), length))
+}
+
+/// Where memory of `length` bytes begins, so that the device reads and writes it without a copy.
+pub(crate) fn alignment(device: &DeviceGeometry, length: usize) -> usize {
     let least = if length.is_multiple_of(4096) { 4096 } else { 8 };
-    let alignment = core.store.device().geometry().memory_alignment.max(least) as usize;
-    AlignedBuffer::zeroed(length, alignment)
+    device.memory_alignment.max(least) as usize
 }
 
 /// Reads `bytes` from byte `offset` of the device, whatever their alignment: whole sectors in
@@ -49,6 +53,18 @@ pub(super) fn read_bytes(core: &Core, offset: u64, bytes: &mut [u8]) -> Result<(
     Ok(())
 }
 
+/// Where block `block` of the file lies, if it was written.
+fn place_of(core: &Core, inode: &Inode, block: u64) -> Result<Option<FsBlock>> {
+    let _owner = inode.owner.read();
+    let image = inode.image();
+    let mut extents = published(core, inode.ino, &image, Fork::Data)?;
+    let mapping = find(&mut extents, FileBlock(block), FileBlock(block + 1))?;
+    Ok(match mapping.state {
+        MappingState::Written(at) => Some(at),
+        MappingState::Hole | MappingState::Unwritten(_) => None,
+    })
+}
+
 /// What the device holds in block `block` of the file, whatever the file's size; `None` where
 /// nothing was written. Never looks at the CoW fork.
 pub(super) fn read_raw_block(
@@ -56,12 +72,7 @@ pub(super) fn read_raw_block(
     inode: &Inode,
     block: u64,
 ) -> Result<Option<AlignedBuffer>> {
-    let owner = inode.owner.read();
-    let image = inode.image();
-    let mut extents = published(core, inode.ino, &image, Fork::Data)?;
-    let mapping = find(&mut extents, FileBlock(block), FileBlock(block + 1))?;
-    drop(owner);
-    let MappingState::Written(at) = mapping.state else { return Ok(None) };
+    let Some(at) = place_of(core, inode, block)? else { return Ok(None) };
     let mut bytes = zeroed(core, core.geometry.block_size());
     core.store.device().read_at(byte_of(core, at)?, &mut bytes)?;
     Ok(Some(bytes))
@@ -70,10 +81,21 @@ pub(super) fn read_raw_block(
 /// The file's bytes in block `block`, as the data fork has them: zeroes where nothing was written
 /// and past the end of the file.
 pub(super) fn read_block(core: &Core, inode: &Inode, block: u64) -> Result<AlignedBuffer> {
-    let valid = inode.size()?.saturating_sub(block << core.geometry.block_log);
-    let size = core.geometry.block_size();
-    let bytes = if valid == 0 { None } else { read_raw_block(core, inode, block)? };
-    let mut bytes = bytes.unwrap_or_else(|| zeroed(core, size));
-    bytes[valid.min(size as u64) as usize..].fill(0);
+    let mut bytes = zeroed(core, core.geometry.block_size());
+    fill_block(core, inode, block, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads into `bytes`, a block, what [`read_block`] reads.
+pub(super) fn fill_block(core: &Core, inode: &Inode, block: u64, bytes: &mut [u8]) -> Result<()> {
+    let valid = inode.size()?.saturating_sub(block << core.geometry.block_log);
+    let valid = valid.min(bytes.len() as u64) as usize;
+    let written = if valid == 0 { None } else { place_of(core, inode, block)? };
+    let Some(at) = written else {
+        bytes.fill(0);
+        return Ok(());
+    };
+    core.store.device().read_at(byte_of(core, at)?, bytes)?;
+    bytes[valid..].fill(0);
+    Ok(())
 }

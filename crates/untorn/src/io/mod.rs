@@ -36,7 +36,7 @@ pub(crate) use options::write;
 pub use options::{How, ReadOptions, WriteOptions};
 pub(crate) use own::own_range;
 pub(crate) use pages::{
-    PageCache, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
+    PageCache, Readers, flush_all, flush_range, give_up, give_up_all, read_cached, write_cached,
 };
 pub(crate) use read::read_at;
 pub(crate) use space::{

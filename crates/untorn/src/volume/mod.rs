@@ -194,6 +194,7 @@ impl Volume {
         self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
         *self.closer.open.lock() = false;
         self.core.worker.end();
+        self.core.pages.ahead.end();
         crate::io::give_up_all(&self.core);
     }
 }

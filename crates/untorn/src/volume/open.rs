@@ -6,7 +6,7 @@ use crate::background::{Background, Worker};
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::InodeCache;
-use crate::io::{self, PageCache};
+use crate::io::{self, PageCache, Readers};
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -146,6 +146,12 @@ fn build(
     );
     store.cache().set_newest(head);
     let limits = superblock.limits();
+    let readers = match options.background {
+        Background::On(_) => Readers::Threads,
+        Background::Off => Readers::None,
+    };
+    let (block, device) = (geometry.block_size(), store.device().geometry());
+    let pages = PageCache::new(options.page_bytes, block, &device, readers);
     let most = options.largest_transaction.unwrap_or(u64::MAX);
     Ok(Core {
         largest_transaction: most.min(store.largest_transaction()),
@@ -157,7 +163,7 @@ fn build(
         limits,
         superblock,
         inodes: InodeCache::default(),
-        pages: PageCache::new(options.page_bytes),
+        pages,
         counters: Counters::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),
@@ -197,6 +203,7 @@ pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
 /// Writes the counters to the superblock and closes the journal.
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
     core.worker.end();
+    core.pages.ahead.end();
     io::flush_all(core)?;
     core.store.quiesce()?;
     // What was cached while this waited.

@@ -3,6 +3,8 @@
 //! Locks: the list of dirty files and the list for eviction have one each, held for list operations
 //! only.
 
+use super::super::blocks::alignment;
+use super::ahead::{Ahead, Readers};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, PageMemory};
@@ -10,6 +12,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
+use untorn_device::DeviceGeometry;
 use untorn_format::Ino;
 
 /// Pages looked at in one file before the sweep goes on to the next.
@@ -18,6 +21,7 @@ const SWEEP: usize = 256;
 /// The cached pages of one volume.
 pub(crate) struct PageCache {
     pub memory: Arc<PageMemory>,
+    pub ahead: Ahead,
     /// Files with dirty pages, kept in memory until they are written back, and since when.
     dirty: Mutex<BTreeMap<Ino, (Arc<Inode>, Instant)>>,
     /// Files that have had pages, in the order of the next sweep.
@@ -25,10 +29,11 @@ pub(crate) struct PageCache {
 }
 
 impl PageCache {
-    /// An empty cache that may take `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    /// An empty cache that may take `limit` bytes, for a volume with blocks of `block` bytes.
+    pub fn new(limit: usize, block: usize, device: &DeviceGeometry, readers: Readers) -> Self {
         Self {
-            memory: Arc::new(PageMemory::new(limit)),
+            memory: Arc::new(PageMemory::new(limit, block, alignment(device, block))),
+            ahead: Ahead::new(readers),
             dirty: Mutex::default(),
             sweep: Mutex::default(),
         }

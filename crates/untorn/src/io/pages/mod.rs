@@ -10,11 +10,13 @@
 //!
 //! Never here: what a change of the map means.
 
+mod ahead;
 mod memory;
 mod read;
 mod write;
 mod writeback;
 
+pub(crate) use ahead::Readers;
 pub(crate) use memory::PageCache;
 pub(crate) use read::read_cached;
 pub(crate) use write::write_cached;

@@ -1,6 +1,6 @@
 //! Cached reads, with readahead.
 
-use super::super::blocks::{byte_of, zeroed};
+use super::super::blocks::byte_of;
 use super::super::place::lock;
 use super::super::{Wait, demand_regular};
 use crate::core::Core;
@@ -9,12 +9,16 @@ use crate::inode::{Inode, PageBytes, Sharing};
 use crate::map::{Mapping, MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_device::{AlignedBuffer, ReadRequest};
+use untorn_device::{PooledBuffer, ReadRequest};
 use untorn_format::FileBlock;
 use untorn_format::records::Fork;
 
-/// Bytes that a readahead fetches at most.
-const WINDOW: u64 = 2 << 20;
+/// Bytes that a reader fetches beyond what it was asked for, at most.
+const EXTRA: u64 = 2 << 20;
+/// Bytes that are asked for ahead of a reader, at most.
+const WINDOW: u64 = 8 << 20;
+/// Bytes of one request ahead of a reader.
+const CHUNK: u64 = 1 << 20;
 /// Blocks that are looked up in the cache at a time.
 const STEP: u64 = 256;
 
@@ -52,7 +56,7 @@ pub(crate) fn read_cached(
         let last = if step.end == blocks.end { ahead } else { step.end };
         let pages = fetch(core, inode, step.clone(), last, wait)?;
         for (block, page) in step.clone().zip(pages) {
-            copy_out(core, block, page.as_deref(), offset, &mut bytes[..length]);
+            copy_out(core, block, page.as_ref().map(|page| &***page), offset, &mut bytes[..length]);
         }
         at = step.end;
     }
@@ -63,7 +67,7 @@ pub(crate) fn read_cached(
 }
 
 /// Copies the part of a block that was asked for; a block without a page is zeroes.
-fn copy_out(core: &Core, block: u64, page: Option<&AlignedBuffer>, offset: u64, bytes: &mut [u8]) {
+fn copy_out(core: &Core, block: u64, page: Option<&[u8]>, offset: u64, bytes: &mut [u8]) {
     let size = core.geometry.block_size() as u64;
     let start = block << core.geometry.block_log;
     let from = offset.max(start);
@@ -75,23 +79,35 @@ fn copy_out(core: &Core, block: u64, page: Option<&AlignedBuffer>, offset: u64, 
     }
 }
 
-/// Where a read of `wanted` should fetch up to: further and further as long as reads follow each
-/// other.
-fn window(core: &Core, inode: &Inode, wanted: &Range<u64>) -> Result<u64> {
-    let most = (WINDOW >> core.geometry.block_log).max(1);
-    let mut pages = inode.pages.lock();
-    let follows = pages.next_read == wanted.start && wanted.start > 0;
-    pages.next_read = wanted.end;
-    pages.window = match follows {
-        true => (2 * pages.window).max(wanted.end - wanted.start).clamp(4, most),
-        false if wanted.start == 0 => 4.min(most),
-        false => 0,
-    };
-    let (window, missing) = (pages.window, !pages.has(wanted.end));
-    drop(pages);
+/// Where a read of `wanted` should fetch up to itself. As long as reads follow each other, more
+/// and more is read ahead: by the threads for that, or by the reader where there are none.
+fn window(core: &Arc<Core>, inode: &Arc<Inode>, wanted: &Range<u64>) -> Result<u64> {
     let end = core.geometry.blocks_for(inode.size()?);
-    let ahead = if missing { wanted.end.saturating_add(window) } else { wanted.end };
-    Ok(ahead.min(end).max(wanted.end))
+    let ahead = &core.pages.ahead;
+    let by_threads = ahead.is_there();
+    let most = if by_threads { WINDOW.min(core.pages.memory.limit as u64 / 8) } else { EXTRA };
+    let mut pages = inode.pages.lock();
+    let course = &mut pages.course;
+    course.advance(wanted, (most >> core.geometry.block_log).max(1));
+    let upto = wanted.end.saturating_add(course.window).min(end).max(wanted.end);
+    if !by_threads {
+        return Ok(if pages.has(wanted.end) { wanted.end } else { upto });
+    }
+    let from = course.asked.max(wanted.end);
+    let enough = upto.saturating_sub(from) >= course.window / 2 || upto == end;
+    if from >= upto || !enough {
+        return Ok(wanted.end);
+    }
+    course.asked = upto;
+    let missing = pages.missing(from..upto);
+    drop(pages);
+    if let (Some(&first), Some(&last)) = (missing.first(), missing.last()) {
+        let chunk = (CHUNK >> core.geometry.block_log).max(1);
+        for start in (first..last + 1).step_by(chunk as usize) {
+            ahead.ask(core, inode, start..(start + chunk).min(last + 1));
+        }
+    }
+    Ok(wanted.end)
 }
 
 /// The pages of `step`, read where they are missing, and with the last of them those up to `last`.
@@ -103,26 +119,22 @@ fn fetch(
     last: u64,
     wait: Wait,
 ) -> Result<Vec<Option<PageBytes>>> {
-    let mut found: Vec<Option<PageBytes>> = {
-        let mut pages = inode.pages.lock();
-        step.clone().map(|block| pages.get(block)).collect()
+    let found = inode.pages.lock().get_all(step.clone());
+    let missing = |found: &[Option<PageBytes>]| {
+        let first = found.iter().position(Option::is_none);
+        first.map(|index| step.start + index as u64)
     };
-    let first = found.iter().position(Option::is_none);
-    let Some(first) = first.map(|index| step.start + index as u64) else { return Ok(found) };
-    let mut read = Vec::new();
-    for mapping in written(core, inode, first..last)? {
-        load(core, inode, &mapping, &mut read)?;
+    let Some(first) = missing(&found) else { return Ok(found) };
+    if wait == Wait::Refused {
+        return match written(core, inode, first..step.end)?.is_empty() {
+            true => Ok(found),
+            false => Err(Error::WouldWait("the bytes are not in memory")),
+        };
     }
-    if wait == Wait::Refused && !read.is_empty() {
-        return Err(Error::WouldWait("the bytes are not in memory"));
-    }
-    fill(core, &mut read)?;
-    let valid = inode.size()?;
-    let mut pages = inode.pages.lock();
-    for (block, _, mut bytes) in read {
-        clip(core, block, valid, &mut bytes);
-        let bytes = Arc::new(bytes);
-        pages.insert(block, Arc::clone(&bytes));
+    core.pages.ahead.settle(inode.ino, first..step.end);
+    let mut found = inode.pages.lock().get_all(step.clone());
+    let Some(first) = missing(&found) else { return Ok(found) };
+    for (block, bytes) in read_missing(core, inode, first..last)? {
         let index = block.checked_sub(step.start).map(|index| index as usize);
         if let Some(slot) = index.and_then(|index| found.get_mut(index))
             && slot.is_none()
@@ -133,8 +145,33 @@ fn fetch(
     Ok(found)
 }
 
+/// Reads those of `blocks` that were written and have no page; the new pages. The caller holds the
+/// range.
+pub(super) fn read_missing(
+    core: &Core,
+    inode: &Inode,
+    blocks: Range<u64>,
+) -> Result<Vec<(u64, PageBytes)>> {
+    let mut read = Vec::new();
+    for mapping in written(core, inode, blocks)? {
+        load(core, inode, &mapping, &mut read)?;
+    }
+    fill(core, &mut read)?;
+    let valid = inode.size()?;
+    let clipped = read.into_iter().map(|(block, _, mut bytes)| {
+        clip(core, block, valid, &mut bytes);
+        (block, Arc::new(bytes))
+    });
+    let read: Vec<(u64, PageBytes)> = clipped.collect();
+    let mut pages = inode.pages.lock();
+    for (block, bytes) in &read {
+        pages.insert(*block, Arc::clone(bytes));
+    }
+    Ok(read)
+}
+
 /// Bytes past the end of the file are zero.
-fn clip(core: &Core, block: u64, size: u64, bytes: &mut AlignedBuffer) {
+fn clip(core: &Core, block: u64, size: u64, bytes: &mut [u8]) {
     let valid = size.saturating_sub(block << core.geometry.block_log);
     if valid < bytes.len() as u64 {
         bytes[valid as usize..].fill(0);
@@ -160,7 +197,7 @@ fn written(core: &Core, inode: &Inode, blocks: Range<u64>) -> Result<Vec<Mapping
 }
 
 /// A page to be read: block of the file, byte of the device.
-type Missing = (u64, u64, AlignedBuffer);
+type Missing = (u64, u64, PooledBuffer);
 
 /// New pages for the blocks of a mapping that have none.
 fn load(core: &Core, inode: &Inode, mapping: &Mapping, out: &mut Vec<Missing>) -> Result<()> {
@@ -168,12 +205,9 @@ fn load(core: &Core, inode: &Inode, mapping: &Mapping, out: &mut Vec<Missing>) -
     core.ag_extent(start, mapping.length as u32)?;
     let at = byte_of(core, start)?;
     let size = core.geometry.block_size();
-    let pages = inode.pages.lock();
-    for index in 0..mapping.length {
-        let block = mapping.first.0 + index;
-        if !pages.has(block) {
-            out.push((block, at + index * size as u64, zeroed(core, size)));
-        }
+    for block in inode.pages.lock().missing(mapping.first.0..mapping.end().0) {
+        let offset = at + (block - mapping.first.0) * size as u64;
+        out.push((block, offset, core.pages.memory.take()));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Space that a page will need when it is written back is reserved before its first byte changes:
 //! a volume that is full refuses here, and nowhere later.
 
-use super::super::blocks::{read_block, read_raw_block};
+use super::super::blocks::{fill_block, read_raw_block};
 use super::super::commit::{FileChange, commit};
 use super::super::place::Placed;
 use super::super::{Position, Request, Sync, Wait, fsync};
@@ -15,7 +15,7 @@ use crate::inode::Inode;
 use crate::map::{MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_device::AlignedBuffer;
+use untorn_device::PooledBuffer;
 use untorn_format::btree::BtreeKind;
 use untorn_format::records::{ExtentState, Fork};
 use untorn_format::{AgBlock, FileBlock};
@@ -89,14 +89,11 @@ fn demand_ready(core: &Arc<Core>, inode: &Inode, request: &Request) -> Result<()
     if request.end() > size && !(in_last_block && inode.has_clean_tail(size)) {
         return Err(Error::WouldWait("the end of the file has to be looked at first"));
     }
-    let whole = Whole { core, inode, request };
-    let pages = inode.pages.lock();
-    let missing =
-        |block| !pages.has(block) && whole.part(block).0.len() < core.geometry.block_size();
-    if blocks.clone().any(missing) {
+    let whole = Whole { core, request };
+    let missing = inode.pages.lock().missing(blocks.clone());
+    if missing.into_iter().any(|block| whole.is_part(block)) {
         return Err(Error::WouldWait("bytes around it have to be read first"));
     }
-    drop(pages);
     for run in clean_runs(inode, blocks) {
         for part in out_of_place(core, inode, run)? {
             if inode.cow.lock().has_hole(part) {
@@ -143,28 +140,23 @@ fn cache_step(
     bytes: &[u8],
     step: Range<u64>,
 ) -> Result<()> {
-    let whole = Whole { core, inode, request };
-    let mut fresh = Vec::with_capacity((step.end - step.start) as usize);
-    for block in step.clone() {
-        fresh.push(whole.fresh(block)?);
-    }
+    let whole = Whole { core, request };
+    let mut ends = whole.read_ends(inode, &step)?;
     let mut pages = inode.pages.lock();
-    for (block, fresh) in step.clone().zip(fresh) {
-        if let Some(fresh) = fresh {
-            pages.insert(block, Arc::new(fresh));
-        }
+    for block in step.clone() {
         let (within, from) = whole.part(block);
-        let Some(page) = pages.change(block) else {
-            // Evicted since it was looked at: it was clean, the device has it.
-            drop(pages);
-            let again = read_block(core, inode, block)?;
-            pages = inode.pages.lock();
-            pages.insert(block, Arc::new(again));
-            let Some(page) = pages.change(block) else { unreachable!("it was just put in") };
-            page[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
+        let bytes = &bytes[from..from + within.len()];
+        if let Some(page) = pages.change(block) {
+            page[within].copy_from_slice(bytes);
             continue;
+        }
+        let mut page = match ends.iter().position(|(end, _)| *end == block) {
+            Some(end) => ends.swap_remove(end).1,
+            None => core.pages.memory.take(),
         };
-        page[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
+        page[within].copy_from_slice(bytes);
+        pages.insert(block, Arc::new(page));
+        let _ = pages.change(block);
     }
     // Before the pages are let go of: whoever finds them all clean forgets what was noted.
     inode.note_unsaved(request.end().min(byte(core, step.end)), now());
@@ -179,7 +171,6 @@ fn cache_step(
 /// A write as its blocks see it.
 struct Whole<'a> {
     core: &'a Core,
-    inode: &'a Inode,
     request: &'a Request,
 }
 
@@ -192,16 +183,29 @@ impl Whole<'_> {
         ((from - start) as usize..(to - start) as usize, (from - self.request.offset) as usize)
     }
 
-    /// A new page for `block`, unless it has one: read where the write leaves some of it alone.
-    fn fresh(&self, block: u64) -> Result<Option<AlignedBuffer>> {
-        if self.inode.pages.lock().has(block) {
-            return Ok(None);
+    /// Whether the write leaves some of `block` alone: only its first and its last block can be so.
+    fn is_part(&self, block: u64) -> bool {
+        self.part(block).0.len() < self.core.geometry.block_size()
+    }
+
+    /// The blocks of `step` that are written in part, as they are. A clean page may be evicted
+    /// before it is looked for again, so none is relied on.
+    fn read_ends(&self, inode: &Inode, step: &Range<u64>) -> Result<Vec<(u64, PooledBuffer)>> {
+        let mut ends = Vec::new();
+        let last = (step.end - 1 > step.start).then_some(step.end - 1);
+        for block in std::iter::once(step.start).chain(last) {
+            // A dirty page stays: the range is the write's.
+            if !self.is_part(block) || inode.pages.lock().is_dirty(block) {
+                continue;
+            }
+            let mut bytes = self.core.pages.memory.take();
+            match inode.pages.lock().get(block) {
+                Some(page) => bytes.copy_from_slice(&page),
+                None => fill_block(self.core, inode, block, &mut bytes)?,
+            }
+            ends.push((block, bytes));
         }
-        let size = self.core.geometry.block_size();
-        match self.part(block).0.len() == size {
-            true => Ok(Some(super::super::blocks::zeroed(self.core, size))),
-            false => read_block(self.core, self.inode, block).map(Some),
-        }
+        Ok(ends)
     }
 }
 
@@ -252,18 +256,7 @@ fn growth(core: &Core, blocks: u64) -> u64 {
 
 /// The runs of blocks of `step` whose pages are not dirty.
 fn clean_runs(inode: &Inode, step: Range<u64>) -> Vec<Range<u64>> {
-    let pages = inode.pages.lock();
-    let mut runs: Vec<Range<u64>> = Vec::new();
-    for block in step {
-        if pages.is_dirty(block) {
-            continue;
-        }
-        match runs.last_mut().filter(|run| run.end == block) {
-            Some(run) => run.end += 1,
-            None => runs.push(block..block + 1),
-        }
-    }
-    runs
+    inode.pages.lock().clean_runs(step)
 }
 
 /// The parts of `run` that cannot be written where they lie: holes and shared blocks.
@@ -319,7 +312,8 @@ fn prepare_end(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Resul
 
 /// Writes the last block of a file anew, with zeroes behind its end, as pages have it.
 fn zero_tail(core: &Arc<Core>, inode: &Arc<Inode>, block: u64) -> Result<()> {
-    let last = read_block(core, inode, block)?;
+    let mut last = core.pages.memory.take();
+    fill_block(core, inode, block, &mut last)?;
     reserve(core, inode, block..block + 1)?;
     let mut pages = inode.pages.lock();
     pages.insert(block, Arc::new(last));

@@ -181,6 +181,7 @@ impl Volume {
     /// nothing about the one on the device, whose superblock is right already.
     fn end(self) -> Result<()> {
         self.core.worker.end();
+        self.core.pages.ahead.end();
         self.core.store.quiesce()?;
         self.core.store.close()?;
         *self.closer.open.lock() = false;
