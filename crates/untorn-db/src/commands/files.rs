@@ -1,0 +1,252 @@
+//! Commands about files: their extents, their names.
+
+use super::go::{current, to_inode};
+use super::{Said, number};
+use crate::field::Scope;
+use crate::fork::{self, Run};
+use crate::place::Volume;
+use crate::session::Session;
+use crate::tables::dir;
+use crate::{Result, refuse, scan};
+use std::collections::HashSet;
+use std::fmt::Write;
+use untorn_format::da::hash_name;
+use untorn_format::inode::DinodeDisk;
+use untorn_format::{Fork, Ino};
+
+pub fn bmap(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    let (flags, rest): (Vec<&str>, Vec<&str>) =
+        arguments.iter().partition(|word| word.starts_with('-'));
+    let asks = |letter| flags.is_empty() || flags.iter().any(|flag| flag.contains(letter));
+    let first = rest.first().map_or(Ok(0), |typed| number(typed))?;
+    let length = rest.get(1).map_or(Ok(u64::MAX), |typed| number(typed))?;
+    let (_, inode) = current(session)?;
+    let mut out = String::new();
+    for (fork, name, letter) in [(Fork::Data, "data", 'd'), (Fork::Attr, "attr", 'a')] {
+        let runs = if asks(letter) { fork::runs(&session.volume, &inode, fork)? } else { vec![] };
+        let end = first.saturating_add(length);
+        let inside = runs.iter().filter(|r| r.offset < end && r.offset + r.count > first);
+        inside.for_each(|run| line(&session.volume, name, run, &mut out));
+    }
+    Ok(Said::Text(out))
+}
+
+fn line(volume: &Volume<'_>, name: &str, run: &Run, out: &mut String) {
+    let geometry = &volume.shape.geometry;
+    let ag = run.start.0 >> geometry.ag_block_log;
+    let block = run.start.0 & ((1 << geometry.ag_block_log) - 1);
+    let Run { offset, start, count, flag } = run;
+    let _ = writeln!(
+        out,
+        "{name} offset {offset} startblock {start} ({ag}/{block}) count {count} flag {flag}"
+    );
+}
+
+/// A name in a directory.
+struct Entry {
+    name: Vec<u8>,
+    ino: Ino,
+    file_type: usize,
+    /// Where it lies, in units of eight bytes.
+    cookie: u64,
+}
+
+pub fn path(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    let ino = resolve(session, arguments.first().copied().unwrap_or_default())?;
+    to_inode(session, ino)
+}
+
+/// The inode of a path, from the root or from the current directory.
+fn resolve(session: &Session<'_>, path: &str) -> Result<Ino> {
+    let mut ino = match path.starts_with('/') {
+        true => Ino(session.volume.shape.superblock.rootino.get()),
+        false => current(session)?.0.ino,
+    };
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        let entries = entries(&session.volume, ino)?;
+        let found = entries.iter().find(|entry| entry.name == name.as_bytes());
+        ino = match found {
+            Some(entry) => entry.ino,
+            None => return refuse(format!("{path}: no {name} in directory {ino}")),
+        };
+    }
+    Ok(ino)
+}
+
+pub fn ls(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    let (flags, paths): (Vec<&str>, Vec<&str>) =
+        arguments.iter().partition(|word| word.starts_with('-'));
+    let mut out = String::new();
+    for path in &paths {
+        let ino = resolve(session, path)?;
+        match flags.contains(&"-i") {
+            true => out += &format!("{ino}\n"),
+            false => out += &format!("{path}:\n{}", listing(&session.volume, ino)?),
+        }
+    }
+    if paths.is_empty() {
+        let ino = current(session)?.0.ino;
+        match flags.contains(&"-i") {
+            true => out += &format!("{ino}\n"),
+            false => out += &listing(&session.volume, ino)?,
+        }
+    }
+    Ok(Said::Text(out))
+}
+
+fn listing(volume: &Volume<'_>, ino: Ino) -> Result<String> {
+    let mut out = String::new();
+    for entry in entries(volume, ino)? {
+        let Entry { name, ino, file_type, cookie } = &entry;
+        let is_good = !name.is_empty() && !name.iter().any(|byte| matches!(byte, 0 | b'/'));
+        let (kind, hash, length) = (kind(*file_type), hash_name(name), name.len());
+        let (name, verdict) = (String::from_utf8_lossy(name), if is_good { "good" } else { "corrupt" });
+        let _ = writeln!(
+            out,
+            "{cookie:<10} {:<18} {kind:<14} {hash:#010x} {length:3} {name} ({verdict})",
+            ino.0
+        );
+    }
+    Ok(out)
+}
+
+fn kind(file_type: usize) -> &'static str {
+    let names =
+        ["unknown", "regular", "directory", "chardev", "blkdev", "fifo", "socket", "symlink", "whiteout"];
+    names.get(file_type).copied().unwrap_or("unknown")
+}
+
+/// All names of a directory, whatever its form.
+fn entries(volume: &Volume<'_>, ino: Ino) -> Result<Vec<Entry>> {
+    let Some(inode) = scan::inode(volume, ino)? else {
+        return refuse(format!("bad inode number {ino}"));
+    };
+    let Ok(core) = DinodeDisk::of(&inode) else { return refuse("the inode is cut short") };
+    if core.mode.get() & 0o170_000 != 0o040_000 {
+        return refuse(format!("inode {ino} is not a directory"));
+    }
+    if core.format == 1 {
+        let scope = Scope { bytes: &inode, base: 0, note: 0, shape: &volume.shape };
+        return Ok(short(&scope, ino));
+    }
+    let mut found = Vec::new();
+    let geometry = &volume.shape.geometry;
+    let blocks = 1u64 << geometry.dir_block_log;
+    let limit = 32u64 << 30 >> geometry.block_log;
+    for run in fork::runs(volume, &inode, Fork::Data)? {
+        let inside = run.offset..run.offset.saturating_add(run.count).min(limit);
+        for block in inside.filter(|block| block % blocks == 0) {
+            let bytes = directory_block(volume, &inode, block)?;
+            let scope = Scope { bytes: &bytes, base: 0, note: 0, shape: &volume.shape };
+            found.extend(data(&scope, block << geometry.block_log));
+        }
+    }
+    Ok(found)
+}
+
+/// A directory block; short where it is not mapped whole.
+fn directory_block(volume: &Volume<'_>, inode: &[u8], block: u64) -> Result<Vec<u8>> {
+    let geometry = &volume.shape.geometry;
+    let runs = fork::runs(volume, inode, Fork::Data)?;
+    let mut bytes = Vec::new();
+    for block in block..block + (1 << geometry.dir_block_log) {
+        let holds = |run: &&Run| run.offset <= block && block - run.offset < run.count;
+        let Some(run) = runs.iter().find(holds) else { break };
+        let start = run.start.checked_add(block - run.offset);
+        let Some(addr) = start.and_then(|start| geometry.addr_of(start)) else { break };
+        bytes.extend(volume.read(geometry.byte_of(addr), geometry.block_size())?);
+    }
+    Ok(bytes)
+}
+
+fn short(scope: &Scope<'_>, ino: Ino) -> Vec<Entry> {
+    let parent = dir::short_parent(scope);
+    let dots = [(".", ino, 8), ("..", Ino(parent), 10)];
+    let dots = dots.map(|(name, ino, cookie)| Entry {
+        name: name.as_bytes().to_vec(),
+        ino,
+        file_type: 2,
+        cookie,
+    });
+    let rest = dir::short_names(scope).into_iter().map(entry);
+    dots.into_iter().chain(rest).collect()
+}
+
+fn data(scope: &Scope<'_>, base: u64) -> Vec<Entry> {
+    let names = dir::data_names(scope).into_iter().map(entry);
+    names.map(|entry| Entry { cookie: entry.cookie + base / 8, ..entry }).collect()
+}
+
+fn entry(name: dir::Name) -> Entry {
+    let dir::Name { bytes, ino, file_type, at } = name;
+    Entry { name: bytes, ino: Ino(ino), file_type, cookie: at as u64 / 8 }
+}
+
+pub fn ncheck(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    let mut asked = HashSet::new();
+    let mut words = arguments.iter();
+    while let Some(&word) = words.next() {
+        match (word, words.next()) {
+            ("-i", Some(typed)) => asked.insert(number(typed)?),
+            _ => return refuse("usage: ncheck [-i ino]..."),
+        };
+    }
+    let mut out = String::new();
+    let root = Ino(session.volume.shape.superblock.rootino.get());
+    let mut seen = HashSet::from([root.0]);
+    let mut folders = vec![(root, String::new())];
+    while let Some((folder, path)) = folders.pop() {
+        let Ok(entries) = entries(&session.volume, folder) else { continue };
+        for entry in entries.into_iter().filter(|entry| !matches!(&entry.name[..], b"." | b"..")) {
+            let path = format!("{path}{}", String::from_utf8_lossy(&entry.name));
+            let is_folder = entry.file_type == 2;
+            if asked.is_empty() || asked.contains(&entry.ino.0) {
+                let _ = writeln!(out, "{:11} {path}{}", entry.ino.0, if is_folder { "/." } else { "" });
+            }
+            if is_folder && seen.insert(entry.ino.0) {
+                folders.push((entry.ino, path + "/"));
+            }
+        }
+    }
+    Ok(Said::Text(out))
+}
+
+pub fn frag(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    if let Some(flag) = arguments.iter().find(|flag| !matches!(**flag, "-f" | "-d" | "-v")) {
+        return refuse(format!("frag {flag} is not supported: -d, -f and -v are"));
+    }
+    let (mut actual, mut ideal, mut lines) = (0, 0, String::new());
+    let asked = |kind: u16| match kind {
+        0o040_000 => arguments.is_empty() || arguments.contains(&"-d"),
+        0o100_000 => !arguments.contains(&"-d") || arguments.contains(&"-f"),
+        _ => false,
+    };
+    scan::inodes(&session.volume, &mut |ino, core, bytes| {
+        if asked(core.mode.get() & 0o170_000) {
+            let runs = fork::runs(&session.volume, bytes, Fork::Data)?;
+            let (here, best) = pieces(&runs);
+            (actual, ideal) = (actual + here, ideal + best);
+            if arguments.contains(&"-v") {
+                let _ = writeln!(lines, "inode {ino} actual {here} ideal {best}");
+            }
+        }
+        Ok(())
+    })?;
+    let share = (actual - ideal) as f64 * 100.0 / actual.max(1) as f64;
+    let mean = actual as f64 / ideal.max(1) as f64;
+    let _ = writeln!(lines, "actual {actual}, ideal {ideal}, fragmentation factor {share:.2}%");
+    lines += "Note, this number is largely meaningless.\n";
+    let _ = writeln!(lines, "Files on this filesystem average {mean:.2} extents per file");
+    Ok(Said::Text(lines))
+}
+
+/// Extents that a file has, and that it would have with holes alone between them.
+fn pieces(runs: &[Run]) -> (u64, u64) {
+    let joins = |a: &Run, b: &Run| a.offset + a.count == b.offset;
+    let touches = |a: &Run, b: &Run| joins(a, b) && a.start.0 + a.count == b.start.0;
+    let count = |joined: &dyn Fn(&Run, &Run) -> bool| {
+        let gaps = runs.windows(2).filter(|pair| !joined(&pair[0], &pair[1])).count();
+        gaps as u64 + u64::from(!runs.is_empty())
+    };
+    (count(&touches), count(&joins))
+}
