@@ -80,6 +80,8 @@ pub enum Odd {
     SkipNull,
     /// Zero is left out.
     SkipZero,
+    /// All ones are `null`, zero is left out.
+    NullSkipZero,
 }
 
 /// Where a field lies, from the start of its structure.

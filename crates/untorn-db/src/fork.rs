@@ -32,7 +32,8 @@ pub fn runs(volume: &Volume<'_>, inode: &[u8], fork: Fork) -> Result<Vec<Run>> {
     if fork == Fork::Attr && core.forkoff == 0 {
         return Ok(Vec::new());
     }
-    let range = fork_range(volume.shape.version.min(3).max(core.version), core.forkoff, inode.len(), fork);
+    let range =
+        fork_range(volume.shape.version.min(3).max(core.version), core.forkoff, inode.len(), fork);
     let bytes = inode.get(range).unwrap_or_default();
     let format = if fork == Fork::Data { core.format } else { core.aformat };
     match format {

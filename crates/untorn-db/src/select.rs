@@ -103,7 +103,7 @@ pub fn follow(fields: &'static [Field], scope: &Scope<'_>, steps: &[Step]) -> Re
         (Form::Number(number), []) => match scope.bits(start, number.bits) {
             Some(found) => {
                 let ones = found == u64::MAX >> (64 - number.bits);
-                let is_null = ones && matches!(number.odd, Odd::Null | Odd::SkipNull);
+                let is_null = ones && !matches!(number.odd, Odd::Plain | Odd::SkipZero);
                 Ok(Found { number: found, is_null, to: field.to })
             }
             None => refuse(format!("field {} lies past the end", step.name)),
@@ -166,7 +166,8 @@ fn elements(field: &Field, scope: &Scope<'_>) -> Elements {
     };
     let end = scope.bytes.len() * 8;
     let starts = (0..said).map(|index| (start(field, scope, index), scope.note));
-    let starts = starts.take_while(|&(at, _)| at < end || said == 1).collect();
+    let fits = |at: usize| at.saturating_add(field.bits()) <= end;
+    let starts = starts.take_while(|&(at, _)| fits(at) || said == 1).collect();
     Elements { first, starts, said }
 }
 
@@ -212,8 +213,12 @@ fn show(
                 }
             }
         }
-        Form::Row(inner, _) => out.push(Item { name: name.clone(), holds: table(inner, scope, elements) }),
-        Form::Text => out.push(Item { name: name.clone(), holds: characters(field, scope, elements) }),
+        Form::Row(inner, _) => {
+            out.push(Item { name: name.clone(), holds: table(inner, scope, elements) })
+        }
+        Form::Text => {
+            out.push(Item { name: name.clone(), holds: characters(field, scope, elements) })
+        }
         _ => out.push(Item { name: name.clone(), holds: numbers(field, scope, elements) }),
     }
     if elements.said > elements.starts.len() && field.is_array() {
@@ -223,8 +228,12 @@ fn show(
 
 /// Says that a list is longer than its place.
 fn cut(name: String, elements: &Elements) -> Item {
-    let words = format!("{} of {} lie past the end", elements.said - elements.starts.len(), elements.said);
-    Item { name: format!("# {name}"), holds: Holds::One(Some(Value { json: words.clone().into(), text: words })) }
+    let words =
+        format!("{} of {} lie past the end", elements.said - elements.starts.len(), elements.said);
+    Item {
+        name: format!("# {name}"),
+        holds: Holds::One(Some(Value { json: words.clone().into(), text: words })),
+    }
 }
 
 fn characters(field: &Field, scope: &Scope<'_>, elements: &Elements) -> Holds {
@@ -286,7 +295,10 @@ impl Holds {
             Self::One(value) => value.as_ref().map_or(Json::Null, |value| value.json.clone()),
             Self::Many(values) => {
                 let shown = values.iter().filter_map(|(i, value)| Some((*i, value.as_ref()?)));
-                shown.map(|(i, value)| (i.to_string(), value.json.clone())).collect::<Map<_, _>>().into()
+                shown
+                    .map(|(i, value)| (i.to_string(), value.json.clone()))
+                    .collect::<Map<_, _>>()
+                    .into()
             }
             Self::Table(names, rows) => {
                 let row = |(index, values): &(usize, Vec<Value>)| {

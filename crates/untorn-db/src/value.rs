@@ -45,8 +45,8 @@ fn numeric(number: Number, found: u64) -> Option<Value> {
     let is_null = found == u64::MAX >> (64 - number.bits);
     match number.odd {
         Odd::SkipNull if is_null => None,
-        Odd::SkipZero if found == 0 => None,
-        Odd::Null if is_null => Some(Value::new("null", Json::Null)),
+        Odd::SkipZero | Odd::NullSkipZero if found == 0 => None,
+        Odd::Null | Odd::NullSkipZero if is_null => Some(Value::new("null", Json::Null)),
         _ => Some(plain(number, found)),
     }
 }
@@ -54,7 +54,7 @@ fn numeric(number: Number, found: u64) -> Option<Value> {
 fn plain(number: Number, found: u64) -> Value {
     match number.style {
         Style::Decimal => Value::new(found.to_string(), found),
-        Style::Signed => signed(found << (64 - number.bits)  , 64 - number.bits),
+        Style::Signed => signed(found << (64 - number.bits), 64 - number.bits),
         Style::Hex if found == 0 => Value::new("0", 0),
         Style::Hex => Value::new(format!("{found:#x}"), found),
         Style::Octal if found == 0 => Value::new("0", 0),
@@ -73,7 +73,9 @@ fn special(form: Form, scope: &Scope<'_>, at: usize) -> Option<Value> {
         Form::Crc => crc(scope, at),
         Form::ForkFormat => scope.bits(at, 8).map(fork_format),
         Form::Seconds => stamp(scope, at).map(|(seconds, _)| time(seconds)),
-        Form::Nanoseconds => stamp(scope, at).map(|(_, nanos)| Value::new(nanos.to_string(), nanos)),
+        Form::Nanoseconds => {
+            stamp(scope, at).map(|(_, nanos)| Value::new(nanos.to_string(), nanos))
+        }
         Form::Timer => timer(scope, at),
         Form::Number(_) | Form::Text | Form::Struct(..) | Form::Union(_) | Form::Row(..) => None,
     }

@@ -100,7 +100,8 @@ fn listing(volume: &Volume<'_>, ino: Ino) -> Result<String> {
         let Entry { name, ino, file_type, cookie } = &entry;
         let is_good = !name.is_empty() && !name.iter().any(|byte| matches!(byte, 0 | b'/'));
         let (kind, hash, length) = (kind(*file_type), hash_name(name), name.len());
-        let (name, verdict) = (String::from_utf8_lossy(name), if is_good { "good" } else { "corrupt" });
+        let (name, verdict) =
+            (String::from_utf8_lossy(name), if is_good { "good" } else { "corrupt" });
         let _ = writeln!(
             out,
             "{cookie:<10} {:<18} {kind:<14} {hash:#010x} {length:3} {name} ({verdict})",
@@ -111,8 +112,17 @@ fn listing(volume: &Volume<'_>, ino: Ino) -> Result<String> {
 }
 
 fn kind(file_type: usize) -> &'static str {
-    let names =
-        ["unknown", "regular", "directory", "chardev", "blkdev", "fifo", "socket", "symlink", "whiteout"];
+    let names = [
+        "unknown",
+        "regular",
+        "directory",
+        "chardev",
+        "blkdev",
+        "fifo",
+        "socket",
+        "symlink",
+        "whiteout",
+    ];
     names.get(file_type).copied().unwrap_or("unknown")
 }
 
@@ -201,7 +211,8 @@ pub fn ncheck(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
             let path = format!("{path}{}", String::from_utf8_lossy(&entry.name));
             let is_folder = entry.file_type == 2;
             if asked.is_empty() || asked.contains(&entry.ino.0) {
-                let _ = writeln!(out, "{:11} {path}{}", entry.ino.0, if is_folder { "/." } else { "" });
+                let _ =
+                    writeln!(out, "{:11} {path}{}", entry.ino.0, if is_folder { "/." } else { "" });
             }
             if is_folder && seen.insert(entry.ino.0) {
                 folders.push((entry.ino, path + "/"));
@@ -211,42 +222,71 @@ pub fn ncheck(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
     Ok(Said::Text(out))
 }
 
-pub fn frag(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
-    if let Some(flag) = arguments.iter().find(|flag| !matches!(**flag, "-f" | "-d" | "-v")) {
-        return refuse(format!("frag {flag} is not supported: -d, -f and -v are"));
-    }
-    let (mut actual, mut ideal, mut lines) = (0, 0, String::new());
-    let asked = |kind: u16| match kind {
-        0o040_000 => arguments.is_empty() || arguments.contains(&"-d"),
-        0o100_000 => !arguments.contains(&"-d") || arguments.contains(&"-f"),
-        _ => false,
-    };
-    scan::inodes(&session.volume, &mut |ino, core, bytes| {
-        if asked(core.mode.get() & 0o170_000) {
-            let runs = fork::runs(&session.volume, bytes, Fork::Data)?;
-            let (here, best) = pieces(&runs);
-            (actual, ideal) = (actual + here, ideal + best);
-            if arguments.contains(&"-v") {
-                let _ = writeln!(lines, "inode {ino} actual {here} ideal {best}");
-            }
-        }
-        Ok(())
-    })?;
-    let share = (actual - ideal) as f64 * 100.0 / actual.max(1) as f64;
-    let mean = actual as f64 / ideal.max(1) as f64;
-    let _ = writeln!(lines, "actual {actual}, ideal {ideal}, fragmentation factor {share:.2}%");
-    lines += "Note, this number is largely meaningless.\n";
-    let _ = writeln!(lines, "Files on this filesystem average {mean:.2} extents per file");
-    Ok(Said::Text(lines))
+/// What `frag` counts.
+struct Fragments {
+    flags: String,
+    actual: usize,
+    ideal: usize,
+    lines: String,
 }
 
-/// Extents that a file has, and that it would have with holes alone between them.
-fn pieces(runs: &[Run]) -> (u64, u64) {
-    let joins = |a: &Run, b: &Run| a.offset + a.count == b.offset;
-    let touches = |a: &Run, b: &Run| joins(a, b) && a.start.0 + a.count == b.start.0;
-    let count = |joined: &dyn Fn(&Run, &Run) -> bool| {
-        let gaps = runs.windows(2).filter(|pair| !joined(&pair[0], &pair[1])).count();
-        gaps as u64 + u64::from(!runs.is_empty())
-    };
-    (count(&touches), count(&joins))
+pub fn frag(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
+    let flags: String = arguments.concat().replace('-', "");
+    if let Some(flag) = flags.chars().find(|flag| !"adflv".contains(*flag)) {
+        return refuse(format!("frag -{flag} is not supported: -a, -d, -f, -l and -v are"));
+    }
+    let mut seen = Fragments { flags, actual: 0, ideal: 0, lines: String::new() };
+    scan::inodes(&session.volume, &mut |ino, core, bytes| {
+        seen.count(&session.volume, ino, core, bytes)
+    })?;
+    Ok(Said::Text(seen.tell()))
+}
+
+impl Fragments {
+    fn asks(&self, letter: char) -> bool {
+        !self.flags.contains(['a', 'd', 'f', 'l']) || self.flags.contains(letter)
+    }
+    fn count(
+        &mut self,
+        volume: &Volume<'_>,
+        ino: Ino,
+        core: &DinodeDisk,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let letter = match core.mode.get() & 0o170_000 {
+            0o040_000 => 'd',
+            0o100_000 => 'f',
+            0o120_000 => 'l',
+            _ => '-',
+        };
+        let (mut actual, mut ideal) = (0, 0);
+        for (fork, letter) in [(Fork::Data, letter), (Fork::Attr, 'a')] {
+            if self.asks(letter) && letter != '-' {
+                let runs = fork::runs(volume, bytes, fork)?;
+                (actual, ideal) = (actual + runs.len(), ideal + pieces(&runs));
+            }
+        }
+        (self.actual, self.ideal) = (self.actual + actual, self.ideal + ideal);
+        if self.flags.contains('v') {
+            let _ = writeln!(self.lines, "inode {ino} actual {actual} ideal {ideal}");
+        }
+        Ok(())
+    }
+    fn tell(mut self) -> String {
+        let (actual, ideal) = (self.actual, self.ideal);
+        let share = actual.saturating_sub(ideal) as f64 * 100.0 / actual.max(1) as f64;
+        let mean = actual as f64 / ideal.max(1) as f64;
+        let out = &mut self.lines;
+        let _ = writeln!(out, "actual {actual}, ideal {ideal}, fragmentation factor {share:.2}%");
+        *out += "Note, this number is largely meaningless.\n";
+        let _ = writeln!(out, "Files on this filesystem average {mean:.2} extents per file");
+        self.lines
+    }
+}
+
+/// Extents that a fork would have with holes alone between them.
+fn pieces(runs: &[Run]) -> usize {
+    let ends = |run: &Run| run.offset.saturating_add(run.count);
+    let gaps = runs.iter().zip(runs.iter().skip(1)).filter(|(a, b)| ends(a) != b.offset).count();
+    gaps + usize::from(!runs.is_empty())
 }

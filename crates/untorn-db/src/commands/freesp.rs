@@ -88,7 +88,7 @@ fn bins(options: &Options, most: u64) -> Result<Vec<Bin>> {
             std::iter::successors(Some(1u64), |low| low.checked_mul(factor)).collect()
         }
     };
-    lows.retain(|&low| (1..=most).contains(&low));
+    lows.retain(|&low| low == 1 || (1..most).contains(&low));
     lows.sort_unstable();
     lows.dedup();
     let highs = lows.iter().skip(1).map(|next| next - 1).chain([most]);

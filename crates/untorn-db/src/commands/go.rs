@@ -237,7 +237,9 @@ fn follow(session: &mut Session<'_>, to: To, number: u64) -> Result<Said> {
             to_block(session, FsBlock(number), kind)
         }
         To::DiskAddr(kind) => match number.checked_mul(512) {
-            Some(from) => session.go(kind, from, session.volume.length(kind)).map(|()| Said::Nothing),
+            Some(from) => {
+                session.go(kind, from, session.volume.length(kind)).map(|()| Said::Nothing)
+            }
             None => refuse(format!("bad daddr {number}")),
         },
     }
@@ -293,5 +295,8 @@ fn describe(place: &Place) -> String {
     let kind = place.kind.map_or("none", Type::name);
     let inode = place.inode.map_or("none".to_owned(), |current| current.ino.to_string());
     let (from, length) = (place.from, place.bytes.len());
-    format!("byte offset {from}, length {length}, daddr {}, inode {inode}, type {kind}\n", from >> 9)
+    format!(
+        "byte offset {from}, length {length}, daddr {}, inode {inode}, type {kind}\n",
+        from >> 9
+    )
 }

@@ -21,11 +21,9 @@ pub const DIR3: &[Field] = &[
     field("dhdr", Form::Struct(DATA_HEADER, HEADER), 0).when(|s| is(s, DATA)),
     field("du", Form::Struct(SLOT, 0), 0).walk(|s| slots(s, DATA, s.bytes.len())),
     field("lhdr", Form::Struct(LEAF_HEADER, HEADER), 0).when(is_leaf),
-    odd(hex("lbests", 0, 16), Odd::SkipZero).each(best).list(bests, 0),
+    hex("lbests", 0, 16).each(best).list(bests, 0),
     field("lents", Form::Struct(LEAF_ENTRY, 8), HEADER * 8).list(leaf_count, 0),
-    field("ltail", Form::Struct(LEAF_TAIL, 4), 0)
-        .begins(|s| end(s, 4))
-        .when(|s| da::is(s, LEAF_1)),
+    field("ltail", Form::Struct(LEAF_TAIL, 4), 0).begins(|s| end(s, 4)).when(|s| da::is(s, LEAF_1)),
     field("nhdr", Form::Struct(da::DIR_NODE, da::NODE), 0).when(|s| da::is(s, 0x3ebe)),
     field("nbtree", Form::Row(da::DIR_ENTRY, 8), da::NODE * 8).list(da::entries, 0),
     field("fhdr", Form::Struct(FREE_HEADER, HEADER), 0).when(|s| is(s, FREE)),
@@ -51,11 +49,8 @@ const FREE_HEADER: &[Field] = &[
     dec("nvalid", 52, 32),
     dec("nused", 56, 32),
 ];
-const LEAF_HEADER: &[Field] = &[
-    field("info", Form::Struct(da::DIR_INFO, 56), 0),
-    dec("count", 56, 16),
-    dec("stale", 58, 16),
-];
+const LEAF_HEADER: &[Field] =
+    &[field("info", Form::Struct(da::DIR_INFO, 56), 0), dec("count", 56, 16), dec("stale", 58, 16)];
 const LEAF_ENTRY: &[Field] = &[hex("hashval", 0, 32), hex("address", 4, 32)];
 const BLOCK_TAIL: &[Field] = &[dec("count", 0, 32), dec("stale", 4, 32)];
 const LEAF_TAIL: &[Field] = &[dec("bestcount", 0, 32)];
@@ -76,11 +71,8 @@ pub const SHORT: &[Field] = &[
     field("hdr", Form::Struct(SHORT_HEADER, 0), 0),
     field("list", Form::Struct(SHORT_ENTRY, 0), 0).walk(short_entries),
 ];
-const SHORT_HEADER: &[Field] = &[
-    dec("count", 0, 8),
-    dec("i8count", 1, 8),
-    field("parent", Form::Struct(SHORT_INO, 0), 2 * 8),
-];
+const SHORT_HEADER: &[Field] =
+    &[dec("count", 0, 8), dec("i8count", 1, 8), field("parent", Form::Struct(SHORT_INO, 0), 2 * 8)];
 /// The note of an entry is how wide its inode number is.
 const SHORT_ENTRY: &[Field] = &[
     dec("namelen", 0, 8),
@@ -174,9 +166,9 @@ fn name_length(scope: &Scope<'_>) -> usize {
 fn entry_size(scope: &Scope<'_>) -> usize {
     (9 + scope.byte(8) + 1 + 2).next_multiple_of(8)
 }
-/// Where an entry would keep its type, also in free space, as xfs_db shows it.
+/// Where an entry keeps its type. Of free space xfs_db shows the first byte of the tag as such.
 fn file_type(scope: &Scope<'_>) -> usize {
-    9 + scope.byte(8)
+    if is_free(scope) { tag(scope) } else { 9 + scope.byte(8) }
 }
 fn tag(scope: &Scope<'_>) -> usize {
     (scope.note as usize).saturating_sub(2)
@@ -202,7 +194,7 @@ pub fn data_names(scope: &Scope<'_>) -> Vec<Name> {
     let name = |(at, entry): (usize, Scope<'_>)| Name {
         bytes: run(&entry, 9, entry.byte(8)),
         ino: entry.long(0),
-        file_type: entry.byte(file_type(&entry)),
+        file_type: entry.byte(9 + entry.byte(8)),
         at,
     };
     entries.filter(|(_, entry)| is_entry(entry)).map(name).collect()

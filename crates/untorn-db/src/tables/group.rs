@@ -29,8 +29,9 @@ pub const AGF: &[Field] = &[
     nul("length", agf!(length), 32),
     nul("bnoroot", agf!(bno_root), 32).to(To::AgBlock(Type::Bnobt)),
     nul("cntroot", agf!(cnt_root), 32).to(To::AgBlock(Type::Cntbt)),
-    nul("rmaproot", agf!(rmap_root), 32).to(To::AgBlock(Type::Rmapbt)),
-    nul("refcntroot", agf!(refcount_root), 32).to(To::AgBlock(Type::Refcntbt)),
+    odd(dec("rmaproot", agf!(rmap_root), 32), Odd::NullSkipZero).to(To::AgBlock(Type::Rmapbt)),
+    odd(dec("refcntroot", agf!(refcount_root), 32), Odd::NullSkipZero)
+        .to(To::AgBlock(Type::Refcntbt)),
     dec("bnolevel", agf!(bno_level), 32),
     dec("cntlevel", agf!(cnt_level), 32),
     dec("rmaplevel", agf!(rmap_level), 32),

@@ -8,14 +8,14 @@ const HEADER: usize = 56;
 
 /// A block of a symbolic link.
 pub const SYMLINK: &[Field] = &[
-    hex("magic", 0, 32).when(is_symlink),
-    dec("offset", 4, 32).when(is_symlink),
-    dec("bytes", 8, 32).when(is_symlink),
-    field("crc", Form::Crc, 12 * 8).when(is_symlink),
-    field("uuid", Form::Uuid, 16 * 8).when(is_symlink),
-    nul("owner", 32, 64).to(To::Ino).when(is_symlink),
-    nul("bno", 40, 64).to(To::DiskAddr(Type::Symlink)).when(is_symlink),
-    hex("lsn", 48, 64).when(is_symlink),
+    hex("magic", 0, 32),
+    dec("offset", 4, 32),
+    dec("bytes", 8, 32),
+    field("crc", Form::Crc, 12 * 8),
+    field("uuid", Form::Uuid, 16 * 8),
+    nul("owner", 32, 64).to(To::Ino),
+    nul("bno", 40, 64).to(To::DiskAddr(Type::Symlink)),
+    hex("lsn", 48, 64),
     field("data", Form::Text, HEADER * 8).of(length),
 ];
 
