@@ -12,12 +12,13 @@ use untorn_format::inode::DinodeDisk;
 use untorn_format::wire::{be16, be32, be64};
 use untorn_format::{AgBlock, AgIno, AgNumber, Ino};
 
-/// Free extents of an AG, start and length: those of the free list first.
+/// Free extents of an AG, start and length: those of the free list first,
+/// then by block.
 pub fn free(volume: &Volume<'_>, ag: AgNumber) -> Result<Vec<(u32, u32)>> {
     let bytes = header(volume, ag, 1)?;
     let Ok(agf) = AgfDisk::of(&bytes) else { return Ok(Vec::new()) };
     let mut found = free_list(volume, ag, agf)?;
-    let records = tree(volume, BtreeKind::Cntbt, ag, agf.cnt_root.get())?;
+    let records = tree(volume, BtreeKind::Bnobt, ag, agf.bno_root.get())?;
     let pairs = records.iter().filter_map(|record| be32(record, 0).zip(be32(record, 4)));
     found.extend(pairs);
     Ok(found)

@@ -73,7 +73,7 @@ fn parse(arguments: &[&str]) -> Result<Options> {
     Ok(options)
 }
 
-/// Both orders of reading find the same extents.
+/// Reading by block or by length finds the same extents: they are listed by block.
 fn is_letters(word: &str) -> bool {
     word.strip_prefix('-').is_some_and(|w| !w.is_empty() && w.chars().all(|c| "bcds".contains(c)))
 }
