@@ -86,6 +86,10 @@ impl Type {
     pub fn named(name: &str) -> Option<Self> {
         TYPES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
+    /// Every type.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TYPES.iter().map(|(kind, _)| *kind)
+    }
     /// Its name.
     pub fn name(self) -> &'static str {
         TYPES.iter().find(|(kind, _)| *kind == self).map_or("none", |(_, name)| name)
