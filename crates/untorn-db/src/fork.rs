@@ -43,6 +43,15 @@ pub fn runs(volume: &Volume<'_>, inode: &[u8], fork: Fork) -> Result<Vec<Run>> {
     }
 }
 
+/// Byte of the volume where a block of the file begins; `None` where it is not mapped inside.
+pub fn byte_of(volume: &Volume<'_>, runs: &[Run], block: u64) -> Option<u64> {
+    let geometry = &volume.shape.geometry;
+    let holds = |run: &&Run| run.offset <= block && block - run.offset < run.count;
+    let run = runs.iter().find(holds)?;
+    let addr = geometry.addr_of(run.start.checked_add(block - run.offset)?)?;
+    Some(geometry.byte_of(addr))
+}
+
 fn extents(core: &DinodeDisk, fork: Fork) -> usize {
     let is_large = core.flags2.get() >> 4 & 1 == 1;
     let count = match (fork, is_large) {

@@ -2,6 +2,7 @@
 
 use crate::field::Field;
 use crate::tables;
+use untorn_format::btree::BtreeKind;
 
 /// What the bytes of a place are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,22 @@ impl Type {
     /// Its name.
     pub fn name(self) -> &'static str {
         TYPES.iter().find(|(kind, _)| *kind == self).map_or("none", |(_, name)| name)
+    }
+    /// Whether version 4 of the format has the same layout.
+    pub(crate) fn is_of_version_4(self) -> bool {
+        matches!(self, Self::Sb | Self::Agf | Self::Agi | Self::Inode)
+    }
+    /// The type of blocks of a tree; those of data forks stand for both forks.
+    pub(crate) const fn of_tree(kind: BtreeKind) -> Self {
+        match kind {
+            BtreeKind::Bnobt => Self::Bnobt,
+            BtreeKind::Cntbt => Self::Cntbt,
+            BtreeKind::Inobt => Self::Inobt,
+            BtreeKind::Finobt => Self::Finobt,
+            BtreeKind::Rmapbt => Self::Rmapbt,
+            BtreeKind::Refcountbt => Self::Refcntbt,
+            BtreeKind::Bmbt => Self::Bmapbtd,
+        }
     }
     /// Its fields; none where it is shown as bytes.
     pub(crate) fn fields(self) -> Option<&'static [Field]> {

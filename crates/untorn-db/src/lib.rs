@@ -1,13 +1,13 @@
 //! Any structure of an XFS volume by the names of xfs_db: positions, fields, values as it prints.
 //!
 //! ```text
-//! session (commands, stack) -> place (bytes and their type) -> tables (fields of each type)
-//!                                     \-> select (paths like u3.bmx[0].startblock) -> value -> text, JSON
+//! session (commands, stack) -> place (bytes, type) -> tables (fields of each type)
+//!                                                \-> select (paths) -> value -> text, JSON
 //! ```
-//! Reads raw bytes from the device, never through the cache or the verifiers: damaged structures are
-//! what people look at. So nothing here trusts a number that it read: a field that lies past the end
-//! of its block is shown as such, a list ends where its block does, a walk ends after as many blocks
-//! as the volume has.
+//! Reads raw bytes from the device, never through the cache or the verifiers: damaged structures
+//! are what people look at. So nothing here trusts a number that it read: a field that lies past
+//! the end of its block is shown as such, a list ends where its block does, a walk reads no block
+//! twice.
 //!
 //! Never here: writing, or a structure that is not in a table.
 

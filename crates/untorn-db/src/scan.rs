@@ -35,11 +35,11 @@ fn free_list(volume: &Volume<'_>, ag: AgNumber, agf: &AgfDisk) -> Result<Vec<(u3
     Ok((0..agf.flcount.get()).filter_map(slot).map(|block| (block, 1)).collect())
 }
 
+/// What is done with an inode: number, core, bytes.
+pub type Each<'a> = dyn FnMut(Ino, &DinodeDisk, &[u8]) -> Result<()> + 'a;
+
 /// Inodes that are in use, with their bytes.
-pub fn inodes(
-    volume: &Volume<'_>,
-    each: &mut dyn FnMut(Ino, &DinodeDisk, &[u8]) -> Result<()>,
-) -> Result<()> {
+pub fn inodes(volume: &Volume<'_>, each: &mut Each<'_>) -> Result<()> {
     for ag in (0..volume.shape.geometry.ag_count).map(AgNumber) {
         let bytes = header(volume, ag, 2)?;
         let Ok(agi) = AgiDisk::of(&bytes) else { continue };
@@ -50,12 +50,7 @@ pub fn inodes(
     Ok(())
 }
 
-fn chunk(
-    volume: &Volume<'_>,
-    ag: AgNumber,
-    record: &[u8],
-    each: &mut dyn FnMut(Ino, &DinodeDisk, &[u8]) -> Result<()>,
-) -> Result<()> {
+fn chunk(volume: &Volume<'_>, ag: AgNumber, record: &[u8], each: &mut Each<'_>) -> Result<()> {
     let (start, free) = (be32(record, 0).unwrap_or(0), be64(record, 8).unwrap_or(0));
     let holes = match volume.shape.features.has_sparse_inodes() {
         true => be16(record, 4).unwrap_or(0),

@@ -1,7 +1,7 @@
 //! From a path, or from none, to the fields that it names: what `print` shows and `addr` follows.
 //!
-//! Invariants: no element is made that does not begin inside the place, so what a damaged count says
-//! costs nothing.
+//! Invariants: no element of a list is made that does not lie inside the place, so what a damaged
+//! count says costs nothing.
 
 use crate::field::{At, Count, Field, Form, Odd, Scope, Shown, To};
 use crate::path::Step;

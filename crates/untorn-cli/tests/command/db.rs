@@ -37,8 +37,8 @@ fn pointers_are_followed_and_places_come_back() {
     let site = site();
     let typed =
         ["agf 0", "push", "addr bnoroot", "p magic", "back", "p magicnum", "pop", "p seqno"];
-    let arguments: Vec<_> = ["db", "@"].into_iter().chain(typed.iter().flat_map(|c| ["-c", c]));
-    let arguments = arguments.collect::<Vec<_>>();
+    let commands = typed.iter().flat_map(|command| ["-c", command]);
+    let arguments: Vec<_> = ["db", "@"].into_iter().chain(commands).collect();
     let said = site.run(&arguments).well();
     assert_eq!(said.out, "magic = 0x41423342\nmagicnum = 0x58414746\nseqno = 0\n");
 }

@@ -25,7 +25,8 @@ pub fn bmap(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
     for (fork, name, letter) in [(Fork::Data, "data", 'd'), (Fork::Attr, "attr", 'a')] {
         let runs = if asks(letter) { fork::runs(&session.volume, &inode, fork)? } else { vec![] };
         let end = first.saturating_add(length);
-        let inside = runs.iter().filter(|r| r.offset < end && r.offset + r.count > first);
+        let inside =
+            runs.iter().filter(|r| r.offset < end && r.offset.saturating_add(r.count) > first);
         inside.for_each(|run| line(&session.volume, name, run, &mut out));
     }
     Ok(Said::Text(out))
@@ -139,32 +140,36 @@ fn entries(volume: &Volume<'_>, ino: Ino) -> Result<Vec<Entry>> {
         let scope = Scope { bytes: &inode, base: 0, note: 0, shape: &volume.shape };
         return Ok(short(&scope, ino));
     }
-    let mut found = Vec::new();
+    let runs = fork::runs(volume, &inode, Fork::Data)?;
     let geometry = &volume.shape.geometry;
-    let blocks = 1u64 << geometry.dir_block_log;
-    let limit = 32u64 << 30 >> geometry.block_log;
-    for run in fork::runs(volume, &inode, Fork::Data)? {
-        let inside = run.offset..run.offset.saturating_add(run.count).min(limit);
-        for block in inside.filter(|block| block % blocks == 0) {
-            let bytes = directory_block(volume, &inode, block)?;
-            let scope = Scope { bytes: &bytes, base: 0, note: 0, shape: &volume.shape };
-            found.extend(data(&scope, block << geometry.block_log));
-        }
+    let mut found = Vec::new();
+    for block in directory_blocks(volume, &runs) {
+        let bytes = directory_block(volume, &runs, block)?;
+        let scope = Scope { bytes: &bytes, base: 0, note: 0, shape: &volume.shape };
+        found.extend(data(&scope, block << geometry.block_log));
     }
     Ok(found)
 }
 
-/// A directory block; short where it is not mapped whole.
-fn directory_block(volume: &Volume<'_>, inode: &[u8], block: u64) -> Result<Vec<u8>> {
+/// First blocks of the directory blocks with names: those below 32 GiB, and no more than the volume
+/// has blocks.
+fn directory_blocks<'a>(volume: &Volume<'_>, runs: &'a [Run]) -> impl Iterator<Item = u64> + 'a {
     let geometry = &volume.shape.geometry;
-    let runs = fork::runs(volume, inode, Fork::Data)?;
+    let (step, limit) = (1u64 << geometry.dir_block_log, 32u64 << 30 >> geometry.block_log);
+    let most = usize::try_from(geometry.data_blocks).unwrap_or(usize::MAX);
+    let blocks = runs
+        .iter()
+        .flat_map(move |run| run.offset..run.offset.saturating_add(run.count).min(limit));
+    blocks.filter(move |block| block % step == 0).take(most)
+}
+
+/// A directory block; short where it is not mapped whole.
+fn directory_block(volume: &Volume<'_>, runs: &[Run], block: u64) -> Result<Vec<u8>> {
+    let geometry = &volume.shape.geometry;
     let mut bytes = Vec::new();
     for block in block..block + (1 << geometry.dir_block_log) {
-        let holds = |run: &&Run| run.offset <= block && block - run.offset < run.count;
-        let Some(run) = runs.iter().find(holds) else { break };
-        let start = run.start.checked_add(block - run.offset);
-        let Some(addr) = start.and_then(|start| geometry.addr_of(start)) else { break };
-        bytes.extend(volume.read(geometry.byte_of(addr), geometry.block_size())?);
+        let Some(from) = fork::byte_of(volume, runs, block) else { break };
+        bytes.extend(volume.read(from, geometry.block_size())?);
     }
     Ok(bytes)
 }

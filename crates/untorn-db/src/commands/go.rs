@@ -2,7 +2,7 @@
 
 use super::{Said, number};
 use crate::field::{Scope, To};
-use crate::fork::{self, Run};
+use crate::fork;
 use crate::kind::{TYPES, Type};
 use crate::place::{Current, Place};
 use crate::session::Session;
@@ -128,7 +128,7 @@ fn file_block(session: &mut Session<'_>, block: u64, fork: Fork) -> Result<Said>
     let mut bytes = Vec::new();
     let mut first = None;
     for block in block..block.saturating_add(blocks) {
-        let Some(from) = byte_of(session, &runs, block) else {
+        let Some(from) = fork::byte_of(&session.volume, &runs, block) else {
             return refuse(format!("file block {block} is not mapped"));
         };
         first = first.or(Some(from));
@@ -136,14 +136,6 @@ fn file_block(session: &mut Session<'_>, block: u64, fork: Fork) -> Result<Said>
     }
     session.go_to(kind, first.unwrap_or(0), bytes);
     Ok(Said::Nothing)
-}
-
-fn byte_of(session: &Session<'_>, runs: &[Run], block: u64) -> Option<u64> {
-    let geometry = &session.volume.shape.geometry;
-    let holds = |run: &&Run| run.offset <= block && block - run.offset < run.count;
-    let run = runs.iter().find(holds)?;
-    let addr = geometry.addr_of(run.start.checked_add(block - run.offset)?)?;
-    Some(geometry.byte_of(addr))
 }
 
 /// What the data of an inode is read as.

@@ -17,6 +17,10 @@ pub fn print(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
         });
     };
     let shape = &session.volume.shape;
+    if shape.version == 4 && !kind.is_of_version_4() {
+        let note = format!("# {} of version 4 is not decoded here; bytes follow\n", kind.name());
+        return Ok(Said::Words(note, place.bytes.clone()));
+    }
     let scope = Scope { bytes: place.structure(), base: 0, note: 0, shape };
     let mut items = Vec::new();
     for typed in arguments {

@@ -80,78 +80,85 @@ pub fn info(session: &mut Session<'_>, _: &[&str]) -> Result<Said> {
     Ok(Said::Text(layout(&session.name, &session.volume.shape)))
 }
 
+/// A line of the layout: what it is about, its first field, the others.
+type Line = (&'static str, String, String, String);
+
 /// The layout, in the columns of xfs_info.
 fn layout(name: &str, shape: &Shape) -> String {
-    let (raw, geometry, features) = (&shape.superblock, &shape.geometry, &shape.features);
-    let on = |flag: bool| u8::from(flag);
-    let (blank, block) = ("", geometry.block_size());
-    let (old, more) = (raw.versionnum.get(), raw.features2.get());
-    let (bit, two) = (
-        |bit: u32| on(more & bit != 0),
-        |mask: u16, yes, no| if old & mask != 0 { yes } else { no },
-    );
-    let log = if raw.logstart.get() == 0 { "external" } else { "internal log" };
-    let log_sector = if raw.logsectsize.get() == 0 { 512 } else { raw.logsectsize.get() };
-    let log_unit = if raw.logsunit.get() > 1 { raw.logsunit.get() as usize / block } else { 0 };
+    let lines = [volume_lines(name, shape), section_lines(shape)].concat();
+    let line = |(section, subject, first, rest): &Line| {
+        format!("{section:<9}={subject:<22} {first:<12} {rest}\n")
+    };
+    lines.iter().map(line).collect()
+}
+
+fn on(flag: bool) -> u8 {
+    u8::from(flag)
+}
+
+/// What the volume is.
+fn volume_lines(name: &str, shape: &Shape) -> Vec<Line> {
+    let (g, features, more) = (&shape.geometry, &shape.features, shape.superblock.features2.get());
+    let (finobt, sparse) = (on(features.has_finobt()), on(features.has_sparse_inodes()));
+    let (bigtime, counts) = (on(features.has_bigtime()), on(features.has_inobtcount()));
+    let (rmapbt, nrext64) = (on(features.has_rmapbt()), on(features.has_nrext64()));
+    let attr = if more & 8 != 0 { 2 } else { 1 };
+    let projects = on(more & 0x80 != 0);
     let lines = [
-        format!(
-            "meta-data={name:<22} isize={:<6} agcount={}, agsize={} blks",
-            geometry.inode_size(),
-            geometry.ag_count,
-            geometry.ag_blocks
+        ("isize", g.inode_size(), format!("agcount={}, agsize={} blks", g.ag_count, g.ag_blocks)),
+        ("sectsz", g.sector_size(), format!("attr={attr}, projid32bit={projects}")),
+        (
+            "crc",
+            on(shape.version == 5).into(),
+            format!("finobt={finobt}, sparse={sparse}, rmapbt={rmapbt}"),
         ),
-        format!(
-            "         ={blank:<22} sectsz={:<5} attr={}, projid32bit={}",
-            geometry.sector_size(),
-            if more & 8 != 0 { 2 } else { 1 },
-            bit(0x80)
-        ),
-        format!(
-            "         ={blank:<22} crc={:<8} finobt={}, sparse={}, rmapbt={}",
-            on(shape.version == 5),
-            on(features.has_finobt()),
-            on(features.has_sparse_inodes()),
-            on(features.has_rmapbt())
-        ),
-        format!(
-            "         ={blank:<22} reflink={:<4} bigtime={} inobtcount={} nrext64={}",
-            on(features.has_reflink()),
-            on(features.has_bigtime()),
-            on(features.has_inobtcount()),
-            on(features.has_nrext64())
-        ),
-        format!(
-            "data     ={blank:<22} bsize={block:<6} blocks={}, imaxpct={}",
-            geometry.data_blocks, raw.imax_pct
-        ),
-        format!(
-            "         ={blank:<22} sunit={:<6} swidth={} blks",
-            raw.unit.get(),
-            raw.width.get()
-        ),
-        format!(
-            "naming   =version {:<14} bsize={:<6} ascii-ci={}, ftype={}",
-            two(0x2000, 2, 1),
-            geometry.dir_block_size(),
-            two(0x4000, 1, 0),
-            on(features.has_ftype())
-        ),
-        format!(
-            "log      ={log:<22} bsize={block:<6} blocks={}, version={}",
-            geometry.log_blocks,
-            two(0x400, 2, 1)
-        ),
-        format!(
-            "         ={blank:<22} sectsz={log_sector:<5} sunit={log_unit} blks, lazy-count={}",
-            bit(2)
-        ),
-        format!(
-            "realtime ={:<22} extsz={:<6} blocks={}, rtextents={}",
-            if raw.rblocks.get() > 0 { "internal" } else { "none" },
-            raw.rextsize.get() as usize * block,
-            raw.rblocks.get(),
-            raw.rextents.get()
+        (
+            "reflink",
+            on(features.has_reflink()).into(),
+            format!("bigtime={bigtime} inobtcount={counts} nrext64={nrext64}"),
         ),
     ];
-    lines.join("\n") + "\n"
+    let line = |(nth, (word, value, rest)): (usize, (&str, usize, String))| {
+        let (section, subject) = if nth == 0 { ("meta-data", name) } else { ("", "") };
+        (section, subject.to_owned(), format!("{word}={value}"), rest)
+    };
+    lines.into_iter().enumerate().map(line).collect()
+}
+
+/// Data, names, log and realtime section.
+fn section_lines(shape: &Shape) -> Vec<Line> {
+    let (raw, g) = (&shape.superblock, &shape.geometry);
+    let (old, size) = (raw.versionnum.get(), g.block_size());
+    let has = |mask: u16| old & mask != 0;
+    let line =
+        |section, subject: String, first: String, rest: String| (section, subject, first, rest);
+    let log = if raw.logstart.get() == 0 { "external" } else { "internal log" };
+    let sector = raw.logsectsize.get().max(512);
+    let unit = if raw.logsunit.get() > 1 { raw.logsunit.get() as usize / size } else { 0 };
+    let realtime = if raw.rblocks.get() > 0 { "internal" } else { "none" };
+    let stripe = format!("swidth={} blks", raw.width.get());
+    let names = format!("ascii-ci={}, ftype={}", on(has(0x4000)), on(shape.features.has_ftype()));
+    let blocks = format!("blocks={}, imaxpct={}", g.data_blocks, raw.imax_pct);
+    let log_blocks = format!("blocks={}, version={}", g.log_blocks, 1 + on(has(0x400)));
+    let lazy = on(raw.features2.get() & 2 != 0);
+    let extents = format!("blocks={}, rtextents={}", raw.rblocks.get(), raw.rextents.get());
+    let extent = u64::from(raw.rextsize.get()) * size as u64;
+    vec![
+        line("data", String::new(), format!("bsize={size}"), blocks),
+        line("", String::new(), format!("sunit={}", raw.unit.get()), stripe),
+        line(
+            "naming",
+            format!("version {}", 1 + on(has(0x2000))),
+            format!("bsize={}", g.dir_block_size()),
+            names,
+        ),
+        line("log", log.to_owned(), format!("bsize={size}"), log_blocks),
+        line(
+            "",
+            String::new(),
+            format!("sectsz={sector}"),
+            format!("sunit={unit} blks, lazy-count={lazy}"),
+        ),
+        line("realtime", realtime.to_owned(), format!("extsz={extent}"), extents),
+    ]
 }

@@ -33,8 +33,9 @@ macro_rules! place {
 
 /// The table of a tree in an AG.
 macro_rules! short {
-    ($table:ident, $kind:ident, $type:expr, $rec:expr, $rec_size:expr, $key:expr, $key_size:expr) => {
+    ($table:ident, $kind:ident, $rec:expr, $rec_size:expr, $key:expr, $key_size:expr) => {
         pub const $table: &[Field] = {
+            const TYPE: Type = Type::of_tree(BtreeKind::$kind);
             place!(record, $kind, record_offset);
             fn key(_: &Scope<'_>, index: usize) -> usize {
                 BtreeKind::$kind.record_offset(0) + index * $key_size
@@ -46,16 +47,16 @@ macro_rules! short {
                 hex("magic", offset_of!(ShortHeader, magic), 32),
                 dec("level", LEVEL, 16),
                 dec("numrecs", NUMRECS, 16),
-                nul("leftsib", offset_of!(ShortHeader, leftsib), 32).to(To::AgBlock($type)),
-                nul("rightsib", offset_of!(ShortHeader, rightsib), 32).to(To::AgBlock($type)),
-                nul("bno", offset_of!(ShortHeader, blkno), 64).to(To::DiskAddr($type)),
+                nul("leftsib", offset_of!(ShortHeader, leftsib), 32).to(To::AgBlock(TYPE)),
+                nul("rightsib", offset_of!(ShortHeader, rightsib), 32).to(To::AgBlock(TYPE)),
+                nul("bno", offset_of!(ShortHeader, blkno), 64).to(To::DiskAddr(TYPE)),
                 hex("lsn", offset_of!(ShortHeader, lsn), 64),
                 field("uuid", Form::Uuid, offset_of!(ShortHeader, uuid) * 8),
                 nul("owner", offset_of!(ShortHeader, owner), 32),
                 field("crc", Form::Crc, offset_of!(ShortHeader, crc) * 8),
                 array("recs", $rec, $rec_size).each(record).list(records, 1),
                 array("keys", $key, $key_size).each(key).list(entries, 1),
-                dec("ptrs", 0, 32).each(pointer).list(entries, 1).to(To::AgBlock($type)),
+                dec("ptrs", 0, 32).each(pointer).list(entries, 1).to(To::AgBlock(TYPE)),
             ]
         };
     };
@@ -93,8 +94,8 @@ const START: Field = nul("startblock", 0, 32).to(To::AgBlock(Type::Data));
 const ALLOC: &[Field] = &[START, dec("blockcount", 4, 32)];
 const BY_LENGTH: &[Field] = &[dec("blockcount", 4, 32), START];
 
-short!(BNOBT, Bnobt, Type::Bnobt, ALLOC, 8, ALLOC, 8);
-short!(CNTBT, Cntbt, Type::Cntbt, ALLOC, 8, BY_LENGTH, 8);
+short!(BNOBT, Bnobt, ALLOC, 8, ALLOC, 8);
+short!(CNTBT, Cntbt, ALLOC, 8, BY_LENGTH, 8);
 
 const CHUNK: Field = nul("startino", 0, 32).to(To::AgIno);
 const FREE: Field = hex("free", 8, 64);
@@ -114,8 +115,8 @@ fn is_full(scope: &Scope<'_>) -> bool {
     !is_sparse(scope)
 }
 
-short!(INOBT, Inobt, Type::Inobt, INODES, 16, &[CHUNK], 4);
-short!(FINOBT, Finobt, Type::Finobt, INODES, 16, &[CHUNK], 4);
+short!(INOBT, Inobt, INODES, 16, &[CHUNK], 4);
+short!(FINOBT, Finobt, INODES, 16, &[CHUNK], 4);
 
 /// The second key of a node's entry is the highest below it, 20 bytes on.
 const RMAP_KEY: &[Field] = &[
@@ -139,12 +140,12 @@ const RMAP: &[Field] = &[
     bits("attrfork", 128, 1, Style::Decimal),
     bits("bmbtblock", 129, 1, Style::Decimal),
 ];
-short!(RMAPBT, Rmapbt, Type::Rmapbt, RMAP, 24, RMAP_KEY, 40);
+short!(RMAPBT, Rmapbt, RMAP, 24, RMAP_KEY, 40);
 
 const COUNTED: Field = bits("startblock", 1, 31, Style::Decimal).to(To::AgBlock(Type::Data));
 const COW: Field = bits("cowflag", 0, 1, Style::Decimal);
 const REFCOUNT: &[Field] = &[COUNTED, dec("blockcount", 4, 32), dec("refcount", 8, 32), COW];
-short!(REFCNTBT, Refcountbt, Type::Refcntbt, REFCOUNT, 12, &[COUNTED, COW], 4);
+short!(REFCNTBT, Refcountbt, REFCOUNT, 12, &[COUNTED, COW], 4);
 
 /// An extent of a data fork.
 pub const EXTENT: &[Field] = &[

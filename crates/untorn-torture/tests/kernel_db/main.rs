@@ -1,9 +1,9 @@
 //! Every structure of volumes that Linux filled, printed by untorn-db and by xfs_db: the same text,
 //! byte for byte.
 //!
-//! No field is left out. Where xfs_db 6.1 reads a block that is not what it was asked for (the second
-//! block of a symbolic link has no header), both print the same nonsense. Left out are, for they
-//! differ on purpose:
+//! No field is left out. Where xfs_db 6.1 reads a block that is not what it was asked for (the
+//! second block of a symbolic link has no header), both print the same nonsense. Left out are, for
+//! they differ on purpose:
 //!
 //! - `type text` on more than 512 bytes, of which xfs_db shows the first 512 alone;
 //! - `ls` of a directory with leaves, where xfs_db gives each name the cookie of the next one;
