@@ -132,6 +132,9 @@ fn entries(volume: &Volume<'_>, ino: Ino) -> Result<Vec<Entry>> {
     let Some(inode) = scan::inode(volume, ino)? else {
         return refuse(format!("bad inode number {ino}"));
     };
+    if volume.shape.version == 4 {
+        return refuse("directories of version 4 are not decoded here");
+    }
     let Ok(core) = DinodeDisk::of(&inode) else { return refuse("the inode is cut short") };
     if core.mode.get() & 0o170_000 != 0o040_000 {
         return refuse(format!("inode {ino} is not a directory"));

@@ -102,7 +102,7 @@ const DATA: &[Field] = &[
     field("c", Form::Text, 0).of(|s| local(s, 0o100_000)),
     hex("dev", 0, 32).when(|s| data(s) == 0),
     field("muuid", Form::Uuid, 0).when(|s| data(s) == 4),
-    field("sfdir3", Form::Struct(dir::SHORT, 0), 0).when(|s| local(s, 0o040_000) > 0),
+    field("sfdir3", Form::Struct(dir::SHORT, 0), 0).when(|s| is_v3(s) && local(s, 0o040_000) > 0),
     field("symlink", Form::Text, 0).of(|s| local(s, 0o120_000)),
 ];
 
