@@ -10,7 +10,12 @@ use untorn_torture::kernel::{self, Scratch, xfs_repair_n};
 fn disagreement(damage: &Damage, patient: &Patient, path: &Path) -> Option<String> {
     patient.device.store(path).unwrap();
     let verdict = xfs_repair_n(path).unwrap();
-    let expected = damage.repair == Repair::Silent;
+    let (expected, why) = match damage.repair {
+        Repair::Complains => (false, ""),
+        Repair::Silent(why) => (true, why),
+    };
+    let theirs = if verdict.clean { "clean" } else { "damaged" };
+    println!("{:<56} {:<24} {theirs:<8} {why}", damage.name, damage.code.name());
     let told = format!("{}: xfs_repair is clean: {}\n{verdict}", damage.name, verdict.clean);
     (verdict.clean != expected).then_some(told)
 }
@@ -22,6 +27,7 @@ fn xfs_repair_complains_of_what_the_checker_finds_xfsprogs() {
     }
     let scratch = Scratch::new().unwrap();
     let kept = Image::kept();
+    println!("{:<56} {:<24} xfs_repair -n", "damage", "the checker");
     let told: Vec<_> = damage::all()
         .filter_map(|damage| {
             let (patient, _) = damage::miss(damage, &kept);
