@@ -10,6 +10,13 @@ use damage::image::{self, Image};
 use std::collections::HashSet;
 use untorn_check::{Code, Options, check};
 
+/// Codes without a damage in the table, and why.
+const UNTRIED: [(Code, &str); 3] = [
+    (Code::BtreeLoop, "levels fall on every way down: a loop is told as a wrong level first"),
+    (Code::ChunkHoles, "needs more than four inodes a block; the volume has two"),
+    (Code::CutShort, "blocks are read whole: only a decoder that is given less says so"),
+];
+
 #[test]
 fn the_volume_is_clean_before_it_is_hurt_check() {
     check(&Image::kept().device, &Options::default()).unwrap().assert_clean();
@@ -38,7 +45,7 @@ fn the_kept_image_is_what_packing_gives() {
 #[test]
 fn every_code_has_a_damage_or_a_reason_for_none() {
     let mut told: HashSet<_> = damage::all().map(|damage| damage.code).collect();
-    for (code, why) in damage::UNTRIED {
+    for (code, why) in UNTRIED {
         assert!(told.insert(code), "{code} has a damage, in spite of {why:?}");
     }
     let without: Vec<_> = Code::ALL.iter().filter(|code| !told.contains(code)).collect();

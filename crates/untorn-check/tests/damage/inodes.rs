@@ -185,6 +185,15 @@ pub const TABLE: &[Damage] = &[
         p.edit_extent("few", 0, |e| e.state = ExtentState::Unwritten);
         Place::default()
     }),
+    damage("inode: flags of a directory on a file", Code::BadField, |p| {
+        p.edit_inode("plain", |i| i.flags.set(InodeFlags::NOSYMLINKS.0))
+    }),
+    damage("inode: a flag that nobody knows", Code::BadField, |p| {
+        p.edit_inode("plain", |i| i.flags2.set(i.flags2.get() | 1 << 30))
+    }),
+    damage("inode: linked, and before another without links", Code::UnlinkedChain, |p| {
+        p.edit_inode("plain", |i| i.next_unlinked.set(70))
+    }),
     damage("extent: a bmbt for three", Code::ExtentForm, shrink_bmbt),
     damage("symlink: size", Code::SymlinkTarget, |p| p.edit_inode("link-long", |i| minus!(i.size))),
     damage("symlink: inline size", Code::SymlinkTarget, |p| {

@@ -62,13 +62,6 @@ pub mod why {
     pub const VALUES: &str = "with -n it keeps attribute blocks as they are, if it can read them";
 }
 
-/// Codes without a damage in the table, and why.
-pub const UNTRIED: [(Code, &str); 3] = [
-    (Code::BtreeLoop, "levels fall on every way down: a loop is told as a wrong level first"),
-    (Code::ChunkHoles, "needs more than four inodes a block; the volume has two"),
-    (Code::CutShort, "blocks are read whole: only a decoder that is given less says so"),
-];
-
 /// All damages.
 pub fn all() -> impl Iterator<Item = &'static Damage> {
     let tables: [&'static [Damage]; 6] = [
