@@ -78,6 +78,13 @@ fn hurt_somewhere(patient: &Patient, dice: &mut Dice) -> String {
     format!("{} at {addr}, byte {at} ^ {flip:#x}", kind.name())
 }
 
+/// xfs_repair calls an LSN ahead that is where the log ends; Linux and the checker do not.
+fn is_at_head(told: &str) -> bool {
+    let line = told.lines().find_map(|line| line.strip_prefix("Maximum metadata LSN ("));
+    let pair = line.and_then(|line| line.split_once(") is ahead of log ("));
+    pair.is_some_and(|(newest, head)| head.trim_end_matches(").") == newest)
+}
+
 #[test]
 fn what_xfs_repair_finds_in_a_volume_that_was_hurt_at_random_the_checker_finds_xfsprogs() {
     if !kernel::demand() {
@@ -98,7 +105,7 @@ fn what_xfs_repair_finds_in_a_volume_that_was_hurt_at_random_the_checker_finds_x
                 verdict.clean
             );
         }
-        if clean && !verdict.clean {
+        if clean && !verdict.clean && !is_at_head(&verdict.output) {
             missed.push(format!("{seed}: {place}\n{verdict}"));
         }
     }
