@@ -1,8 +1,10 @@
 //! What can be typed. Completions and manual pages come from these definitions too.
 
 mod daily;
+mod db;
 
 pub use daily::*;
+pub use db::{DB, Db};
 
 use crate::size;
 use clap::{Args, Parser, Subcommand};
@@ -95,6 +97,9 @@ pub enum Command {
     Recover(Recover),
     /// Give a volume's free space back to the image file or the device below.
     Trim(Trim),
+    /// Read any structure by xfs_db's field names. Writes nothing; works on damaged volumes.
+    #[command(after_help = DB)]
+    Db(Db),
     /// Check a volume. Exit status: 0 clean, 1 damaged, 8 could not check.
     Check(Check),
     /// Cut the power during atomic writes, at every request, and show what recovery finds.

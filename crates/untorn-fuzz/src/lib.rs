@@ -14,6 +14,7 @@
 mod base;
 mod blocks;
 mod budget;
+mod database;
 mod directories;
 mod exercise;
 mod image;
@@ -22,6 +23,7 @@ mod script;
 
 pub use blocks::blocks;
 pub use budget::Budget;
+pub use database::database;
 pub use directories::directories;
 pub use image::image;
 pub use journal::journal;

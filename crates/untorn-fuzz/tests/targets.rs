@@ -102,3 +102,15 @@ fn directories() {
             .for_each(|input: &[u8]| untorn_fuzz::directories(input)),
     }
 }
+
+#[test]
+fn database() {
+    limit_memory();
+    match wanted() {
+        None => usual(100, untorn_fuzz::database),
+        Some(inputs) => bolero::check!()
+            .with_iterations(inputs)
+            .with_max_len(LONGEST)
+            .for_each(|input: &[u8]| untorn_fuzz::database(input)),
+    }
+}

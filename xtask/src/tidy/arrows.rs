@@ -4,18 +4,22 @@ use super::Finding;
 use super::source::{Project, Source};
 
 /// Crates of ours that a crate may depend on. A crate that is not listed may not exist.
-const MAY_DEPEND: [(&str, &[&str]); 10] = [
+const MAY_DEPEND: [(&str, &[&str]); 11] = [
     ("untorn-device", &[]),
     ("untorn-format", &[]),
     ("untorn-store", &["untorn-device", "untorn-format"]),
     ("untorn", &["untorn-device", "untorn-format", "untorn-store"]),
     ("untorn-check", &["untorn-device", "untorn-format"]),
+    ("untorn-db", &["untorn-device", "untorn-format"]),
     ("untorn-fuse", &["untorn-device", "untorn-format", "untorn"]),
     (
         "untorn-torture",
-        &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check"],
+        &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check", "untorn-db"],
     ),
-    ("untorn-fuzz", &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check"]),
+    (
+        "untorn-fuzz",
+        &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check", "untorn-db"],
+    ),
     (
         "untorn-cli",
         &[
@@ -23,6 +27,7 @@ const MAY_DEPEND: [(&str, &[&str]); 10] = [
             "untorn-format",
             "untorn",
             "untorn-check",
+            "untorn-db",
             "untorn-fuse",
             "untorn-torture",
         ],
@@ -53,13 +58,15 @@ const MUST_NOT_KNOW: [(&str, &str, &[&str]); 10] = [
 ];
 
 /// Where crates must not look at error numbers of the host.
-const WITHOUT_ERRNO: [&str; 4] = ["untorn-format", "untorn-store", "untorn", "untorn-check"];
+const WITHOUT_ERRNO: [&str; 5] =
+    ["untorn-format", "untorn-store", "untorn", "untorn-check", "untorn-db"];
 
 /// Folders from which the device is written to; everybody else goes through them.
-const DEVICE_WRITERS: [(&str, &[&str]); 4] = [
+const DEVICE_WRITERS: [(&str, &[&str]); 5] = [
     ("untorn-store", &["journal", "replay", "writeback"]),
     ("untorn", &["io", "mkfs"]),
     ("untorn-check", &[]),
+    ("untorn-db", &[]),
     ("untorn-format", &[]),
 ];
 

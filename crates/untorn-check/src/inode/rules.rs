@@ -12,6 +12,7 @@ const NANOS: u32 = 1_000_000_000;
 pub(super) fn check(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
     hints(scan, node)?;
     flags(scan, node)?;
+    chain(scan, node)?;
     times(scan, node)?;
     size(scan, node)
 }
@@ -43,7 +44,25 @@ fn flags(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
     let realtime = core.flags.has(InodeFlags::REALTIME);
     field(scan, node, !realtime, ("di_flags", core.flags.0.into()))?;
     let metadata = core.flags2.has(InodeFlags2::METADATA);
-    field(scan, node, !metadata, ("di_flags2", core.flags2.0))
+    let known = core.flags2.0 & !KNOWN_FLAGS_2 == 0;
+    field(scan, node, known && !metadata, ("di_flags2", core.flags2.0))?;
+    let inherited = DIRECTORY_FLAGS.iter().any(|flag| core.flags.has(*flag));
+    let legal = !inherited || core.kind() == Some(FileKind::Directory);
+    field(scan, node, legal && core.flags.0 & !KNOWN_FLAGS == 0, ("di_flags", core.flags.0.into()))
+}
+
+/// Flags that only directories have, which hand them down.
+const DIRECTORY_FLAGS: [InodeFlags; 3] =
+    [InodeFlags::RTINHERIT, InodeFlags::PROJINHERIT, InodeFlags::NOSYMLINKS];
+/// Bits that Linux has given a meaning.
+const KNOWN_FLAGS: u16 = 0x7fff;
+const KNOWN_FLAGS_2: u64 = 0x3f;
+
+/// Only an inode without links is on a chain, and so may name the next one.
+fn chain(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
+    let next = node.core.next_unlinked.filter(|_| node.core.nlink > 0);
+    let told = format_args!("it has links and names {next:?} as the next without");
+    scan.demand(next.is_none(), Code::UnlinkedChain, node.place(), told)
 }
 
 /// Times of the legacy form have less than a second of nanoseconds.

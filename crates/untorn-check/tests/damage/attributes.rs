@@ -1,6 +1,7 @@
 //! Damages of extended attributes.
 
 use super::patient::{Patient, add32, position};
+use super::why::{FLAGS, VALUES};
 use super::{Damage, damage, subtle};
 use untorn_check::Code;
 use untorn_format::*;
@@ -47,8 +48,13 @@ pub const TABLE: &[Damage] = &[
     damage("attribute short form: length of a name", Code::BadField, |p| {
         short(p, |fork| fork[4] = 0)
     }),
-    subtle("attribute short form: namespaces", Code::BadField, |p| short(p, |fork| fork[6] = 6)),
-    subtle("attribute leaf: checksum", Code::BadChecksum, |p| {
+    subtle(FLAGS, "attribute short form: namespaces", Code::BadField, |p| {
+        short(p, |fork| fork[6] = 6)
+    }),
+    subtle(FLAGS, "attribute short form: a parent pointer", Code::ParentPointer, |p| {
+        short(p, |fork| fork[6] = 8)
+    }),
+    subtle(VALUES, "attribute leaf: checksum", Code::BadChecksum, |p| {
         let addr = p.addr_of("attr-leaf", Fork::Attr, FileBlock(0));
         p.edit_raw(addr, 1024, |bytes| bytes[1000] ^= 1);
         Place { ino: Some(p.ino("attr-leaf")), ..Place::at(addr) }
@@ -96,11 +102,13 @@ pub const TABLE: &[Damage] = &[
         Place { ino: Some(p.ino("attr-remote")), ..Place::at(addr) }
     }),
     damage("attribute value: magic", Code::BadMagic, |p| value(p, 0, |bytes| bytes[0] = 0)),
-    subtle("attribute value: owner", Code::BadOwner, |p| value(p, 1, |bytes| bytes[39] ^= 1)),
-    subtle("attribute value: offset", Code::AttributeValue, |p| {
+    subtle(VALUES, "attribute value: owner", Code::BadOwner, |p| {
+        value(p, 1, |bytes| bytes[39] ^= 1)
+    }),
+    subtle(VALUES, "attribute value: offset", Code::AttributeValue, |p| {
         value(p, 1, |bytes| add32(bytes, 4, 1))
     }),
-    subtle("attribute value: length of a part", Code::AttributeValue, |p| {
+    subtle(VALUES, "attribute value: length of a part", Code::AttributeValue, |p| {
         value(p, 0, |bytes| bytes[11] -= 1)
     }),
     damage("attribute value: blocks that are not mapped", Code::BlockMissing, |p| {
@@ -110,7 +118,7 @@ pub const TABLE: &[Damage] = &[
         });
         Place::inode(p.ino("attr-remote"))
     }),
-    subtle("attribute value: length", Code::AttributeValue, |p| {
+    subtle(VALUES, "attribute value: length", Code::AttributeValue, |p| {
         remote_leaf(p, |bytes| {
             let at = usize::from(wire::be16(bytes, ENTRIES + 4).unwrap());
             add32(bytes, at + 4, 1);

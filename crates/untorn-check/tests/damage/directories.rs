@@ -1,6 +1,7 @@
 //! Damages of directories.
 
 use super::patient::{Patient, add32, position};
+use super::why::SIZE;
 use super::{Damage, damage, subtle};
 use untorn_check::Code;
 use untorn_format::dir::Space;
@@ -140,7 +141,7 @@ pub const TABLE: &[Damage] = &[
     damage("block form: stale", Code::BadField, |p| {
         block(p, ("block", Space::Data, 0), BlockKind::DirBlock, |bytes| bytes[4095] += 1)
     }),
-    subtle("block form: size", Code::DirectorySize, |p| {
+    subtle(SIZE, "block form: size", Code::DirectorySize, |p| {
         p.edit_inode("block", |i| i.size.set(8192))
     }),
     damage("block form: another directory's block", Code::BadField, |p| {
@@ -196,7 +197,7 @@ pub const TABLE: &[Damage] = &[
             bytes[at - 9..at - 5].copy_from_slice(&[0xff, 0xff, 0, 4]);
         })
     }),
-    subtle("leaf form: size", Code::DirectorySize, |p| {
+    subtle(SIZE, "leaf form: size", Code::DirectorySize, |p| {
         p.edit_inode("leaf", |i| i.size.set(i.size.get() - 4096))
     }),
     damage("node form: hash of a child", Code::IndexHash, |p| {
@@ -234,6 +235,17 @@ pub const TABLE: &[Damage] = &[
     }),
     damage("node form: free index of other blocks", Code::BadField, |p| {
         free(p, |bytes| add32(bytes, 48, 1))
+    }),
+    damage("node form: hashes fall from leaf to leaf", Code::IndexOrder, |p| {
+        node_leaf(p, 1, |bytes| bytes[ENTRIES..ENTRIES + 4].fill(0));
+        Place::inode(p.ino("node"))
+    }),
+    damage("node form: a leaf that no node names", Code::IndexUnreached, |p| {
+        node(p, |bytes| bytes[57] -= 1);
+        Place::inode(p.ino("node"))
+    }),
+    damage("block form: a hole before the block", Code::DirectoryForm, |p| {
+        p.edit_extent("block", 0, |e| e.file.0 += 4)
     }),
     damage("tree: `..` makes a ring", Code::Disconnected, |p| {
         let deep = p.ino("above/below/deep");

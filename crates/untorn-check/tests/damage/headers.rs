@@ -1,6 +1,7 @@
 //! Damages of superblocks and AG headers.
 
 use super::patient::{Patient, add32};
+use super::why::{COPY, LIST};
 use super::{Damage, damage, subtle};
 use untorn_check::Code;
 use untorn_format::ag::{AgfDisk, AgflDisk, AgiDisk, agfl_slot_offset};
@@ -49,6 +50,12 @@ macro_rules! minus {
 }
 
 pub const TABLE: &[Damage] = &[
+    damage("sb: more AGs than the device has", Code::DeviceTooSmall, |p| {
+        superblock(p, 0, |sb| {
+            plus!(sb.agcount);
+            sb.dblocks.set(u64::from(sb.agcount.get()) * u64::from(sb.agblocks.get()));
+        })
+    }),
     damage("sb copy: blocks", Code::SuperblockCopy, |p| superblock(p, 1, |sb| minus!(sb.dblocks))),
     damage("sb copy: AG size", Code::SuperblockCopy, |p| superblock(p, 1, |sb| plus!(sb.agblocks))),
     damage("sb copy: features", Code::SuperblockCopy, |p| {
@@ -56,8 +63,10 @@ pub const TABLE: &[Damage] = &[
     }),
     damage("sb copy: checksum", Code::BadChecksum, |p| flip(p, 1, 0, 300)),
     damage("sb copy: magic", Code::BadMagic, |p| superblock(p, 1, |sb| plus!(sb.magicnum))),
-    subtle("sb copy: uuid", Code::BadUuid, |p| superblock(p, 1, |sb| sb.uuid[0] ^= 1)),
-    subtle("sb copy: LSN ahead", Code::LsnAhead, |p| superblock(p, 1, |sb| sb.lsn.set(1 << 60))),
+    subtle(COPY, "sb copy: uuid", Code::BadUuid, |p| superblock(p, 1, |sb| sb.uuid[0] ^= 1)),
+    subtle(COPY, "sb copy: LSN ahead", Code::LsnAhead, |p| {
+        superblock(p, 1, |sb| sb.lsn.set(1 << 60))
+    }),
     damage("sb: free blocks", Code::SuperblockFreeBlocks, |p| {
         superblock(p, 0, |sb| plus!(sb.fdblocks))
     }),
@@ -114,8 +123,8 @@ pub const TABLE: &[Damage] = &[
         agi(p, |agi| agi.unlinked[7].set(0x2007))
     }),
     damage("agfl: checksum", Code::BadChecksum, |p| flip(p, 1, 3, 40)),
-    subtle("agfl: magic", Code::BadMagic, |p| agfl(p, |bytes| bytes[0] ^= 1)),
-    subtle("agfl: uuid", Code::BadUuid, |p| {
+    subtle(LIST, "agfl: magic", Code::BadMagic, |p| agfl(p, |bytes| bytes[0] ^= 1)),
+    subtle(LIST, "agfl: uuid", Code::BadUuid, |p| {
         agfl(p, |bytes| wire::view_mut::<AgflDisk>("AGFL", bytes).unwrap().uuid[3] ^= 1)
     }),
     damage("agfl: block outside", Code::BadField, |p| {

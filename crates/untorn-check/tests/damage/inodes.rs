@@ -1,14 +1,47 @@
 //! Damages of inodes, their forks and their links.
 
 use super::patient::Patient;
+use super::why::{FREE, LSN};
 use super::{Damage, damage, subtle};
 use untorn_check::Code;
+use untorn_format::btree::{BtreeKind, LongHeader};
 use untorn_format::inode::{InodeFlags, InodeFlags2};
 use untorn_format::*;
 
 /// A free inode: the last of the chunk that holds the root.
 fn free_inode(p: &Patient) -> Ino {
     Ino(p.sb.root_ino.0 / 64 * 64 + 63)
+}
+
+/// Takes the only name of `lone/file` away, and its link.
+fn orphan(p: &Patient) -> Ino {
+    p.edit_fork("lone", |fork| fork[0] = 0);
+    p.edit_inode("lone", |i| i.size.set(6));
+    p.edit_inode("lone/file", |i| i.nlink.set(0));
+    p.ino("lone/file")
+}
+
+/// Puts an inode of AG 0 at the head of its chain of unlinked inodes.
+fn chain(p: &Patient, ino: Ino) {
+    p.edit(BlockKind::Agi, p.header(0, 2), |bytes| {
+        let chains = &mut ag::AgiDisk::of_mut(bytes).unwrap().unlinked;
+        chains[ino.0 as usize % chains.len()].set(ino.0 as u32);
+    });
+}
+
+/// Leaves three extents in the bmbt of `frag`, which would fit into the inode.
+fn shrink_bmbt(p: &Patient) -> Place {
+    let (kind, leaf) = (BtreeKind::Bmbt, p.bmbt("frag")[0]);
+    p.edit_tree(kind, leaf, |bytes| {
+        let header: &mut LongHeader = wire::view_mut("block", bytes).unwrap();
+        header.numrecs.set(3);
+        header.rightsib.set(NULL_FS_BLOCK);
+    });
+    p.edit_fork("frag", |fork| fork[2..4].copy_from_slice(&[0, 1]));
+    p.edit_inode("frag", |i| {
+        i.big_nextents.set(3);
+        i.nblocks.set(4);
+    })
 }
 
 macro_rules! plus {
@@ -32,7 +65,9 @@ pub const TABLE: &[Damage] = &[
     damage("inode: version", Code::BadField, |p| p.edit_inode("plain", |i| i.version = 2)),
     damage("inode: uuid", Code::BadUuid, |p| p.edit_inode("plain", |i| i.uuid[1] ^= 1)),
     damage("inode: number", Code::BadField, |p| p.edit_inode("plain", |i| plus!(i.ino))),
-    subtle("inode: LSN ahead", Code::LsnAhead, |p| p.edit_inode("plain", |i| i.lsn.set(1 << 60))),
+    subtle(LSN, "inode: LSN ahead", Code::LsnAhead, |p| {
+        p.edit_inode("plain", |i| i.lsn.set(1 << 60))
+    }),
     damage("inode: mode 0", Code::InodeNotInUse, |p| p.edit_inode("plain", |i| i.mode.set(0))),
     damage("inode: no kind of file", Code::BadField, |p| {
         p.edit_inode("plain", |i| i.mode.set(0o170000))
@@ -90,7 +125,7 @@ pub const TABLE: &[Damage] = &[
     damage("inode: a directory that shares", Code::BadField, |p| {
         p.edit_inode("leaf", |i| i.flags2.set(i.flags2.get() | InodeFlags2::REFLINK.0))
     }),
-    subtle("inode: free and holding blocks", Code::BadField, |p| {
+    subtle(FREE, "inode: free and holding blocks", Code::BadField, |p| {
         p.edit_inode_bytes(free_inode(p), |bytes| {
             inode::DinodeDisk::of_mut(bytes).unwrap().nblocks.set(3);
         })
@@ -150,6 +185,16 @@ pub const TABLE: &[Damage] = &[
         p.edit_extent("few", 0, |e| e.state = ExtentState::Unwritten);
         Place::default()
     }),
+    damage("inode: flags of a directory on a file", Code::BadField, |p| {
+        p.edit_inode("plain", |i| i.flags.set(InodeFlags::NOSYMLINKS.0))
+    }),
+    damage("inode: a flag that nobody knows", Code::BadField, |p| {
+        p.edit_inode("plain", |i| i.flags2.set(i.flags2.get() | 1 << 30))
+    }),
+    damage("inode: linked, and before another without links", Code::UnlinkedChain, |p| {
+        p.edit_inode("plain", |i| i.next_unlinked.set(70))
+    }),
+    damage("extent: a bmbt for three", Code::ExtentForm, shrink_bmbt),
     damage("symlink: size", Code::SymlinkTarget, |p| p.edit_inode("link-long", |i| minus!(i.size))),
     damage("symlink: inline size", Code::SymlinkTarget, |p| {
         p.edit_inode("link-short", |i| plus!(i.size))
@@ -172,6 +217,12 @@ pub const TABLE: &[Damage] = &[
     damage("links: of a directory", Code::LinkCount, |p| p.edit_inode("above", |i| plus!(i.nlink))),
     damage("links: none, on no chain", Code::LinkCount, |p| {
         p.edit_inode("few", |i| i.nlink.set(0))
+    }),
+    damage("links: none, no name, on no chain", Code::UnlinkedMissing, |p| Place::inode(orphan(p))),
+    damage("links: none, no name, on its chain", Code::UnlinkedInodeLeft, |p| {
+        let ino = orphan(p);
+        chain(p, ino);
+        Place::inode(ino)
     }),
     damage("links: no root", Code::RootDirectory, |p| {
         let root = p.sb.root_ino;

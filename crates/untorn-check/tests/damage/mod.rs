@@ -20,8 +20,8 @@ use untorn_format::Place;
 pub enum Repair {
     /// It complains.
     Complains,
-    /// It does not look, or does not mind.
-    Silent,
+    /// It does not look, or does not mind: why.
+    Silent(&'static str),
 }
 
 /// One way to hurt a volume.
@@ -39,9 +39,27 @@ pub const fn damage(name: &'static str, code: Code, hurt: fn(&Patient) -> Place)
     Damage { name, code, repair: Repair::Complains, hurt }
 }
 
-/// A damage that xfs_repair lets pass.
-pub const fn subtle(name: &'static str, code: Code, hurt: fn(&Patient) -> Place) -> Damage {
-    Damage { name, code, repair: Repair::Silent, hurt }
+/// A damage that xfs_repair lets pass, and why.
+pub const fn subtle(
+    why: &'static str,
+    name: &'static str,
+    code: Code,
+    hurt: fn(&Patient) -> Place,
+) -> Damage {
+    Damage { name, code, repair: Repair::Silent(why), hurt }
+}
+
+/// Why xfs_repair 6.1 lets a damage pass.
+pub mod why {
+    pub const COPY: &str = "of a copy of the superblock it compares the layout alone";
+    pub const FLAGS: &str = "it does not look at the namespace of attributes inside an inode";
+    pub const FREE: &str = "it does not look at the fields of free inodes";
+    pub const LIST: &str = "of the free list it reads the block numbers alone";
+    pub const LSN: &str = "it compares LSNs of blocks with the log, not those of inodes";
+    pub const REBUILT: &str = "it rebuilds the trees of an AG from their leaves: keys and \
+                               neighbours do not count";
+    pub const SIZE: &str = "it counts data blocks of a directory, whatever its size says";
+    pub const VALUES: &str = "with -n it keeps attribute blocks as they are, if it can read them";
 }
 
 /// All damages.

@@ -39,6 +39,11 @@ impl Patient {
         *self.names.get(name).unwrap_or_else(|| panic!("no file {name}"))
     }
 
+    /// Inodes that have names here.
+    pub fn inodes(&self) -> Vec<Ino> {
+        self.names.values().copied().collect()
+    }
+
     pub fn read(&self, addr: DiskAddr, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.device.read_at(addr.0 * 512, &mut bytes).unwrap();

@@ -1,6 +1,7 @@
 //! Damages of the structure of btrees.
 
 use super::patient::{Patient, TreeBlock, add32, record};
+use super::why::REBUILT;
 use super::{Damage, damage, subtle};
 use untorn_check::Code;
 use untorn_format::btree::{BtreeKind, LongHeader, ShortHeader};
@@ -75,15 +76,15 @@ pub const TABLE: &[Damage] = &[
     damage("cntbt: leaf not half full", Code::BtreeUnderfull, |p| {
         short(p, BtreeKind::Cntbt, p.leaf(BtreeKind::Cntbt, 1), |h| h.numrecs.set(3))
     }),
-    subtle("bnobt: left neighbour", Code::BtreeSibling, |p| {
+    subtle(REBUILT, "bnobt: left neighbour", Code::BtreeSibling, |p| {
         short(p, BtreeKind::Bnobt, p.leaf(BtreeKind::Bnobt, 1), |h| h.leftsib.set(NULL_AG_BLOCK))
     }),
-    subtle("rmapbt: right neighbour", Code::BtreeSibling, |p| {
+    subtle(REBUILT, "rmapbt: right neighbour", Code::BtreeSibling, |p| {
         short(p, BtreeKind::Rmapbt, p.leaf(BtreeKind::Rmapbt, 1), |h| {
             h.rightsib.set(h.rightsib.get() + 1);
         })
     }),
-    subtle("refcountbt: neighbour after the last", Code::BtreeSibling, |p| {
+    subtle(REBUILT, "refcountbt: neighbour after the last", Code::BtreeSibling, |p| {
         let last = p.tree(BtreeKind::Refcountbt).iter().filter(|b| b.level == 0).count() - 1;
         let leaf = p.leaf(BtreeKind::Refcountbt, last);
         short(p, BtreeKind::Refcountbt, leaf, |h| h.rightsib.set(99))
@@ -92,10 +93,10 @@ pub const TABLE: &[Damage] = &[
         let leaf = p.leaf(BtreeKind::Bnobt, 0);
         short(p, BtreeKind::Bnobt, leaf, |h| h.rightsib.set(1 << 30))
     }),
-    subtle("bnobt: key", Code::BtreeKey, |p| key(p, BtreeKind::Bnobt, 0)),
-    subtle("cntbt: key", Code::BtreeKey, |p| key(p, BtreeKind::Cntbt, 4)),
+    subtle(REBUILT, "bnobt: key", Code::BtreeKey, |p| key(p, BtreeKind::Bnobt, 0)),
+    subtle(REBUILT, "cntbt: key", Code::BtreeKey, |p| key(p, BtreeKind::Cntbt, 4)),
     damage("rmapbt: key", Code::BtreeKey, |p| key(p, BtreeKind::Rmapbt, 0)),
-    subtle("rmapbt: high key", Code::BtreeHighKey, |p| {
+    subtle(REBUILT, "rmapbt: high key", Code::BtreeHighKey, |p| {
         key(p, BtreeKind::Rmapbt, BtreeKind::Rmapbt.key_size())
     }),
     damage("refcountbt: key", Code::BtreeKey, |p| key(p, BtreeKind::Refcountbt, 0)),

@@ -8,6 +8,7 @@ mod chmod;
 mod clone;
 mod compat;
 pub mod cp;
+mod db;
 mod demo;
 mod df;
 mod fallocate;
@@ -78,6 +79,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Log(arguments) => log::run(arguments, out),
         Command::Recover(arguments) => recover::run(arguments, out),
         Command::Trim(arguments) => trim::run(arguments, out),
+        Command::Db(arguments) => db::run(arguments, out),
         Command::Check(arguments) => check::run(arguments, out),
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::Fsx(arguments) => fsx::run(arguments, out),

@@ -5,6 +5,7 @@
 
 mod copies;
 mod daily;
+mod db;
 mod fsx;
 mod mkfs;
 mod names;

@@ -1,0 +1,81 @@
+//! `untorn db`: structures by xfs_db's field names, command by command.
+//!
+//! Invariants: nothing is written, no journal is replayed. A command that is refused ends nothing;
+//! the exit status tells it.
+
+use crate::arguments::Db;
+use crate::failure::{End, Outcome};
+use crate::target;
+use anyhow::Context;
+use std::io::{BufRead, IsTerminal, Write, stdin};
+use untorn_db::Session;
+use untorn_device::Access;
+
+/// Does the commands that were typed, or those of standard input.
+pub fn run(arguments: &Db, out: &mut dyn Write) -> Outcome {
+    let device = target::device(&arguments.image, Access::ReadOnly)?;
+    let name = arguments.image.name();
+    let session = Session::open(&device, &name).with_context(|| name.clone())?;
+    if session.shape().found_at > 0 {
+        let at = session.shape().found_at;
+        eprintln!("untorn: the first superblock is no use: reading by the copy at byte {at}");
+    }
+    let mut talk = Talk { session, json: arguments.json, refused: false };
+    if arguments.commands.is_empty() {
+        ask(&mut talk, out)?;
+    } else {
+        for line in &arguments.commands {
+            if talk.line(line, out)? == Next::Stop {
+                break;
+            }
+        }
+    }
+    Ok(if talk.refused { End::Found } else { End::Well })
+}
+
+/// Whether more commands are done.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    Stop,
+}
+
+/// A session and how it answers.
+struct Talk<'a> {
+    session: Session<'a>,
+    json: bool,
+    refused: bool,
+}
+
+impl Talk<'_> {
+    fn line(&mut self, line: &str, out: &mut dyn Write) -> anyhow::Result<Next> {
+        match self.session.run(line) {
+            Ok(answer) if answer.is_last => return Ok(Next::Stop),
+            Ok(answer) if self.json && !answer.json.is_null() => {
+                serde_json::to_writer(&mut *out, &answer.json)?;
+                writeln!(out)?;
+            }
+            Ok(answer) => out.write_all(answer.text.as_bytes())?,
+            Err(error) => {
+                out.flush()?;
+                eprintln!("untorn: {line}: {error}");
+                self.refused = true;
+            }
+        }
+        Ok(Next::Go)
+    }
+}
+
+/// Reads commands; asks for them where somebody types.
+fn ask(talk: &mut Talk<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let prompt = if stdin().is_terminal() { "untorn db> " } else { "" };
+    let mut lines = stdin().lock().lines();
+    loop {
+        out.write_all(prompt.as_bytes())?;
+        out.flush()?;
+        match lines.next().transpose()? {
+            Some(line) if talk.line(&line, out)? == Next::Go => {}
+            _ => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Bytes as they are: in words, or with their characters beside them.
+
+use std::fmt::Write;
+
+/// Lines of eight words of four bytes.
+pub fn words(bytes: &[u8]) -> String {
+    let width = width(bytes);
+    let mut out = String::new();
+    for (nth, line) in bytes.chunks(32).enumerate() {
+        let _ = write!(out, "{:0width$x}:", nth * 32);
+        for word in line.chunks(4) {
+            let hex: String = word.iter().map(|byte| format!("{byte:02x}")).collect();
+            let _ = write!(out, " {hex}");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Lines of sixteen bytes and their characters.
+pub fn characters(bytes: &[u8]) -> String {
+    let width = width(bytes);
+    let mut out = String::new();
+    for (nth, line) in bytes.chunks(16).enumerate() {
+        let hex: String = line.iter().map(|byte| format!(" {byte:02x}")).collect();
+        let shown = |&byte: &u8| if byte.is_ascii_alphanumeric() { char::from(byte) } else { '.' };
+        let text: String = line.iter().map(shown).collect();
+        let _ = writeln!(out, "{:0width$x}: {hex:<48}  {text}", nth * 16);
+    }
+    out
+}
+
+/// Digits of the largest offset, three at least.
+fn width(bytes: &[u8]) -> usize {
+    format!("{:x}", bytes.len().saturating_sub(1)).len().max(if bytes.len() > 256 { 3 } else { 2 })
+}
