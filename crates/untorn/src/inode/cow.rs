@@ -134,6 +134,12 @@ impl CowFork {
         false
     }
 
+    /// The pieces, in file order.
+    #[cfg(test)]
+    pub fn pieces(&self) -> impl Iterator<Item = &CowPiece> {
+        self.pieces.values()
+    }
+
     /// Where the nearest piece before `block` ends (zero without one).
     pub fn end_before(&self, block: FileBlock) -> u64 {
         self.pieces.range(..block.0).next_back().map_or(0, |(&first, p)| first + p.length)

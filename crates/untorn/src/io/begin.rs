@@ -198,15 +198,11 @@ impl<'a> Begun<'a> {
     /// end: as many as it has, so that what is appended bit by bit lies together however many files
     /// grow at once. They are idle: nothing on disk knows them.
     fn keep_behind(&self, end: u64, next: FsBlock) -> Result<()> {
-        let log = self.core.geometry.block_log;
-        let most = end.min(BEHIND_MOST >> log).min(self.core.available()? / 32);
-        let hole = |count| (self.inode.cow.lock().at(FileBlock(end), end + count), end + count);
+        let most = self.wanted_behind(end)?;
         for count in [most, most / 4, most / 16] {
-            if end << log < BEHIND_LEAST || count == 0 {
-                return Ok(());
-            }
-            let (span, end_of_hole) = hole(count);
-            if span != (CowSpan::Hole { end: end_of_hole }) {
+            let limit = end + count;
+            let span = self.inode.cow.lock().at(FileBlock(end), limit);
+            if count == 0 || span != (CowSpan::Hole { end: limit }) {
                 return Ok(());
             }
             let claim = self.core.claim_run(Some(next), count)?;
@@ -219,26 +215,75 @@ impl<'a> Begun<'a> {
         Ok(())
     }
 
-    /// The hole and its surroundings up to the hint's borders: not past the end of the file, not
-    /// into neighbouring pieces, and not at all where there is nothing to replace.
+    /// How many blocks to keep behind block `end`, the end of the file.
+    fn wanted_behind(&self, end: u64) -> Result<u64> {
+        let log = self.core.geometry.block_log;
+        let room = (self.core.available()? / 32).min(self.inode_blocks_most().saturating_sub(end));
+        let wanted = match u64::from(self.inode.core()?.extent_size) {
+            0 | 1 if end << log < BEHIND_LEAST => 0,
+            0 | 1 => end.min(BEHIND_MOST >> log),
+            hint => end.next_multiple_of(hint) - end,
+        };
+        Ok(wanted.min(room))
+    }
+
+    /// The hole of the CoW fork and its surroundings up to a hint's borders, but not into
+    /// neighbouring pieces.
     fn window(&self, hole: &Range<u64>) -> Result<Range<u64>> {
+        let (hint, limits) = match self.new_space(hole)? {
+            Some(asked) => asked,
+            None => self.replaced_space(hole)?,
+        };
+        if hint <= 1 {
+            return Ok(hole.clone());
+        }
+        let cow = self.inode.cow.lock();
+        let wanted = hole.end.next_multiple_of(hint).min(limits.end).max(hole.end);
+        let CowSpan::Hole { end } = cow.at(FileBlock(hole.start), wanted) else {
+            // Somebody's hint was faster: the lookup starts again.
+            return Ok(hole.clone());
+        };
+        let start = (hole.start / hint * hint).max(cow.end_before(FileBlock(hole.start)));
+        Ok(start.max(limits.start).min(hole.start)..end)
+    }
+
+    /// The hint for blocks that replace others, and how far it goes: not past the end of the file,
+    /// and not at all where there is nothing to replace.
+    fn replaced_space(&self, hole: &Range<u64>) -> Result<(u64, Range<u64>)> {
         let inode = self.inode.core()?;
         let hint = match inode.cow_extent_size {
             0 => DEFAULT_COW_HINT,
             blocks => u64::from(blocks),
         };
         let file_end = self.core.geometry.blocks_for(inode.size);
-        if hint <= 1 || hole.end > file_end || inode.extents == 0 {
-            return Ok(hole.clone());
+        match hole.end > file_end || inode.extents == 0 {
+            true => Ok((1, hole.clone())),
+            false => Ok((hint, 0..file_end)),
         }
-        let cow = self.inode.cow.lock();
-        let wanted = hole.end.next_multiple_of(hint).min(file_end).max(hole.end);
-        let CowSpan::Hole { end } = cow.at(FileBlock(hole.start), wanted) else {
-            // Somebody's hint was faster: the lookup starts again.
-            return Ok(hole.clone());
-        };
-        let start = (hole.start / hint * hint).max(cow.end_before(FileBlock(hole.start)));
-        Ok(start..end)
+    }
+
+    /// The hint for blocks where the file has none, if it has one, and how far it goes: as far as
+    /// the file has none.
+    fn new_space(&self, hole: &Range<u64>) -> Result<Option<(u64, Range<u64>)>> {
+        let hint = u64::from(self.inode.core()?.extent_size);
+        if hint <= 1 {
+            return Ok(None);
+        }
+        let most = self.inode_blocks_most();
+        let _owner = self.inode.owner.read();
+        let image = self.inode.image();
+        let mut extents = published(self.core, self.inode.ino, &image, Fork::Data)?;
+        let mapping = find(&mut extents, FileBlock(hole.start), FileBlock(most.max(hole.end)))?;
+        if mapping.state != MappingState::Hole || mapping.end().0 < hole.end {
+            return Ok(None);
+        }
+        let start = extents.before(FileBlock(hole.start))?.map_or(0, |before| before.file_end().0);
+        Ok(Some((hint, start..mapping.end().0)))
+    }
+
+    /// Blocks of the largest file.
+    fn inode_blocks_most(&self) -> u64 {
+        super::largest_file(self.core) >> self.core.geometry.block_log
     }
 
     /// Where new blocks for `block` would lie best: behind the last ones, or beside the old ones.

@@ -39,8 +39,8 @@ pub enum Wait {
     /// It may.
     #[default]
     Allowed,
-    /// It may not wait for others, for writeback, or for metadata: what would is refused. Memory and
-    /// the device's way with the bytes themselves are no waiting.
+    /// It may not wait for others, for writeback, or for metadata: what would is refused. Memory
+    /// and the device's way with the bytes themselves are no waiting.
     Refused,
 }
 

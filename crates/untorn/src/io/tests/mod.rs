@@ -3,6 +3,7 @@
 mod background;
 mod batches;
 mod cached;
+mod growing;
 mod matrix;
 mod options;
 mod points;
