@@ -337,8 +337,10 @@ impl<'c> Tx<'c> {
         let cost = largest_inode_item(self.core.geometry.inode_size());
         self.snapshots().into_iter().for_each(|s| inner.log_at_most(s as _, cost));
         if !self.freed.is_empty() {
-            let (core, freed) = (Arc::clone(self.core), self.freed.clone());
+            // The store keeps this until then: an abandoned volume must not keep itself alive.
+            let (core, freed) = (Arc::downgrade(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || {
+                let Some(core) = core.upgrade() else { return };
                 if core.freed == FreedBlocks::Discard {
                     forget_contents(&core, &freed);
                 }
