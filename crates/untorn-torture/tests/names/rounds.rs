@@ -1,5 +1,6 @@
-//! Linux and untorn change one volume by turns, and each turn ends with a crash: the other recovers
-//! the journal, finds the tree after some of the operations, no fewer than were synced, and goes on.
+//! Linux and untorn change one volume by turns, and each turn ends with a crash: the other
+//! recovers the journal, finds the tree after some of the operations, no fewer than were synced,
+//! and goes on.
 
 use super::{assert_sound, number};
 use std::path::Path;
