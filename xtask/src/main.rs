@@ -20,10 +20,12 @@ usage: cargo xtask COMMAND
                        machine can run, say which tiers it cannot; with --demand-all, a tier that
                        cannot run is a failure
   tidy [--bless]       check the house rules; with --bless, rewrite the list of long functions
-  bench data [--quick] [--only SECTION] [--out FOLDER] [--json]
-                       measure reads and writes beside Linux (as root), plain files and double
-                       writes: a table, a JSON file and plots in target/bench; sections are atomic,
-                       stream, fsx, memory, size
+  bench SUITE [--quick] [--only SECTION] [--out FOLDER] [--json]
+                       measure beside others in one run: a table, a JSON file and plots in
+                       target/bench; the suites and their sections:
+                       data       reads and writes beside Linux (as root), plain files and double
+                                  writes: atomic, stream, fsx, memory, size
+                       namespace  names of files beside Linux: namespace, opening
   licences             check the licences of everything that is linked in, offline
 ";
 
@@ -45,7 +47,9 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["test", "--demand-all"] => suite::run(&root(), suite::Demand::Everything),
         ["tidy"] => tidy::check(&root()),
         ["tidy", "--bless"] => tidy::bless(&root()),
-        ["bench", "data", rest @ ..] => bench::data(&root(), rest),
+        ["bench", suite, rest @ ..] if bench::SUITES.contains(suite) => {
+            bench::run(&root(), suite, rest)
+        }
         ["licences"] => licences::check(&root()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -1,4 +1,4 @@
-//! Maps by device address.
+//! Maps by device address, inode number and the like.
 //!
 //! A commit looks buffers up some hundred times; the standard hash of an address costs more than
 //! the rest of a lookup. This one is a single multiplication, keyed anew for each map, so that a
@@ -9,34 +9,35 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use untorn_format::DiskAddr;
 
 /// A map by device address.
-pub(crate) type AddrMap<V> = HashMap<DiskAddr, V, AddrHash>;
+pub(crate) type AddrMap<V> = HashMap<DiskAddr, V, NumberHash>;
 
 /// Makes hashers with one key.
-#[derive(Clone, Copy)]
-pub(crate) struct AddrHash {
+#[derive(Clone, Copy, Debug)]
+pub struct NumberHash {
     key: u64,
 }
 
-impl Default for AddrHash {
+impl Default for NumberHash {
     fn default() -> Self {
         Self { key: RandomState::new().hash_one(0u64) | 1 }
     }
 }
 
-impl BuildHasher for AddrHash {
-    type Hasher = AddrHasher;
+impl BuildHasher for NumberHash {
+    type Hasher = NumberHasher;
 
-    fn build_hasher(&self) -> AddrHasher {
-        AddrHasher { state: self.key }
+    fn build_hasher(&self) -> NumberHasher {
+        NumberHasher { state: self.key }
     }
 }
 
-/// Hashes one number.
-pub(crate) struct AddrHasher {
+/// Hashes one number, or a few.
+#[derive(Debug)]
+pub struct NumberHasher {
     state: u64,
 }
 
-impl Hasher for AddrHasher {
+impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {
         self.state
     }
@@ -46,6 +47,14 @@ impl Hasher for AddrHasher {
     }
 
     /// Both halves of a product: each bit depends on all bits of the number and of the key.
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
     fn write_u64(&mut self, number: u64) {
         let product = u128::from(number ^ self.state) * 0x9E37_79B9_7F4A_7C15;
         self.state = (product >> 64) as u64 ^ product as u64;

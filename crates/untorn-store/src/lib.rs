@@ -23,10 +23,11 @@ mod store;
 mod txn;
 mod writeback;
 
+pub use address::NumberHash;
 pub use buffer_item::unlinked_pointer;
 pub use cache::{BlockRef, Cache, Image};
 pub use chunks::Chunks;
 pub use error::{Result, StoreError};
 pub use item::{Item, ItemKey, Logged, OP_COST};
-pub use store::{Sequence, Store, StoreOptions, WaitsFor};
+pub use store::{Load, Sequence, Store, StoreOptions, WaitsFor};
 pub use txn::{Committed, OnDurable, Transaction};

@@ -9,7 +9,7 @@
 //!
 //! Pure bookkeeping: no I/O, no locks of its own.
 
-use crate::address::AddrMap;
+use crate::address::{AddrMap, NumberHash};
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
@@ -147,7 +147,7 @@ pub(crate) struct AilEntry {
 /// All that is durable in the journal and not home.
 #[derive(Default)]
 pub(crate) struct Ail {
-    entries: HashMap<AilKey, AilEntry>,
+    entries: HashMap<AilKey, AilEntry, NumberHash>,
     order: BTreeSet<(Lsn, AilKey)>,
     /// Positions that the tail must not pass though nothing here stands at them: the intents of a
     /// journal that is being recovered.

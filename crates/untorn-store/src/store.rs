@@ -205,9 +205,18 @@ impl Store {
         }
     }
 
+    /// How much the open checkpoint has to carry.
+    pub fn load(&self) -> Load {
+        match self.state.lock().cil.cost / self.checkpoint_size() {
+            0 => Load::Light,
+            1 => Load::Heavy,
+            _ => Load::TooHeavy,
+        }
+    }
+
     /// Journal bytes at which a checkpoint is written without anybody asking.
     fn checkpoint_size(&self) -> u64 {
-        (self.capacity / 8).min(4 << 20)
+        (self.capacity / 8).clamp(1, 4 << 20)
     }
 
     /// The checkpoint that the next commit goes into.
@@ -366,6 +375,17 @@ impl Store {
     pub fn stop(&self, reason: StoreError) {
         let _ = self.stopped.set(Arc::new(reason));
     }
+}
+
+/// How much the open checkpoint has to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Nobody needs to write it.
+    Light,
+    /// It is time that somebody does.
+    Heavy,
+    /// Who commits must do so.
+    TooHeavy,
 }
 
 /// What the newest of the committed changes wait for.

@@ -7,7 +7,7 @@
 //! The caller holds the locks of the owners of everything it stages, from the first read that it
 //! bases an edit on until after the commit.
 
-use crate::address::{AddrHash, AddrMap};
+use crate::address::{AddrMap, NumberHash};
 use crate::cache::{BlockRef, Image};
 use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
@@ -70,7 +70,7 @@ pub struct Committed<'s> {
 
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
-        let staged = AddrMap::with_capacity_and_hasher(BUFFERS, AddrHash::default());
+        let staged = AddrMap::with_capacity_and_hasher(BUFFERS, NumberHash::default());
         let (unlogged, items, on_durable) = Default::default();
         Self { store, reservation, staged, unlogged, items, on_durable }
     }

@@ -1,4 +1,4 @@
-//! Measures, and prints lines of JSON: `cargo xtask bench data` runs it and reads them.
+//! Measures, and prints lines of JSON: `cargo xtask bench SUITE` runs it and reads them.
 
 use anyhow::Result;
 

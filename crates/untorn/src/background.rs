@@ -1,5 +1,6 @@
 //! What is done while nobody asks: old dirty pages are written back, old commits made durable and
-//! written home, idle blocks of the CoW forks given back.
+//! written home, idle blocks of the CoW forks given back. And checkpoints that have grown large are
+//! written while others go on committing.
 //!
 //! One thread a volume, started with the first change of the volume, told to end and waited for by
 //! whoever closes or abandons it. It takes the locks that a sync takes, one file after the other,
@@ -11,10 +12,11 @@
 use crate::core::Core;
 use crate::io::flush_range;
 use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use untorn_store::{Sequence, WaitsFor};
+use untorn_store::{Load, Sequence, Store, WaitsFor};
 
 /// What a volume does while nobody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +60,13 @@ impl Default for Background {
 }
 
 /// What the thread is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
     /// Wait.
     #[default]
     Wait,
+    /// Write the open checkpoint: it has grown large.
+    Relieve,
     /// Look now: memory is full of dirty pages.
     Look,
     /// End.
@@ -76,24 +80,25 @@ struct Signal {
 }
 
 impl Signal {
-    /// Gives an order; the end is final.
+    /// Gives an order; a greater one that was given stands, the end for ever.
     fn give(&self, order: Order) {
         let mut given = self.order.lock();
-        if *given != Order::End {
+        if *given < order {
             *given = order;
             self.given.notify_all();
         }
     }
 
-    /// The next order: to look, after `most` at the latest, or to end.
-    fn next(&self, most: Duration) -> Order {
+    /// The next order: to look at `due` at the latest, to relieve, or to end.
+    fn next(&self, due: Instant) -> Order {
         let mut order = self.order.lock();
         if *order == Order::Wait {
-            self.given.wait_for(&mut order, most);
+            self.given.wait_until(&mut order, due);
         }
         match *order {
             Order::End => Order::End,
-            Order::Wait | Order::Look => {
+            Order::Relieve if Instant::now() < due => std::mem::take(&mut *order),
+            Order::Wait | Order::Relieve | Order::Look => {
                 *order = Order::Wait;
                 Order::Look
             }
@@ -107,6 +112,8 @@ pub(crate) struct Worker {
     background: Background,
     signal: Arc<Signal>,
     thread: Mutex<State>,
+    /// Whether the thread is there to be told.
+    runs: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -119,7 +126,8 @@ enum State {
 impl Worker {
     /// A worker that has not begun.
     pub fn new(background: Background) -> Self {
-        Self { background, signal: Arc::default(), thread: Mutex::new(State::NotStarted) }
+        let thread = Mutex::new(State::NotStarted);
+        Self { background, signal: Arc::default(), thread, runs: AtomicBool::new(false) }
     }
 
     /// Starts the thread, unless it runs, has ended, or is not wanted.
@@ -134,7 +142,10 @@ impl Worker {
             .name("untorn-background".to_owned())
             .spawn(move || run(&core, &signal, ages));
         match spawned {
-            Ok(handle) => *thread = State::Running(handle),
+            Ok(handle) => {
+                *thread = State::Running(handle);
+                self.runs.store(true, Ordering::Relaxed);
+            }
             // Without it a volume works as if there were nothing old.
             Err(error) => {
                 tracing::warn!(%error, "no background thread");
@@ -148,8 +159,22 @@ impl Worker {
         self.signal.give(Order::Look);
     }
 
+    /// Writes the open checkpoint once it has grown large: the thread does, and the caller only
+    /// where there is no thread or it does not keep up.
+    pub fn relieve(&self, store: &Store) -> untorn_store::Result<()> {
+        match store.load() {
+            Load::Light => Ok(()),
+            Load::Heavy if self.runs.load(Ordering::Relaxed) => {
+                self.signal.give(Order::Relieve);
+                Ok(())
+            }
+            Load::Heavy | Load::TooHeavy => store.relieve(),
+        }
+    }
+
     /// Ends the thread and waits for it.
     pub fn end(&self) {
+        self.runs.store(false, Ordering::Relaxed);
         self.signal.give(Order::End);
         let state = std::mem::replace(&mut *self.thread.lock(), State::Ended);
         if let State::Running(handle) = state
@@ -162,9 +187,18 @@ impl Worker {
 
 fn run(core: &Weak<Core>, signal: &Signal, ages: Ages) {
     let mut commits = Commits::default();
-    while signal.next(ages.look) == Order::Look {
-        let Some(core) = core.upgrade() else { return };
-        pass(&core, ages, Instant::now(), &mut commits);
+    let mut due = Instant::now() + ages.look;
+    loop {
+        let order = signal.next(due);
+        let Some(core) = core.upgrade().filter(|_| order != Order::End) else { return };
+        match order {
+            // A store that failed tells the next caller.
+            Order::Relieve => drop(core.store.relieve()),
+            _ => {
+                pass(&core, ages, Instant::now(), &mut commits);
+                due = Instant::now() + ages.look;
+            }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ mod inode;
 mod io;
 pub mod journal;
 mod map;
+mod met;
 pub mod mkfs;
 mod namespace;
 mod recover;
@@ -60,6 +61,6 @@ pub use io::{How, ReadOptions, SizeRule, Sync, WriteOptions};
 pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
-    Grown, Label, Listing, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Recovery, Space,
-    Traits, Trim, Volume, grow, probe, set_label, set_uuid,
+    Grown, Label, Listing, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Parent, Recovery,
+    Space, Traits, Trim, Volume, grow, probe, set_label, set_uuid,
 };

@@ -13,6 +13,7 @@ use crate::ag::{Hold, discard, prepare, take};
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Owner, Result};
 use crate::inode::{Inode, InodeSnapshot};
+use crate::met::Met;
 use crate::volume::FreedBlocks;
 use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,8 @@ pub(crate) struct Tx<'c> {
     unshared: Unshared,
     /// Inodes whose blocks stand elsewhere now.
     moved: Vec<Ino>,
+    /// Where blocks of forks were found.
+    pub met: Met,
 }
 
 impl Core {
@@ -120,7 +123,7 @@ impl Core {
                 Err(error) => return Err(error),
                 Ok(done) => {
                     // What is committed stays committed; a store that failed tells the next caller.
-                    let _ = self.store.relieve();
+                    let _ = self.worker.relieve(&self.store);
                     return Ok(done);
                 }
             }
@@ -143,6 +146,7 @@ impl<'c> Tx<'c> {
             counters: CounterChange::default(),
             unshared: Unshared::No,
             moved: Vec::new(),
+            met: Met::default(),
         })
     }
 
@@ -319,8 +323,8 @@ impl<'c> Tx<'c> {
 
     fn snapshots(&self) -> Vec<Arc<InodeSnapshot>> {
         let changed = self.inodes.values().filter(|s| s.changed == Changed::Yes);
-        let snapshot =
-            |s: &StagedInode| InodeSnapshot::new(&s.inode, &s.image, &self.core.features);
+        let open = self.core.store.open_sequence();
+        let snapshot = |s: &StagedInode| InodeSnapshot::new(&s.inode, &s.image, open);
         changed.map(|s| Arc::new(snapshot(s))).collect()
     }
 
@@ -333,8 +337,10 @@ impl<'c> Tx<'c> {
         let cost = largest_inode_item(self.core.geometry.inode_size());
         self.snapshots().into_iter().for_each(|s| inner.log_at_most(s as _, cost));
         if !self.freed.is_empty() {
-            let (core, freed) = (Arc::clone(self.core), self.freed.clone());
+            // The store keeps this until then: an abandoned volume must not keep itself alive.
+            let (core, freed) = (Arc::downgrade(self.core), self.freed.clone());
             inner.on_durable(Box::new(move || {
+                let Some(core) = core.upgrade() else { return };
                 if core.freed == FreedBlocks::Discard {
                     forget_contents(&core, &freed);
                 }

@@ -1,8 +1,8 @@
-//! `cargo xtask bench data`: runs the program that measures, compares within rounds, and shows a
+//! `cargo xtask bench SUITE`: runs the program that measures, compares within rounds, and shows a
 //! table, a JSON file and plots.
 //!
 //! ```text
-//! cargo run --example bench -> lines -> record -> verdict -> table, bench.json, *.svg
+//! cargo run --example bench -> lines -> record -> verdict -> table, SUITE.json, *.svg
 //! ```
 //! What is measured, and how, is said in `untorn_torture::bench`; what it should be, in `target`.
 
@@ -54,31 +54,35 @@ fn asked(words: &[&str]) -> Result<Asked> {
             "--only" => asked.passed_on.extend([word.to_owned(), value()?.to_owned()]),
             "--out" => asked.out = Some(value()?.into()),
             "--json" => asked.output = Output::Json,
-            other => bail!("bench data does not know {other}"),
+            other => bail!("the bench does not know {other}"),
         }
     }
     Ok(asked)
 }
 
-/// Measures and shows.
-pub fn data(root: &Path, words: &[&str]) -> Result<()> {
+/// Suites of the program that measures.
+pub const SUITES: [&str; 2] = ["data", "namespace"];
+
+/// Measures a suite and shows what came out.
+pub fn run(root: &Path, suite: &str, words: &[&str]) -> Result<()> {
     let asked = asked(words)?;
-    let record = measure(root, &asked.passed_on)?;
+    let record = measure(root, suite, &asked.passed_on)?;
     let verdicts = Verdicts::of(&record);
     let folder = asked.out.unwrap_or_else(|| target_folder(root).join("bench"));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let json = verdicts.to_json(&record);
-    std::fs::write(folder.join("bench.json"), format!("{json:#}\n"))?;
+    let (json_name, table_name) = (format!("{suite}.json"), format!("{suite}.txt"));
+    std::fs::write(folder.join(&json_name), format!("{json:#}\n"))?;
     let plots = plot::all(&verdicts, &folder)?;
     let table = table::of(&verdicts, &record);
-    std::fs::write(folder.join("bench.txt"), &table)?;
+    std::fs::write(folder.join(&table_name), &table)?;
     match asked.output {
         Output::Json => println!("{json:#}"),
         Output::Table => {
             print!("{table}");
             println!(
-                "written: bench.txt, bench.json, {} in {}",
+                "written: {table_name}, {json_name}, {} in {}",
                 plots.join(", "),
                 folder.display()
             );
@@ -92,10 +96,10 @@ fn target_folder(root: &Path) -> PathBuf {
 }
 
 /// Runs the program that measures, to the end.
-fn measure(root: &Path, passed_on: &[String]) -> Result<Record> {
+fn measure(root: &Path, suite: &str, passed_on: &[String]) -> Result<Record> {
     let words = ["run", "--release", "--quiet", "--package", "untorn-torture"];
     let mut bench = command(root, "cargo", &words);
-    bench.args(["--example", "bench", "--"]).args(passed_on).env("UNTORN_KERNEL_TIER", "1");
+    bench.args(["--example", "bench", "--", suite]).args(passed_on).env("UNTORN_KERNEL_TIER", "1");
     follow(bench)
 }
 

@@ -10,7 +10,7 @@ const SIZE: (u32, u32) = (900, 560);
 /// Draws what there is; the names of the files.
 pub(super) fn all(verdicts: &Verdicts, folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for section in ["atomic", "stream", "fsx"] {
+    for section in ["atomic", "stream", "fsx", "namespace"] {
         let of_section = |one: &&Comparison| one.section == section;
         let comparisons: Vec<_> = verdicts.comparisons.iter().filter(of_section).collect();
         if !comparisons.is_empty() {

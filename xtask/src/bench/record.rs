@@ -51,6 +51,8 @@ pub(super) struct Fact {
     pub what: String,
     pub value: f64,
     pub unit: String,
+    /// What it should not be larger than.
+    pub most: Option<f64>,
 }
 
 /// Seconds that one operation took.
@@ -115,6 +117,7 @@ impl Line {
                 what: text(line, "what")?,
                 value: number(line, "value")?,
                 unit: text(line, "unit")?,
+                most: line["most"].as_f64(),
             }),
             "cost" => Self::Cost(Cost {
                 curve: text(line, "curve")?,

@@ -1,7 +1,7 @@
 //! The verdicts as text.
 
-use super::record::{Memory, Record};
-use super::verdict::{Comparison, Curve, Verdicts};
+use super::record::{Fact, Memory, Record};
+use super::verdict::{Comparison, Curve, Verdicts, of_fact};
 use std::fmt::Write;
 
 /// The table of a run.
@@ -21,6 +21,7 @@ pub(super) fn of(verdicts: &Verdicts, record: &Record) -> String {
         compared(&mut out, comparison);
     }
     memory(&mut out, verdicts);
+    verdicts.facts.iter().for_each(|one| fact(&mut out, one));
     curves(&mut out, &verdicts.curves);
     out
 }
@@ -68,9 +69,15 @@ fn memory(out: &mut String, verdicts: &Verdicts) {
         let numbers = format!("{peak:>8.1} {idle:>6.1} {limit:>8.0}   {target:<7}");
         line(out, &format!("{case:<30} {numbers} {}", verdict.word()));
     }
-    for fact in &verdicts.facts {
-        line(out, &format!("{}: {:.0} {}", fact.what, fact.value, fact.unit));
-    }
+}
+
+fn fact(out: &mut String, fact: &Fact) {
+    let Fact { what, value, unit, most } = fact;
+    let told = match most {
+        Some(most) => format!("{value:.1} {unit}   target <= {most}   {}", of_fact(fact).word()),
+        None => format!("{value:.0} {unit}"),
+    };
+    line(out, &format!("{what}: {told}"));
 }
 
 fn curves(out: &mut String, curves: &[Curve]) {

@@ -88,10 +88,7 @@ impl Verdicts {
     pub fn to_json(&self, record: &Record) -> Value {
         let loads: Vec<Value> = record.loads.iter().map(|(at, load)| json!([at, load])).collect();
         let memory: Vec<Value> = self.memory.iter().map(memory_json).collect();
-        let facts = self
-            .facts
-            .iter()
-            .map(|fact| json!({"what": fact.what, "value": fact.value, "unit": fact.unit}));
+        let facts = self.facts.iter().map(fact_json);
         json!({
             "load": loads,
             "notes": record.notes,
@@ -208,6 +205,16 @@ fn memory_json((memory, verdict): &(Memory, Verdict)) -> Value {
     let Memory { case, peak, baseline, limit } = memory;
     json!({"case": case, "peak": peak, "baseline": baseline, "cache_limit": limit,
         "verdict": verdict.word()})
+}
+
+/// Whether a number is as small as it should be.
+pub(super) fn of_fact(fact: &Fact) -> Verdict {
+    fact.most.map_or(Verdict::Untold, |most| Verdict::of(fact.value <= most))
+}
+
+fn fact_json(fact: &Fact) -> Value {
+    json!({"what": fact.what, "value": fact.value, "unit": fact.unit, "most": fact.most,
+        "verdict": of_fact(fact).word()})
 }
 
 fn curve_json(curve: &Curve) -> Value {

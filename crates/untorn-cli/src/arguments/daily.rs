@@ -220,6 +220,9 @@ pub struct Find {
     /// Files of this sort alone.
     #[arg(long = "type")]
     pub sort: Option<Sort>,
+    /// The paths of this inode alone: at once on a volume with parent pointers.
+    #[arg(long, value_name = "NUMBER")]
+    pub inode: Option<u64>,
 }
 
 /// `untorn clone`.

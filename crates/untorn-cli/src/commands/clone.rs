@@ -36,7 +36,8 @@ fn tree(volume: &Volume, from: &[u8], to: &[u8]) -> anyhow::Result<()> {
         let new = NewFile { permissions: inode.mode & 0o7777, uid: inode.uid, gid: inode.gid };
         match found.kind {
             FileKind::Directory => {
-                volume.create_dir(&to, new)?;
+                let made = volume.create_dir(&to, new)?;
+                volume.make_alike(ino, made)?;
                 let below = volume.entries_of(ino)?.into_iter();
                 let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
                 let path = |start: &[u8], name: &[u8]| [start, b"/", name].concat();
@@ -48,7 +49,8 @@ fn tree(volume: &Volume, from: &[u8], to: &[u8]) -> anyhow::Result<()> {
             FileKind::Regular => drop(volume.clone_file(&from, &to)?),
             FileKind::Symlink => {
                 let target = volume.link_target(ino)?;
-                volume.make(&to, Make::Symlink(&target), new)?;
+                let made = volume.make(&to, Make::Symlink(&target), new)?;
+                volume.make_alike(ino, made)?;
             }
             _ => bail!("{}: is no file, directory or link", from.escape_ascii()),
         }

@@ -43,13 +43,27 @@ pub fn run(arguments: &Find, out: &mut dyn Write) -> Outcome {
         let named = arguments.name.as_ref().is_none_or(|glob| matches(glob.as_bytes(), name));
         named && arguments.sort.is_none_or(|sort| sort == Sort::of(found.kind))
     };
-    walk(&volume, &arguments.path, |path, _, found| {
-        if wanted(path, found) {
-            writeln!(out, "{}", show::printable(path))?;
+    let mut tell = |path: &[u8], found: &Metadata| match wanted(path, found) {
+        true => Ok(writeln!(out, "{}", show::printable(path))?),
+        false => Ok(()),
+    };
+    let number = arguments.inode.map(Ino);
+    match number.and_then(|ino| volume.paths_of(ino).ok()) {
+        Some(paths) => {
+            let found = volume.metadata_of(number.unwrap_or(volume.root()))?;
+            let top = arguments.path.trim_end_matches('/').as_bytes();
+            let mut below = paths.iter().filter(|path| lies_below(path, top));
+            below.try_for_each(|path| tell(path, &found))?;
         }
-        Ok(())
-    })?;
+        None => walk(&volume, &arguments.path, |path, ino, found| {
+            if number.is_none_or(|number| number == ino) { tell(path, found) } else { Ok(()) }
+        })?,
+    }
     Ok(End::Well)
+}
+
+fn lies_below(path: &[u8], top: &[u8]) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// Whether `name` is what the pattern says: `*` for any bytes, `?` for any one.

@@ -3,7 +3,8 @@
 use crate::arguments::Rm;
 use crate::failure::{End, Outcome};
 use crate::target;
-use untorn::{Error, Volume};
+use untorn::{Error, Name, Removal, Volume};
+use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Removes each path.
@@ -27,25 +28,32 @@ fn remove(volume: &Volume, path: &str, arguments: &Rm) -> anyhow::Result<()> {
         (FileKind::Directory, false) => {
             anyhow::bail!("{path}: is a directory; remove it with `untorn rm -r`")
         }
-        (FileKind::Directory, true) => remove_tree(volume, path.as_bytes()),
+        (FileKind::Directory, true) => {
+            remove_tree(volume, volume.lookup(path)?)?;
+            Ok(volume.remove(path)?)
+        }
         _ => Ok(volume.remove(path)?),
     }
 }
 
-/// Removes a directory and all below it, the deepest first. Links are removed, not followed.
-fn remove_tree(volume: &Volume, root: &[u8]) -> anyhow::Result<()> {
-    let mut directories = vec![root.to_vec()];
-    let mut next = 0;
-    while let Some(directory) = directories.get(next).cloned() {
-        next += 1;
-        for entry in volume.read_dir(&directory)? {
-            let path = [directory.as_slice(), b"/", &entry.name].concat();
+/// Removes all below a directory, the deepest first, by numbers: paths may be of any length. Links
+/// are removed, not followed.
+fn remove_tree(volume: &Volume, root: Ino) -> anyhow::Result<()> {
+    let mut todo = vec![root];
+    let mut directories = Vec::new();
+    while let Some(dir) = todo.pop() {
+        for entry in volume.entries_of(dir)? {
             match volume.metadata_of(entry.ino)?.kind {
-                FileKind::Directory => directories.push(path),
-                _ => volume.remove(&path)?,
+                FileKind::Directory => {
+                    todo.push(entry.ino);
+                    directories.push((dir, entry.name));
+                }
+                _ => drop(volume.detach(Name::In(dir, &entry.name), Removal::NoDirectory)?),
             }
         }
     }
-    directories.iter().rev().try_for_each(|path| volume.remove(path))?;
+    for (dir, name) in directories.iter().rev() {
+        drop(volume.detach(Name::In(*dir, name), Removal::Directory)?);
+    }
     Ok(())
 }

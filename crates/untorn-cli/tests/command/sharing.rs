@@ -66,3 +66,33 @@ fn attributes_are_set_shown_and_removed_check() {
     site.run(&["setfattr", "@", "-n", "other.one", "/a"]).refused(1, "begins with user.");
     site.assert_sound();
 }
+
+#[test]
+fn a_cloned_tree_has_the_attributes_of_all_that_is_in_it_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/a/b"]).well();
+    site.run(&["touch", "@", "/a/b/file"]).well();
+    for path in ["/a", "/a/b", "/a/b/file"] {
+        site.run(&["setfattr", "@", "-n", "user.path", "-v", path, path]).well();
+    }
+    site.run(&["clone", "-r", "@", "/a", "/c"]).well();
+    for (clone, path) in [("/c", "/a"), ("/c/b", "/a/b"), ("/c/b/file", "/a/b/file")] {
+        let shown = site.run(&["getfattr", "@", clone]).well().out;
+        assert!(shown.contains(&format!("user.path=\"{path}\"")), "{clone}: {shown}");
+    }
+    site.assert_sound();
+}
+
+#[test]
+fn an_inode_is_found_by_its_number_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/a/b"]).well();
+    site.run(&["touch", "@", "/a/b/file"]).well();
+    site.run(&["ln", "@", "/a/b/file", "/a/link"]).well();
+    let told = site.run(&["stat", "@", "/a/link", "--json"]).json();
+    let number = told[0]["inode"].as_u64().unwrap().to_string();
+    let found = |path| site.run(&["find", "@", path, "--inode", &number]).well().out;
+    assert_eq!(found("/"), "/a/b/file\n/a/link\n");
+    assert_eq!(found("/a/b"), "/a/b/file\n");
+    site.assert_sound();
+}

@@ -109,6 +109,13 @@ impl<'a> Lines<'a> {
         self.print(json!({"kind": "fact", "what": what, "value": value, "unit": unit}))
     }
 
+    /// A number that should not be larger than `most`.
+    pub fn limited(&mut self, what: &str, value: f64, unit: &str, most: f64) -> Result<()> {
+        let line =
+            json!({"kind": "fact", "what": what, "value": value, "unit": unit, "most": most});
+        self.print(line)
+    }
+
     /// Seconds that an operation takes at some size of what it works on.
     pub fn cost(&mut self, curve: &str, size: u64, round: u64, seconds: f64) -> Result<()> {
         let line = json!({"kind": "cost", "curve": curve, "size": size, "round": round,

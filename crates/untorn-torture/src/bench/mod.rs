@@ -5,19 +5,23 @@
 //! Peer (ours, linux, raw, twice) -> Subject (one file) -> Load -> rate
 //!   atomic, stream, exercise: rounds, in each round every peer once        -> lines of JSON
 //!   memory: one process a workload; growth: one operation, many sizes      -> lines of JSON
+//!   namespace: rounds over trees of files, by one thread and by four       -> lines of JSON
 //! ```
 //! - All images and files lie in one folder, use direct I/O alike, and are written whole before
 //!   anything is measured: else the filesystem below would be measured while it allocates.
 //! - Peers take turns; values of one round belong together. Whoever reads the lines compares
 //!   within rounds, since machines are noisy.
 //!
-//! Never here: verdicts, tables, plots. `cargo xtask bench data` makes them from the lines.
+//! Never here: verdicts, tables, plots. `cargo xtask bench SUITE` makes them from the lines.
 
 mod atomic;
 mod exercise;
 mod growth;
 mod line;
 mod memory;
+mod names;
+mod namespace;
+mod opening;
 mod path;
 mod peer;
 mod quiet;
@@ -33,18 +37,28 @@ use anyhow::{Result, bail};
 use line::Lines;
 use scale::Scale;
 
-/// What is measured, in this order.
-const SECTIONS: [(&str, Section); 5] = [
-    ("atomic", atomic::measure),
-    ("stream", stream::measure),
-    ("fsx", exercise::measure),
-    ("memory", memory::measure),
-    ("size", growth::measure),
+/// Sections that are measured together, in this order.
+type Suite = &'static [(&'static str, Section)];
+
+/// What can be asked for; the first where nothing is said.
+const SUITES: [(&str, Suite); 2] = [
+    (
+        "data",
+        &[
+            ("atomic", atomic::measure),
+            ("stream", stream::measure),
+            ("fsx", exercise::measure),
+            ("memory", memory::measure),
+            ("size", growth::measure),
+        ],
+    ),
+    ("namespace", &[("namespace", namespace::measure), ("opening", opening::measure)]),
 ];
 
 type Section = fn(&Scale, &mut Lines<'_>) -> Result<()>;
 
-/// Measures what the arguments ask for (`[--quick] [--only SECTION]...`) and prints lines of JSON.
+/// Measures what the arguments ask for (`[SUITE] [--quick] [--only SECTION]...`) and prints lines
+/// of JSON.
 pub fn run(arguments: &[String]) -> Result<()> {
     if let [first, rest @ ..] = arguments
         && first == memory::CHILD
@@ -62,24 +76,30 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn asked(arguments: &[String]) -> Result<(Scale, Vec<(&'static str, Section)>)> {
+    let mut words = arguments.iter().map(String::as_str).peekable();
+    let of_name = |word: &&str| SUITES.into_iter().find(|(name, _)| name == word);
+    let suite = words.peek().and_then(of_name);
+    if suite.is_some() {
+        words.next();
+    }
+    let (_, suite) = suite.unwrap_or(SUITES[0]);
     let (mut scale, mut chosen) = (Scale::full(), Vec::new());
-    let mut words = arguments.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
             "--quick" => scale = Scale::quick(),
-            "--only" => chosen.push(named(words.next().unwrap_or(""))?),
+            "--only" => chosen.push(named(suite, words.next().unwrap_or(""))?),
             other => bail!("unknown argument: {other}"),
         }
     }
-    let sections = if chosen.is_empty() { SECTIONS.to_vec() } else { chosen };
+    let sections = if chosen.is_empty() { suite.to_vec() } else { chosen };
     Ok((scale, sections))
 }
 
-fn named(name: &str) -> Result<(&'static str, Section)> {
-    let found = SECTIONS.into_iter().find(|(known, _)| *known == name);
+fn named(suite: Suite, name: &str) -> Result<(&'static str, Section)> {
+    let found = suite.iter().find(|(known, _)| *known == name);
     let Some(found) = found else {
-        let known: Vec<_> = SECTIONS.iter().map(|(known, _)| *known).collect();
+        let known: Vec<_> = suite.iter().map(|(known, _)| *known).collect();
         bail!("no such section: {name:?}; there are {}", known.join(", "));
     };
-    Ok(found)
+    Ok(*found)
 }

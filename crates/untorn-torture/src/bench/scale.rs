@@ -31,6 +31,8 @@ pub(super) struct Scale {
     pub inodes: u64,
     /// Operations in one measurement of a curve; there are three times as many rounds.
     pub repeats: u64,
+    /// Files whose names are made, found and removed; a multiple of 400.
+    pub names: usize,
 }
 
 impl Scale {
@@ -50,6 +52,7 @@ impl Scale {
             volumes: [30, 33, 36, 40].map(|log| 1 << log).into(),
             inodes: 10_000,
             repeats: 2_000,
+            names: 100_000,
         }
     }
 
@@ -69,6 +72,7 @@ impl Scale {
             volumes: [30, 36].map(|log| 1 << log).into(),
             inodes: 1_000,
             repeats: 300,
+            names: 10_000,
         }
     }
 }

@@ -29,6 +29,7 @@ fn smallest() -> Scale {
         volumes: vec![1 << 30],
         inodes: 100,
         repeats: 20,
+        names: 400,
     }
 }
 
@@ -121,8 +122,28 @@ fn every_curve_has_a_cost_at_every_size() {
 }
 
 #[test]
+fn names_are_measured_in_every_shape_by_every_number_of_threads() {
+    let lines = lines_of(super::namespace::measure);
+    let ours = |line: &&Value| line["kind"] == "rate" && line["who"] == "untorn";
+    assert_eq!(lines.iter().filter(ours).count(), 5 * 2 * 2);
+}
+
+#[test]
+fn every_suite_has_its_sections() {
+    let names = |words: &[&str]| -> Vec<&str> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        super::asked(&words).unwrap().1.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(names(&["namespace", "--quick"]), ["namespace", "opening"]);
+    assert_eq!(names(&["data", "--only", "fsx"]), ["fsx"]);
+    assert_eq!(names(&[]).len(), 5);
+}
+
+#[test]
 fn unknown_arguments_and_sections_are_refused() {
-    for words in [&["--fast"][..], &["--only"], &["--only", "colour"]] {
+    for words in
+        [&["--fast"][..], &["--only"], &["--only", "colour"], &["namespace", "--only", "fsx"]]
+    {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         assert!(super::asked(&words).is_err(), "{words:?}");
     }

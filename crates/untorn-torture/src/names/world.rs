@@ -87,6 +87,34 @@ impl World {
         }
     }
 
+    /// Does `op` to both where there is room for it; to neither where the volume has none, and says
+    /// so.
+    pub fn try_step(&mut self, volume: &Volume, op: Op) -> Option<Error> {
+        let before = self.model.clone();
+        let wanted = self.model.apply(op);
+        if wanted == Err(Refusal::Nothing) {
+            return None;
+        }
+        match self.perform(volume, &before, op) {
+            Err(error @ Error::NoSpace { .. }) => {
+                self.model = before;
+                // Making another file without a name lets go of the one before first.
+                if matches!(op, Op::MakeUnnamed { .. }) {
+                    let _ = self.model.apply(Op::DropUnnamed);
+                }
+                Some(error)
+            }
+            done => {
+                let told = done.as_ref().err().map(|error| refusal(error, op));
+                assert_eq!(told, wanted.err(), "{op:?}: {:?}", done.as_ref().err());
+                if let (Ok(Some(id)), Ok(Some(ino))) = (wanted, done) {
+                    self.inos.insert(id, ino);
+                }
+                None
+            }
+        }
+    }
+
     fn perform(&mut self, volume: &Volume, before: &Model, op: Op) -> untorn::Result<Option<Ino>> {
         let at = |spot: Spot| (before.directory(spot.dir), name(spot.name));
         match op {

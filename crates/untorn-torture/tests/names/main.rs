@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alike;
 mod chunks;
 mod cuts;
+mod deep;
+mod full;
 mod kernel;
 mod model;
+mod rounds;
 mod threads;
 
 use std::sync::Arc;

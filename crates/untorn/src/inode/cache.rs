@@ -3,67 +3,103 @@
 //! A handle stays while somebody holds it: an open file, a transaction, or a snapshot that is not
 //! written home. Beyond those the cache keeps up to a limit of idle ones.
 //!
-//! Lock: one, for map operations only; loading happens outside it.
+//! Locks: one a shard, for map operations only; loading happens outside it.
 
 use super::{Inode, InodeHome};
 use crate::ag::is_allocated;
 use crate::core::Core;
 use crate::error::{Error, Result};
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use untorn_format::inode::{InodeCore, InodeIdentity};
 use untorn_format::{AgBlock, BlockKind, Fault, Ino, Place};
-use untorn_store::BlockRef;
+use untorn_store::{BlockRef, NumberHash};
 
-/// Idle handles kept before the cache is swept.
-const IDLE_LIMIT: usize = 16 * 1024;
+/// How many idle handles are kept where nobody says otherwise.
+pub(crate) const IDLE: usize = 16 * 1024;
+
+const SHARDS: usize = 16;
 
 /// The inode cache of one volume.
-#[derive(Default)]
 pub(crate) struct InodeCache {
-    map: Mutex<HashMap<Ino, Arc<Inode>>>,
+    shards: [RwLock<Shard>; SHARDS],
+    /// Idle handles that one shard keeps.
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    map: HashMap<Ino, Arc<Inode>, NumberHash>,
+    /// Handles that were in use when the others were last dropped.
+    used: usize,
     /// Sweeps so far: what was read from a cluster before one may be older than what is home now.
-    sweeps: AtomicU64,
+    sweeps: u64,
+}
+
+impl Shard {
+    /// Drops the handles that nobody holds, where there may be more than `limit` of them.
+    fn sweep(&mut self, limit: usize) {
+        if self.map.len() >= self.used + limit {
+            self.map.retain(|_, inode| Arc::strong_count(inode) > 1);
+            self.used = self.map.len();
+            self.sweeps += 1;
+        }
+    }
 }
 
 impl InodeCache {
+    /// An empty cache that keeps about `idle` handles that nobody holds.
+    pub fn new(idle: usize) -> Self {
+        let shards = std::array::from_fn(|_| RwLock::default());
+        Self { shards, limit: (idle / SHARDS).max(1) }
+    }
+
+    fn shard(&self, ino: Ino) -> &RwLock<Shard> {
+        &self.shards[(ino.0 % SHARDS as u64) as usize]
+    }
+
     /// The handle of an allocated inode, read and verified if it is not in memory.
     pub fn load(&self, core: &Core, ino: Ino) -> Result<Arc<Inode>> {
         loop {
-            let map = self.map.lock();
-            if let Some(inode) = map.get(&ino) {
+            let shard = self.shard(ino).read();
+            if let Some(inode) = shard.map.get(&ino) {
                 return Ok(Arc::clone(inode));
             }
-            let sweeps = self.sweeps.load(Ordering::Relaxed);
-            drop(map);
+            let sweeps = shard.sweeps;
+            drop(shard);
             let inode = Arc::new(read(core, ino)?);
-            let mut map = self.map.lock();
-            if self.sweeps.load(Ordering::Relaxed) != sweeps {
+            let mut shard = self.shard(ino).write();
+            if shard.sweeps != sweeps {
                 continue;
             }
-            if map.len() >= IDLE_LIMIT {
-                map.retain(|_, inode| Arc::strong_count(inode) > 1);
-                self.sweeps.fetch_add(1, Ordering::Relaxed);
-            }
-            return Ok(Arc::clone(map.entry(ino).or_insert(inode)));
+            shard.sweep(self.limit);
+            return Ok(Arc::clone(shard.map.entry(ino).or_insert(inode)));
         }
     }
 
     /// The handle of inode `ino` if it is in memory.
     fn known(&self, ino: Ino) -> Option<Arc<Inode>> {
-        self.map.lock().get(&ino).cloned()
+        self.shard(ino).read().map.get(&ino).cloned()
     }
 
     /// Adds the handle of an inode that was just allocated.
     pub fn insert(&self, inode: &Arc<Inode>) {
-        self.map.lock().insert(inode.ino, Arc::clone(inode));
+        let mut shard = self.shard(inode.ino).write();
+        shard.sweep(self.limit);
+        shard.map.insert(inode.ino, Arc::clone(inode));
+    }
+
+    /// How many handles are in memory.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().map.len()).sum()
     }
 
     /// Every handle in memory.
     pub fn all(&self) -> Vec<Arc<Inode>> {
-        self.map.lock().values().cloned().collect()
+        let of = |shard: &RwLock<Shard>| shard.read().map.values().cloned().collect::<Vec<_>>();
+        self.shards.iter().flat_map(of).collect()
     }
 }
 

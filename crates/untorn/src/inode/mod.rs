@@ -16,8 +16,10 @@ mod pages;
 mod protect;
 mod ranges;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use cache::InodeCache;
+pub(crate) use cache::{IDLE, InodeCache};
 pub(crate) use cow::{CowFork, CowPiece, CowSpan, CowState, WriteId};
 pub(crate) use pages::{PageBytes, PageMemory, PageRun, Pages};
 pub(crate) use protect::{Change, demand_open};
@@ -27,8 +29,8 @@ pub(crate) use snapshot::InodeSnapshot;
 use crate::error::Result;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use untorn_format::inode::{DinodeDisk, InodeCore, Timestamp};
+use std::sync::atomic::{AtomicU64, Ordering};
+use untorn_format::inode::{DinodeDisk, FileKind, InodeCore, Timestamp};
 use untorn_format::{Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence};
 
@@ -40,6 +42,9 @@ pub(crate) struct InodeHome {
     /// Byte offset of the inode in it.
     pub offset: usize,
 }
+
+/// Later than every checkpoint.
+const UNCOMMITTED: u64 = u64::MAX;
 
 /// What cached writes gave a file and no commit has yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,8 +73,9 @@ pub(crate) struct Inode {
     sequence: AtomicU64,
     /// Checkpoint of the last commit that moved its blocks to another place of a file.
     moved: AtomicU64,
-    /// Its unlinked-list pointer changed since it was loaded: the journal carries the pointer too.
-    logs_unlinked: AtomicBool,
+    /// Checkpoint of the last commit that changed its unlinked-list pointer; `UNCOMMITTED` while a
+    /// transaction changes it.
+    unlinked: AtomicU64,
 }
 
 impl Inode {
@@ -86,13 +92,20 @@ impl Inode {
             unsaved: Mutex::default(),
             sequence: AtomicU64::new(0),
             moved: AtomicU64::new(0),
-            logs_unlinked: AtomicBool::new(false),
+            unlinked: AtomicU64::new(0),
         }
     }
 
     /// The published bytes.
     pub fn image(&self) -> Image {
         Arc::clone(&self.image.read())
+    }
+
+    /// What it is; nothing where the inode is free.
+    pub fn kind(&self) -> Result<Option<FileKind>> {
+        let image = self.image.read();
+        let disk = DinodeDisk::of(&image).map_err(|fault| fault.at(Place::inode(self.ino)))?;
+        Ok(FileKind::of(disk.mode.get()))
     }
 
     /// The published core.
@@ -150,6 +163,9 @@ impl Inode {
     /// Publishes `image`, committed under `sequence`.
     pub fn publish(&self, image: &Image, sequence: Sequence) {
         *self.image.write() = Arc::clone(image);
+        let (uncommitted, now) = (UNCOMMITTED, sequence.0);
+        let order = Ordering::Relaxed;
+        let _ = self.unlinked.compare_exchange(uncommitted, now, order, order);
         self.sequence.store(sequence.0, Ordering::Release);
     }
 
@@ -168,9 +184,16 @@ impl Inode {
         Sequence(self.moved.load(Ordering::Acquire))
     }
 
-    /// Says that the unlinked-list pointer changed.
+    /// Says that the unlinked-list pointer changes.
     pub fn note_unlinked(&self) {
-        self.logs_unlinked.store(true, Ordering::Relaxed);
+        self.unlinked.store(UNCOMMITTED, Ordering::Relaxed);
+    }
+
+    /// Whether a commit into the checkpoint `open` or a later one has to carry the unlinked-list
+    /// pointer: it changed since the one before. What an older checkpoint carried stays in the
+    /// journal until the inode is home.
+    pub fn logs_unlinked(&self, open: Sequence) -> bool {
+        self.unlinked.load(Ordering::Relaxed) >= open.0
     }
 }
 

@@ -3,13 +3,11 @@
 use super::{Inode, InodeHome};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use untorn_format::features::Features;
 use untorn_format::inode::{self, DinodeDisk, ForkFormat, InodeCore};
 use untorn_format::log::{ForkContents, InodeItem, broot_to_log, core_to_log};
 use untorn_format::records::{Extent, Fork};
 use untorn_format::{BlockKind, Lsn};
-use untorn_store::{BlockRef, Image, Item, ItemKey, Logged, unlinked_pointer};
+use untorn_store::{BlockRef, Image, Item, ItemKey, Logged, Sequence, unlinked_pointer};
 
 const CLASS: u8 = 1;
 
@@ -23,13 +21,13 @@ pub(crate) struct InodeSnapshot {
 }
 
 impl InodeSnapshot {
-    /// The snapshot of `inode` with the bytes `image`.
-    pub fn new(inode: &Arc<Inode>, image: &Image, _features: &Features) -> Self {
+    /// The snapshot of `inode` with the bytes `image`, for the checkpoint `open` or a later one.
+    pub fn new(inode: &Arc<Inode>, image: &Image, open: Sequence) -> Self {
         Self {
             inode: Arc::clone(inode),
             image: Arc::clone(image),
             homes: [inode.home.cluster],
-            logs_unlinked: inode.logs_unlinked.load(Ordering::Relaxed),
+            logs_unlinked: inode.logs_unlinked(open),
         }
     }
 

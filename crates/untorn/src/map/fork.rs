@@ -149,7 +149,17 @@ pub(crate) fn next_extent(
     fork: Fork,
     at: FileBlock,
 ) -> Result<Option<Extent>> {
-    staged(tx, ino, fork)?.at_or_after(at)
+    if let Some(met) = tx.met.at(ino, fork, at) {
+        return Ok(Some(met));
+    }
+    let mut extents = staged(tx, ino, fork)?;
+    let found = extents.at_or_after(at)?;
+    // A list is in the inode, which says nothing when it changes.
+    if let (Extents::Tree(_), Some(extent)) = (&extents, found) {
+        drop(extents);
+        tx.met.add(ino, fork, extent);
+    }
+    Ok(found)
 }
 
 /// What lies at `at` of the staged fork, up to `limit` at most.

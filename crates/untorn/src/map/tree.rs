@@ -103,6 +103,7 @@ impl TreeBlocks for ForkTree<'_, '_> {
     }
 
     fn stage_fork(&mut self) -> Result<&mut [u8]> {
+        self.tx.met.forget(self.ino, self.fork);
         let core = Arc::clone(self.tx.core);
         let (ino, fork) = (self.ino, self.fork);
         let bytes = self.tx.inode_mut(ino);
@@ -118,11 +119,13 @@ impl TreeBlocks for ForkTree<'_, '_> {
     }
 
     fn stage(&mut self, ptr: u64) -> Result<&mut [u8]> {
+        self.tx.met.forget(self.ino, self.fork);
         let block = block_ref(self.tx.core, self.ino, ptr)?;
         self.tx.stage(&block)
     }
 
     fn allocate(&mut self, near: Option<u64>, level: u16) -> Result<u64> {
+        self.tx.met.forget(self.ino, self.fork);
         let block = self.allocate_anywhere(near)?;
         self.count(1)?;
         let core = Arc::clone(self.tx.core);
@@ -140,6 +143,7 @@ impl TreeBlocks for ForkTree<'_, '_> {
     }
 
     fn free(&mut self, ptr: u64) -> Result<()> {
+        self.tx.met.forget(self.ino, self.fork);
         let block_ref = block_ref(self.tx.core, self.ino, ptr)?;
         let outside = Fault::Field { what: "bmbt", field: "pointer", value: ptr };
         let (ag, block) =

@@ -9,9 +9,10 @@
 //! they are cancelled like other metadata, which costs little, tells the cache, and is right
 //! whatever wrote them.
 
+use super::access::{AclKind, store_acl};
 use super::attr_fork::AttrTx;
 use crate::ag::Claim;
-use crate::attr::{self, Key, NewValue, Outcome, SetMode};
+use crate::attr::{self, Key, Listed, NewValue, Outcome, SetMode};
 use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -151,6 +152,26 @@ pub(crate) fn remove_attribute(
         note_change(tx, inode.ino)
     })?;
     Ok(sequence)
+}
+
+/// Whether a value lies beside its name, not in blocks of its own.
+pub(crate) fn is_beside(core: &Core, attribute: &Listed) -> bool {
+    let (name, value) = (attribute.name.len(), attribute.value.len());
+    leaf_edit::is_local(name, value, core.geometry.block_size())
+}
+
+/// Gives a locked inode these attributes, whose values lie beside their names, in the place of the
+/// access lists that its directory handed down.
+pub(crate) fn take_over(tx: &mut Tx<'_>, ino: Ino, attributes: &[Listed]) -> Result<()> {
+    for kind in [AclKind::Access, AclKind::Default] {
+        store_acl(tx, ino, kind, None)?;
+    }
+    for Listed { namespace, name, value } in attributes {
+        let key = Key { namespace: *namespace, name, pointer: &[] };
+        let mut fork = AttrTx::new(tx, ino, &[]);
+        attr::set(&mut fork, key, NewValue::Local(value), SetMode::Upsert)?;
+    }
+    Ok(())
 }
 
 /// What an attribute is to be: of this value, or not there.

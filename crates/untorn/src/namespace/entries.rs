@@ -33,8 +33,8 @@ impl Entry<'_> {
         String::from_utf8_lossy(self.name).into_owned()
     }
 
-    /// What it names; nothing of the directory may have been changed yet.
-    pub fn find(&self, tx: &Tx<'_>) -> Result<Option<Found>> {
+    /// What it names.
+    pub fn find(&self, tx: &mut Tx<'_>) -> Result<Option<Found>> {
         lookup_locked(tx, self.dir, self.name)
     }
 }

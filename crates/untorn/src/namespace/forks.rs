@@ -138,13 +138,18 @@ fn look_into<R>(
     image: &Image,
     look: impl FnOnce(&mut Directory<'_, ForkReader<'_>>) -> Result<R>,
 ) -> Result<R> {
-    let inode = core_of(ino, image)?;
-    if inode.kind() != Some(FileKind::Directory) {
-        return Err(Error::NotDirectory(format!("inode {ino}")));
-    }
+    let inode = directory_core(ino, image)?;
     let blocks = ForkReader::new(core, ino, image, Fork::Data);
     let inline = inline(ino, &inode, image)?;
     look(&mut Directory { ino, size: inode.size, inline, blocks })
+}
+
+fn directory_core(ino: Ino, image: &[u8]) -> Result<InodeCore> {
+    let core = core_of(ino, image)?;
+    match core.kind() {
+        Some(FileKind::Directory) => Ok(core),
+        _ => Err(Error::NotDirectory(format!("inode {ino}"))),
+    }
 }
 
 /// The contents of an inline data fork.
@@ -172,9 +177,19 @@ pub(super) fn lookup_inode(core: &Core, inode: &Inode, name: &[u8]) -> Result<Op
     })
 }
 
-/// What `name` names in a directory that the transaction has locked and not changed.
-pub(super) fn lookup_locked(tx: &Tx<'_>, ino: Ino, name: &[u8]) -> Result<Option<Found>> {
-    look_into(tx.core, ino, &tx.inode(ino), |directory| directory.lookup(name))
+/// What `name` names in a directory that the transaction has locked.
+pub(super) fn lookup_locked(tx: &mut Tx<'_>, ino: Ino, name: &[u8]) -> Result<Option<Found>> {
+    let image = tx.inode(ino);
+    let dinode = directory_core(ino, &image)?;
+    let inline = inline(ino, &dinode, &image)?;
+    let blocks = DirTx { tx, ino };
+    match (Directory { ino, size: dinode.size, inline, blocks }).lookup(name) {
+        // Blocks in pieces can be read; they were not changed.
+        Err(Error::Unsupported { .. }) => {
+            look_into(tx.core, ino, &image, |directory| directory.lookup(name))
+        }
+        other => other,
+    }
 }
 
 /// Shows the entries of a directory from `from` on.
@@ -292,13 +307,16 @@ impl DirFork for DirTx<'_, '_> {
         let blocks = 1u64 << self.tx.core.geometry.dir_block_log;
         let size = self.tx.core.geometry.dir_block_size() as u64;
         let core = self.core()?;
+        if core.size != size {
+            return Ok(false);
+        }
         let behind = match core.format {
             ForkFormat::Extents | ForkFormat::Btree => {
                 map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(blocks))?
             }
             _ => return Ok(false),
         };
-        Ok(core.size == size && behind.is_none())
+        Ok(behind.is_none())
     }
 
     fn room(&self) -> usize {

@@ -20,7 +20,9 @@ mod target;
 mod unlinked;
 
 pub use access::AclKind;
-pub(crate) use attributes::{Finish, finish_attributes, remove_attribute, set_attribute};
+pub(crate) use attributes::{
+    Finish, finish_attributes, is_beside, remove_attribute, set_attribute, take_over,
+};
 pub use change::{NewMetadata, SetTime};
 pub(crate) use change::{acl, change_metadata, set_acl};
 pub use create::Make;

@@ -4,6 +4,7 @@ use super::forks::{lookup_inode, read_link};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
+use std::borrow::Cow;
 use std::sync::Arc;
 use untorn_format::inode::FileKind;
 
@@ -21,10 +22,20 @@ pub(crate) enum Follow {
     NotLast,
 }
 
-/// The parts of `path` in reverse, ready to be popped.
-fn parts(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty());
-    parts.rev().map(<[u8]>::to_vec).collect()
+/// The first part of `path` and what follows it; nothing where there are only slashes.
+fn first_part(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = path.iter().position(|&b| b != b'/')?;
+    let path = path.get(start..)?;
+    let end = path.iter().position(|&b| b == b'/').unwrap_or(path.len());
+    path.split_at_checked(end)
+}
+
+/// What comes before the last part of `path`, and that part.
+fn last_part(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = path.iter().rposition(|&b| b != b'/')? + 1;
+    let path = path.get(..end)?;
+    let start = path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+    path.split_at_checked(start)
 }
 
 fn shown(path: &[u8]) -> String {
@@ -35,13 +46,21 @@ fn shown(path: &[u8]) -> String {
 pub(crate) fn resolve(core: &Core, path: &[u8], follow: Follow) -> Result<Arc<Inode>> {
     let root = core.superblock.root_ino;
     let mut at = core.inodes.load(core, root)?;
-    let mut todo = parts(path);
+    let mut rest = Cow::Borrowed(path);
     let mut links = 0;
-    while let Some(name) = todo.pop() {
-        let next = find_in(core, &at, &name).map_err(|error| name_error(error, path))?;
-        let is_link = next.core()?.kind() == Some(FileKind::Symlink);
-        if !is_link || (todo.is_empty() && follow == Follow::NotLast) {
+    while let Some((name, behind)) = first_part(&rest) {
+        let next = find_in(core, &at, name).map_err(|error| name_error(error, path))?;
+        let is_link = next.kind()? == Some(FileKind::Symlink);
+        if !is_link || (first_part(behind).is_none() && follow == Follow::NotLast) {
             at = next;
+            let passed = rest.len() - behind.len();
+            rest = match rest {
+                Cow::Borrowed(rest) => Cow::Borrowed(rest.get(passed..).unwrap_or_default()),
+                Cow::Owned(mut rest) => {
+                    rest.drain(..passed);
+                    Cow::Owned(rest)
+                }
+            };
             continue;
         }
         links += 1;
@@ -52,7 +71,7 @@ pub(crate) fn resolve(core: &Core, path: &[u8], follow: Follow) -> Result<Arc<In
         if target.first() == Some(&b'/') {
             at = core.inodes.load(core, root)?;
         }
-        todo.extend(parts(&target));
+        rest = Cow::Owned([&target, &b"/"[..], behind].concat());
     }
     Ok(at)
 }
@@ -102,16 +121,11 @@ pub(crate) fn check_entry(name: &[u8]) -> Result<()> {
 
 /// The directory that holds (or would hold) the last part of `path`, and that part.
 pub(crate) fn parent_of(core: &Core, path: &[u8]) -> Result<(Arc<Inode>, Vec<u8>)> {
-    let mut all = parts(path);
-    if all.is_empty() {
-        return Err(Error::Exists("/".to_owned()));
-    }
-    let name = all.remove(0);
-    check_entry(&name)?;
-    all.reverse();
-    let parent = resolve(core, &all.join(&b'/'), Follow::Last)?;
-    match parent.core()?.kind() {
-        Some(FileKind::Directory) => Ok((parent, name)),
+    let (above, name) = last_part(path).ok_or_else(|| Error::Exists("/".to_owned()))?;
+    check_entry(name)?;
+    let parent = resolve(core, above, Follow::Last)?;
+    match parent.kind()? {
+        Some(FileKind::Directory) => Ok((parent, name.to_vec())),
         _ => Err(Error::NotDirectory(shown(path))),
     }
 }

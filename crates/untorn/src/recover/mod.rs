@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::volume::Access;
 use std::sync::Arc;
 use untorn_format::ag::{AgfDisk, AgiDisk};
+use untorn_format::superblock::SuperblockDisk;
 use untorn_format::{AgNumber, BlockKind, Place};
 use untorn_store::replay::PendingIntent;
 
@@ -43,7 +44,27 @@ pub(crate) fn finish(
     }
     finished.unlinked = leftovers::free_unlinked(core, access)?;
     finished.staging_blocks = leftovers::free_staging(core, access)?;
+    if access == Access::ReadWrite {
+        forget_log_features(core)?;
+    }
     Ok(finished)
+}
+
+/// Takes back what the superblock says of items that only some can replay: untorn writes none, and
+/// when all is home the journal has none that a replay would meet.
+fn forget_log_features(core: &Arc<Core>) -> Result<()> {
+    if core.features.log_incompat == 0 {
+        return Ok(());
+    }
+    core.store.bring_home()?;
+    let header = core.header(AgNumber(0), BlockKind::Superblock);
+    core.transact(4096, &[], |tx| {
+        tx.lock_ag(AgNumber(0))?;
+        let raw = SuperblockDisk::of_mut(tx.stage(&header)?);
+        raw.map_err(|fault| fault.at(Place::at(header.addr)))?.features_log_incompat.set(0);
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Frees what was removed when the volume is closed: whoever removed it may have been refused the

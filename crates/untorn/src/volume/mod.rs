@@ -3,6 +3,7 @@
 //! Opening probes the superblock, recovers the journal, finishes what a crash left, and counts what
 //! is free. Closing leaves a journal that needs no replay.
 
+mod alike;
 mod atomic;
 mod attributes;
 mod change;
@@ -13,6 +14,7 @@ mod names;
 mod naming;
 mod open;
 mod options;
+mod parents;
 mod probe;
 mod replace;
 mod sharing;
@@ -28,6 +30,7 @@ pub use listing::Listing;
 pub use names::{DirEntry, Metadata, NewFile};
 pub use naming::{Name, Orphan};
 pub use open::{Access, OpenOptions};
+pub use parents::Parent;
 pub use probe::probe;
 pub use traits::{FileFlag, FileFlags, Traits};
 pub use trim::{FreedBlocks, Trim};

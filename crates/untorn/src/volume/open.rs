@@ -5,7 +5,7 @@ use crate::ag::{Ag, EmptyChunks};
 use crate::background::{Background, Worker};
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
-use crate::inode::InodeCache;
+use crate::inode::{self, InodeCache};
 use crate::io::{self, PageCache, Readers};
 use crate::recover;
 use parking_lot::Mutex;
@@ -47,14 +47,26 @@ pub struct OpenOptions {
     pub background: Background,
     /// What becomes of chunks of inodes that nobody uses.
     pub empty_chunks: EmptyChunks,
+    /// Inodes kept in memory that nobody uses, about: a few hundred bytes each, and 2 KiB where
+    /// their files were read or written. Those in use come on top.
+    pub idle_inodes: usize,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
         let (access, store, largest_transaction, freed, background, empty_chunks) =
             Default::default();
-        let page_bytes = 128 << 20;
-        Self { access, store, page_bytes, largest_transaction, freed, background, empty_chunks }
+        let (page_bytes, idle_inodes) = (128 << 20, inode::IDLE);
+        Self {
+            access,
+            store,
+            page_bytes,
+            largest_transaction,
+            freed,
+            background,
+            empty_chunks,
+            idle_inodes,
+        }
     }
 }
 
@@ -162,8 +174,13 @@ fn build(
         layout: limits.inode_layout(),
         limits,
         superblock,
+<<<<<<< HEAD
         inodes: InodeCache::default(),
         pages,
+=======
+        inodes: InodeCache::new(options.idle_inodes),
+        pages: PageCache::new(options.page_bytes),
+>>>>>>> main
         counters: Counters::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),

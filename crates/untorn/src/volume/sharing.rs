@@ -1,16 +1,15 @@
 //! Files that share blocks, and ranges that change places.
 
+use super::alike::Likeness;
 use super::{File, NewFile, Volume};
 use crate::error::{Error, Result};
-use crate::inode::{Inode, core_of};
 use crate::io::share::{
     self, Clone, Dedupe, Exchange, ExchangeOptions, Freshness, Span, is_too_large,
 };
-use crate::namespace::{self, Make, NewInode};
+use crate::namespace::{self, NewInode};
 use crate::tx::Tx;
 use std::ops::Range;
 use std::sync::Arc;
-use untorn_format::inode::InodeCore;
 
 impl File {
     fn demand_same_volume(&self, other: &File, what: &str) -> Result<()> {
@@ -134,17 +133,22 @@ impl File {
 
 impl Volume {
     /// Makes the file `to`, which must not exist, with all bytes, owner and permissions of the file
-    /// `from`, by sharing its blocks. Extended attributes are not copied.
+    /// `from`, by sharing its blocks.
     ///
-    /// One transaction where the journal can carry it: then the file is there whole or not at all.
+    /// One transaction where the journal can carry it and no attribute has a value in blocks of its
+    /// own: then the file is there whole or not at all.
     pub fn clone_file(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<File> {
         self.demand_write("clone")?;
         let (source, to) = (self.open_file(from)?, to.as_ref());
         let (parent, name) = namespace::parent_of(&self.core, to)?;
-        let like = source.inode.core()?;
+        let like = Likeness::of(self, source.ino())?;
+        if !like.attributes.iter().all(|one| namespace::is_beside(&self.core, one)) {
+            return self.clone_in_steps(&source, &like, to);
+        }
         let make = |tx: &mut Tx<'_>| {
-            let inode = namespace::create_in(tx, &parent, &name, new_inode(&like))?;
-            become_like(tx, &inode, &like)?;
+            let inode = namespace::create_in(tx, &parent, &name, like.new_inode())?;
+            like.give_core(tx, &inode)?;
+            namespace::take_over(tx, inode.ino, &like.attributes)?;
             Ok(inode)
         };
         match share::clone_new(&self.core, &source.inode, &parent, make) {
@@ -155,14 +159,10 @@ impl Volume {
     }
 
     /// Makes the file first and its contents afterwards; it goes again where that fails.
-    fn clone_in_steps(&self, source: &File, like: &InodeCore, to: &[u8]) -> Result<File> {
-        let NewInode { permissions, uid, gid, .. } = new_inode(like);
+    fn clone_in_steps(&self, source: &File, like: &Likeness, to: &[u8]) -> Result<File> {
+        let NewInode { permissions, uid, gid, .. } = like.new_inode();
         let file = self.create_file(to, NewFile { permissions, uid, gid })?;
-        let inode = &file.inode;
-        let alike = self
-            .core
-            .transact(4096, std::slice::from_ref(inode), |tx| become_like(tx, inode, like));
-        let done = alike.and_then(|_| file.clone_from(source));
+        let done = like.give(self, &file.inode).and_then(|()| file.clone_from(source));
         if let Err(error) = done {
             // What went wrong first is what the caller should know.
             let _ = self.remove(to);
@@ -170,17 +170,4 @@ impl Volume {
         }
         Ok(file)
     }
-}
-
-fn new_inode(like: &InodeCore) -> NewInode<'static> {
-    let permissions = like.mode & 0o7777;
-    NewInode { what: Make::File, permissions, uid: like.uid, gid: like.gid }
-}
-
-/// Gives a new file owner and permissions of another, whatever its directory hands down.
-fn become_like(tx: &mut Tx<'_>, inode: &Arc<Inode>, like: &InodeCore) -> Result<()> {
-    let mut core = core_of(inode.ino, tx.inode_bytes(inode.ino))?;
-    (core.mode, core.uid, core.gid) = (like.mode, like.uid, like.gid);
-    core.encode(tx.inode_mut(inode.ino));
-    Ok(())
 }

@@ -6,7 +6,7 @@ use crate::{Ages, Background, NewFile, OpenOptions, Sync, Volume, mkfs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use untorn_device::MemoryDevice;
-use untorn_store::{Sequence, WaitsFor};
+use untorn_store::{Load, Sequence, WaitsFor};
 
 /// A pass at a time `seconds` from now.
 fn pass_in(bench: &Bench, seconds: u64, commits: &mut Commits) {
@@ -194,4 +194,28 @@ fn a_close_in_the_midst_of_writers_and_passes_leaves_a_sound_volume_check() {
         });
         assert_clean(&device);
     }
+}
+
+#[test]
+fn a_checkpoint_that_has_grown_large_is_written_by_the_thread_check() {
+    let device = Arc::new(MemoryDevice::new(256 << 20));
+    mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let store = &volume.core().store;
+    let before = store.open_sequence();
+    let mut files = 0;
+    while store.load() == Load::Light && store.open_sequence() == before {
+        drop(volume.create_file(format!("/{files}"), NewFile::default()).unwrap());
+        files += 1;
+    }
+    // Nobody commits any more, and the ages are those of minutes.
+    let began = Instant::now();
+    while store.load() != Load::Light && began.elapsed() < Duration::from_secs(4) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(store.load(), Load::Light, "{files} files are in no checkpoint");
+    assert!(store.open_sequence() > before);
+    volume.close().unwrap();
+    let findings = untorn_check::check(&*device, &Default::default()).unwrap().findings;
+    assert!(findings.is_empty(), "{findings:?}");
 }

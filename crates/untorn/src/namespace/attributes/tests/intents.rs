@@ -35,9 +35,20 @@ impl Item for Left {
     }
 }
 
-/// Sets bits of the superblock's feature words and writes it home.
+/// Sets bits of the superblock's feature words and writes it home. Opening for writing takes those
+/// of the log back.
 fn with_features(bench: Bench, incompat: u32, log_incompat: u32) -> Bench {
     let Bench { device, volume, ino, model } = bench;
+    set_features(&volume, incompat, 0);
+    volume.close().unwrap();
+    let opened: Arc<dyn BlockDevice> = device.clone();
+    let volume = Volume::open(opened, OpenOptions::default()).unwrap();
+    set_features(&volume, 0, log_incompat);
+    volume.core().store.bring_home().unwrap();
+    Bench { device, volume, ino, model }
+}
+
+fn set_features(volume: &Volume, incompat: u32, log_incompat: u32) {
     let core = volume.core().clone();
     core.transact(4096, &[], |tx| {
         for ag in (0..core.geometry.ag_count).map(AgNumber) {
@@ -50,11 +61,6 @@ fn with_features(bench: Bench, incompat: u32, log_incompat: u32) -> Bench {
         Ok(())
     })
     .unwrap();
-    drop(core);
-    volume.close().unwrap();
-    let opened: Arc<dyn BlockDevice> = device.clone();
-    let volume = Volume::open(opened, OpenOptions::default()).unwrap();
-    Bench { device, volume, ino, model }
 }
 
 /// Puts an intent into the journal and cuts the power.
@@ -134,6 +140,8 @@ fn judge(device: Arc<MemoryDevice>, ino: Ino, wanted: &Model, what: &str, repair
     assert_eq!(volume.recovery().intents, 1, "{what}");
     let bench = Bench { device, volume, ino, model: wanted.clone() }.turn(what);
     assert!(bench.volume.recovery().was_clean, "{what}: finished once and for all");
+    let features = bench.volume.superblock().features;
+    assert_eq!(features.log_incompat, 0, "{what}: nothing is left that only some can replay");
     bench
 }
 
