@@ -3,6 +3,7 @@
 use super::{Closer, FreedBlocks, Recovery, Volume, probe};
 use crate::ag::{Ag, EmptyChunks};
 use crate::background::{Background, Worker};
+use crate::clock::Clock;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::InodeCache;
@@ -47,14 +48,25 @@ pub struct OpenOptions {
     pub background: Background,
     /// What becomes of chunks of inodes that nobody uses.
     pub empty_chunks: EmptyChunks,
+    /// Where the times in inodes come from.
+    pub clock: Clock,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store, largest_transaction, freed, background, empty_chunks) =
-            Default::default();
+        let (access, store, largest_transaction, freed, background) = Default::default();
+        let (empty_chunks, clock) = Default::default();
         let page_bytes = 128 << 20;
-        Self { access, store, page_bytes, largest_transaction, freed, background, empty_chunks }
+        Self {
+            access,
+            store,
+            page_bytes,
+            largest_transaction,
+            freed,
+            background,
+            empty_chunks,
+            clock,
+        }
     }
 }
 
@@ -161,6 +173,7 @@ fn build(
         counters: Counters::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),
+        clock: options.clock,
         freed: options.freed,
         deaf: AtomicBool::new(false),
         unshared: AtomicU64::new(0),
