@@ -33,7 +33,7 @@ pub(crate) use groups::SMALLEST as SMALLEST_GROUP;
 pub(crate) use identity::identify;
 pub(crate) use more::NewGroups;
 pub use options::{
-    Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,
+    Contents, Discard, FeatureSet, Groups, Inherit, Log, LogRoom, Options, Overwrite, RootHints, Stripe,
 };
 pub use presets::Linux;
 

@@ -1,0 +1,517 @@
+//! Writes a tree into a volume.
+//!
+//! ```text
+//! names, sorted, directories before what is in them -> make -> bytes, a load of the reader at a
+//! time -> attributes, access lists, times; a directory gets these when all in it is there
+//! ```
+//! One thread makes every change, in an order that depends on the tree alone, and blocks of zeroes
+//! become holes: so the same tree gives the same volume, byte for byte, where the volume's clock
+//! stands still.
+//!
+//! Invariants: contents go past the page cache, so nothing is written at a time of its own choice.
+
+use crate::contents::Contents;
+use crate::error::{Error, Result, shown};
+use crate::reader::{Last, Load, Loads};
+use crate::room::most_needed_of;
+use crate::tree::{Item, ItemId, Tree, What};
+use std::collections::btree_map;
+use std::ops::Range;
+use untorn::attr::SetMode;
+use untorn::{AclKind, File, Make, Name, NewFile, NewMetadata, Removal, SetTime, SizeRule};
+use untorn::{Sync, Volume};
+use untorn_format::Ino;
+use untorn_format::inode::FileKind;
+
+const SET_GROUP: u16 = 0o2000;
+/// Runs of at least so many bytes are written alone: they are what devices are fast with.
+const LARGE: usize = 256 << 10;
+
+/// What is told while a tree is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// This path comes now.
+    Path(&'a [u8]),
+    /// So many bytes more were written.
+    Bytes(u64),
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Regular files.
+    pub files: u64,
+    /// Directories, the root not counted.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices, pipes and sockets.
+    pub specials: u64,
+    /// Names beyond the first of what has several.
+    pub links: u64,
+    /// Bytes of regular files that are not in holes.
+    pub bytes: u64,
+}
+
+/// What becomes of contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// They are written.
+    Write,
+    /// They only get their blocks.
+    Reserve,
+}
+
+/// What the root of a tree is put onto.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Onto {
+    /// The root of a new volume, which becomes like it.
+    NewRoot,
+    /// This directory, which stays what it is.
+    Existing(Ino),
+}
+
+/// Writes what is in `tree` into the directory `dir` of the volume. Directories that are there
+/// already keep owner, permissions and what else is in them; all else of the same name is replaced.
+pub fn populate(
+    volume: &Volume,
+    dir: Ino,
+    tree: &Tree,
+    watch: &mut dyn FnMut(Step<'_>),
+) -> Result<Summary> {
+    write(volume, Onto::Existing(dir), tree, Data::Write, watch)
+}
+
+pub(crate) fn write(
+    volume: &Volume,
+    onto: Onto,
+    tree: &Tree,
+    data: Data,
+    watch: &mut dyn FnMut(Step<'_>),
+) -> Result<Summary> {
+    let files = files(tree);
+    std::thread::scope(|scope| {
+        let loads = Loads::begin(scope, files);
+        let block = u64::from(volume.superblock().geometry.block_size() as u32);
+        let made = vec![None; tree.len()];
+        let (load, waiting, summary, path) = Default::default();
+        let mut writer =
+            Writer { volume, tree, data, loads, block, made, load, waiting, summary, path, watch };
+        writer.all(onto).map_err(|error| writer.told(error))?;
+        Ok(writer.summary)
+    })
+}
+
+/// The contents of regular files in the order in which they are met.
+fn files(tree: &Tree) -> Vec<&Contents> {
+    let mut files = Vec::new();
+    let mut met = vec![false; tree.len()];
+    let mut todo = vec![tree.root()];
+    while let Some(id) = todo.pop() {
+        if std::mem::replace(&mut met[id.0], true) {
+            continue;
+        }
+        match &tree.item(id).what {
+            What::Directory(names) => todo.extend(names.values().rev()),
+            What::File(contents) => files.push(contents),
+            _ => {}
+        }
+    }
+    files
+}
+
+/// Whether a directory was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    New,
+    Old,
+}
+
+/// How much is to be said of something that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dress {
+    /// Owner and permissions, too.
+    All,
+    /// What it could not be made with.
+    Rest,
+}
+
+/// A directory that is being filled.
+struct Frame<'t> {
+    id: ItemId,
+    ino: Ino,
+    age: Age,
+    names: btree_map::Iter<'t, Vec<u8>, ItemId>,
+    /// Bytes of its path.
+    path: usize,
+}
+
+/// A file that has its name and not all of its contents.
+struct Waiting {
+    id: ItemId,
+    file: File,
+    in_dir: Age,
+    /// Parts of the load that are its.
+    parts: Range<usize>,
+    /// Whether they are the last.
+    last: Last,
+}
+
+/// A load whose parts are dealt out to files as these are made.
+struct Dealt {
+    load: Load,
+    /// Parts that have their file.
+    count: usize,
+}
+
+struct Writer<'t, 'w> {
+    volume: &'t Volume,
+    tree: &'t Tree,
+    data: Data,
+    loads: Loads,
+    block: u64,
+    made: Vec<Option<Ino>>,
+    /// The load whose turn it is.
+    load: Option<Dealt>,
+    /// The files that its parts were dealt to.
+    waiting: Vec<Waiting>,
+    summary: Summary,
+    /// Where it is.
+    path: Vec<u8>,
+    watch: &'w mut dyn FnMut(Step<'_>),
+}
+
+type Done<T = ()> = std::result::Result<T, Failure>;
+
+/// What went wrong; the path is added where it is known.
+enum Failure {
+    Here(untorn::Error),
+    Told(Error),
+}
+
+impl From<untorn::Error> for Failure {
+    fn from(error: untorn::Error) -> Self {
+        Self::Here(error)
+    }
+}
+
+impl<'t> Writer<'t, '_> {
+    fn told(&self, failure: Failure) -> Error {
+        let path = shown(&self.path);
+        match failure {
+            Failure::Told(error) => error,
+            Failure::Here(untorn::Error::NoSpace { .. }) => {
+                let superblock = self.volume.superblock();
+                let geometry = &superblock.geometry;
+                let size = geometry.data_blocks << geometry.block_log;
+                let needed = most_needed_of(self.tree, superblock);
+                Error::NoRoom { path, size, needed }
+            }
+            Failure::Here(source) => Error::Volume { path, source },
+        }
+    }
+
+    fn all(&mut self, onto: Onto) -> Done {
+        let root = self.tree.root();
+        let (ino, age) = match onto {
+            Onto::NewRoot => (self.volume.root(), Age::New),
+            Onto::Existing(ino) => (ino, Age::Old),
+        };
+        let mut frames: Vec<Frame<'t>> = self.frame(root, ino, age).into_iter().collect();
+        while let Some(frame) = frames.last_mut() {
+            self.path.truncate(frame.path);
+            let Some((name, &id)) = frame.names.next() else {
+                let (id, ino, age) = (frame.id, frame.ino, frame.age);
+                frames.pop();
+                if age == Age::New {
+                    let everything =
+                        if ino == self.volume.root() { Dress::All } else { Dress::Rest };
+                    self.dress(id, ino, everything)?;
+                }
+                continue;
+            };
+            let (dir, in_dir) = (frame.ino, frame.age);
+            self.path.push(b'/');
+            self.path.extend(name);
+            (self.watch)(Step::Path(&self.path));
+            if let Some((ino, age)) = self.one(dir, name, id, in_dir)? {
+                frames.extend(self.frame(id, ino, age));
+            }
+        }
+        self.flush()
+    }
+
+    fn frame(&self, id: ItemId, ino: Ino, age: Age) -> Option<Frame<'t>> {
+        let tree: &'t Tree = self.tree;
+        match &tree.item(id).what {
+            What::Directory(names) => {
+                Some(Frame { id, ino, age, names: names.iter(), path: self.path.len() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes what is called `name`; a directory is returned to be filled.
+    fn one(&mut self, dir: Ino, name: &[u8], id: ItemId, in_dir: Age) -> Done<Option<(Ino, Age)>> {
+        let tree: &'t Tree = self.tree;
+        let item = tree.item(id);
+        let place = Name::In(dir, name);
+        if in_dir == Age::Old
+            && let Some(old) = self.clear(dir, name, item)?
+        {
+            return Ok(Some((old, Age::Old)));
+        }
+        if let Some(ino) = self.made[id.0] {
+            self.volume.link(ino, place)?;
+            self.summary.links += 1;
+            return Ok(None);
+        }
+        let is_directory = matches!(item.what, What::Directory(_));
+        // A directory must not hand down before it is full.
+        let permissions = item.permissions & !if is_directory { SET_GROUP } else { 0 };
+        let new = NewFile { permissions, uid: item.uid, gid: item.gid };
+        let ino = self.volume.make(place, kind(item), new)?;
+        self.made[id.0] = Some(ino);
+        self.count(item);
+        match &item.what {
+            What::Directory(_) if in_dir == Age::Old => {
+                self.forget_inherited(ino, item)?;
+                Ok(Some((ino, Age::New)))
+            }
+            What::Directory(_) => Ok(Some((ino, Age::New))),
+            What::File(_) => {
+                let (file, parts, last) = (self.volume.file(ino)?, 0..0, Last::No);
+                self.waiting.push(Waiting { id, file, in_dir, parts, last });
+                self.deal()?;
+                Ok(None)
+            }
+            _ => {
+                self.finish(id, ino, in_dir)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes room for `item` in a directory that was there before; a directory that may stay is
+    /// returned.
+    fn clear(&mut self, dir: Ino, name: &[u8], item: &Item) -> Done<Option<Ino>> {
+        let old = match self.volume.find_in(dir, name) {
+            Err(untorn::Error::NotFound(_)) => return Ok(None),
+            old => old?,
+        };
+        let is_directory = self.volume.metadata_of(old)?.kind == FileKind::Directory;
+        if is_directory && matches!(item.what, What::Directory(_)) {
+            return Ok(Some(old));
+        }
+        drop(self.volume.detach(Name::In(dir, name), Removal::Any)?);
+        Ok(None)
+    }
+
+    fn count(&mut self, item: &Item) {
+        let count = match item.what {
+            What::File(_) => &mut self.summary.files,
+            What::Directory(_) => &mut self.summary.directories,
+            What::Symlink(_) => &mut self.summary.symlinks,
+            _ => &mut self.summary.specials,
+        };
+        *count += 1;
+    }
+
+    /// Takes away what a directory that was there before handed down.
+    fn forget_inherited(&self, ino: Ino, item: &Item) -> Done {
+        for kind in [AclKind::Access, AclKind::Default] {
+            if self.volume.acl_of(ino, kind)?.is_some() {
+                self.volume.set_acl_of(ino, kind, None)?;
+            }
+        }
+        let permissions = match item.what {
+            What::Symlink(_) => None,
+            _ => Some(item.permissions & !SET_GROUP),
+        };
+        let (uid, gid) = (Some(item.uid), Some(item.gid));
+        let change = NewMetadata { permissions, uid, gid, ..NewMetadata::default() };
+        Ok(self.volume.set_metadata_of(ino, &change)?)
+    }
+
+    /// What is left to be said of something that is all there.
+    fn finish(&self, id: ItemId, ino: Ino, in_dir: Age) -> Done {
+        if in_dir == Age::Old {
+            self.forget_inherited(ino, self.tree.item(id))?;
+        }
+        let dress = if in_dir == Age::Old { Dress::All } else { Dress::Rest };
+        self.dress(id, ino, dress)
+    }
+
+    fn dress(&self, id: ItemId, ino: Ino, what: Dress) -> Done {
+        let item = self.tree.item(id);
+        for (namespace, name, value) in &item.attributes {
+            self.volume.set_attribute(ino, (*namespace, name), value, SetMode::Upsert)?;
+        }
+        for (kind, acl) in [(AclKind::Access, &item.access), (AclKind::Default, &item.default)] {
+            if acl.is_some() {
+                self.volume.set_acl_of(ino, kind, acl.as_ref())?;
+            }
+        }
+        let is_symlink = matches!(item.what, What::Symlink(_));
+        let is_directory = matches!(item.what, What::Directory(_));
+        let all = what == Dress::All;
+        let late = is_directory && item.permissions & SET_GROUP != 0;
+        let listed = item.access.is_some();
+        let set = |time| Some(SetTime::To(time));
+        let change = NewMetadata {
+            permissions: Some(item.permissions).filter(|_| (all || late || listed) && !is_symlink),
+            uid: Some(item.uid).filter(|_| all),
+            gid: Some(item.gid).filter(|_| all),
+            atime: set(item.times.atime),
+            mtime: set(item.times.mtime),
+            crtime: item.times.crtime.and_then(set),
+        };
+        Ok(self.volume.set_metadata_of(ino, &change)?)
+    }
+
+    /// Deals the file that was made last its parts. A load is written when all of it is dealt.
+    fn deal(&mut self) -> Done {
+        loop {
+            let dealt = match self.load.take() {
+                Some(dealt) => dealt,
+                None => {
+                    let load = self.loads.next().unwrap_or_else(|| Err(ended()));
+                    Dealt { load: load.map_err(Failure::Told)?, count: 0 }
+                }
+            };
+            let Dealt { load, count } = self.load.insert(dealt);
+            let Some(waiting) = self.waiting.last_mut() else { return Ok(()) };
+            if waiting.parts.is_empty() {
+                waiting.parts = *count..*count;
+            }
+            let Some(part) = load.parts.get(*count) else { return Err(Failure::Told(ended())) };
+            *count += 1;
+            (waiting.parts.end, waiting.last) = (*count, part.last);
+            let (last, full) = (part.last, *count == load.parts.len());
+            if full {
+                self.flush()?;
+            }
+            if last == Last::Yes {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes what was dealt of the load, and finishes the files that are all there then.
+    fn flush(&mut self) -> Done {
+        let Some(Dealt { load, .. }) = self.load.take() else { return Ok(()) };
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut runs = Vec::new();
+        for Waiting { file, parts, .. } in &waiting {
+            for part in load.parts.get(parts.clone()).unwrap_or_default() {
+                let bytes = &load.buffer[part.bytes.clone()];
+                runs.extend(nonzero(bytes, part.offset, self.block).map(|(at, bytes)| Run {
+                    file,
+                    at,
+                    bytes,
+                }));
+            }
+        }
+        let bytes: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
+        let (large, small): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|run| run.bytes.len() >= LARGE);
+        large.iter().try_for_each(|run| self.put(run))?;
+        self.put_all(&small)?;
+        self.summary.bytes += bytes;
+        (self.watch)(Step::Bytes(bytes));
+        for waiting in waiting {
+            match waiting.last {
+                Last::Yes => self.complete(&waiting)?,
+                Last::No => self.waiting.push(Waiting { parts: 0..0, ..waiting }),
+            }
+        }
+        self.loads.give_back(load);
+        Ok(())
+    }
+
+    fn put(&self, run: &Run<'_>) -> Done {
+        Ok(match self.data {
+            Data::Write => run.file.write_at(run.at, run.bytes, Sync::Visible)?,
+            Data::Reserve => {
+                run.file.allocate(run.at..run.at + run.bytes.len() as u64, SizeRule::Grow)?;
+            }
+        })
+    }
+
+    /// Writes many small runs in one commit, or in a few where the journal cannot carry one.
+    fn put_all(&self, runs: &[Run<'_>]) -> Done {
+        if runs.len() < 2 || self.data == Data::Reserve {
+            return runs.iter().try_for_each(|run| self.put(run));
+        }
+        let batch =
+            runs.iter().fold(self.volume.atomic(), |b, run| b.write(run.file, run.at, run.bytes));
+        match batch.commit(Sync::Visible) {
+            Err(untorn::Error::TooLarge { .. }) => {
+                let (before, behind) = runs.split_at(runs.len() / 2);
+                self.put_all(before)?;
+                self.put_all(behind)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// All of a file's contents were written: zeroes at its end, and what else is to be said.
+    fn complete(&self, waiting: &Waiting) -> Done {
+        let Waiting { id, file, in_dir, .. } = waiting;
+        if let What::File(contents) = &self.tree.item(*id).what
+            && file.size()? != contents.size
+        {
+            file.truncate(contents.size)?;
+        }
+        self.finish(*id, file.ino(), *in_dir)
+    }
+}
+
+/// Bytes of a file to be written.
+struct Run<'b> {
+    file: &'b File,
+    at: u64,
+    bytes: &'b [u8],
+}
+
+/// The runs of blocks in `bytes`, which begin at byte `offset` of a file, that are not all zeroes.
+fn nonzero(bytes: &[u8], offset: u64, block: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut at = 0;
+    // Blocks are those of the file: what the source calls data may begin inside one.
+    let next = move |at: usize| {
+        let end = (offset + at as u64) / block * block + block - offset;
+        usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len())
+    };
+    let is_zero = move |at: usize| is_zero(&bytes[at..next(at)]);
+    std::iter::from_fn(move || {
+        while at < bytes.len() && is_zero(at) {
+            at = next(at);
+        }
+        let start = at;
+        while at < bytes.len() && !is_zero(at) {
+            at = next(at);
+        }
+        (start < at).then(|| (offset + start as u64, &bytes[start..at]))
+    })
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| chunk == &[0; 64]) && rest.iter().all(|&byte| byte == 0)
+}
+
+fn ended() -> Error {
+    Error::Source { path: "the source".to_owned(), what: "ended while it was read".to_owned() }
+}
+
+fn kind(item: &Item) -> Make<'_> {
+    match &item.what {
+        What::Directory(_) => Make::Directory,
+        What::File(_) => Make::File,
+        What::Symlink(target) => Make::Symlink(target),
+        What::Fifo => Make::Fifo,
+        What::Socket => Make::Socket,
+        What::CharDevice(major, minor) => Make::CharDevice(*major, *minor),
+        What::BlockDevice(major, minor) => Make::BlockDevice(*major, *minor),
+    }
+}
