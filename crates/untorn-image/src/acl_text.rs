@@ -1,9 +1,13 @@
 //! Access lists as archives write them: `user::rwx,user:lisa:r-x:1000,mask::rwx,...`.
 //!
-//! Names are nobody's here: entries of users and groups need their number, as a fourth field or in
-//! place of the name.
+//! Who has no number, as a fourth field or in place of the name, is looked for among the users and
+//! groups of the host, as tar does.
 
+use std::fs;
 use untorn_format::acl::{Acl, AclEntry, Who};
+
+/// Files that say which number a name has, as users and as groups.
+const NAMES: [&str; 2] = ["/etc/passwd", "/etc/group"];
 
 /// Reads a list.
 pub(crate) fn parse(text: &[u8]) -> Result<Acl, String> {
@@ -23,21 +27,30 @@ fn parse_entry(text: &str) -> Result<AclEntry, String> {
         [tag, bits] => (tag, "", bits, ""),
         _ => return Err(format!("{text:?} is no entry")),
     };
-    let id = || {
-        id.parse::<u32>().map_err(|_| {
-            format!("{text:?} names nobody by number: make the archive with `--numeric-owner`")
-        })
+    let number = |names: &str| {
+        let found = id.parse().ok().or_else(|| number_of(&fs::read_to_string(names).ok()?, id));
+        found.ok_or_else(|| format!("{text:?}: {names} knows no {id}"))
     };
+    let [users, groups] = NAMES;
     let who = match (tag, name.is_empty()) {
         ("user" | "u", true) => Who::Owner,
-        ("user" | "u", false) => Who::User(id()?),
+        ("user" | "u", false) => Who::User(number(users)?),
         ("group" | "g", true) => Who::OwningGroup,
-        ("group" | "g", false) => Who::Group(id()?),
+        ("group" | "g", false) => Who::Group(number(groups)?),
         ("mask" | "m", true) => Who::Mask,
         ("other" | "o", true) => Who::Others,
         _ => return Err(format!("{text:?} is no entry")),
     };
     Ok(AclEntry { who, permissions: permissions(bits).ok_or(format!("{text:?} is no entry"))? })
+}
+
+/// The number of a name in the lines of users or groups.
+fn number_of(lines: &str, name: &str) -> Option<u32> {
+    let mut found = lines.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.next()
 }
 
 fn permissions(bits: &str) -> Option<u8> {
@@ -69,8 +82,17 @@ mod tests {
     }
 
     #[test]
+    fn names_are_those_of_the_host() {
+        let lines = "root:x:0:0:root:/root:/bin/sh\nlisa:x:1007:100::/home/lisa:/bin/sh\nbad:x\n";
+        assert_eq!(number_of(lines, "lisa"), Some(1007));
+        assert_eq!(number_of(lines, "bad"), None);
+        assert_eq!(number_of(lines, "nobody"), None);
+    }
+
+    #[test]
     fn what_is_no_list_is_refused() {
-        for text in ["user:lisa:r--", "user::rwq", "nobody::rwx", "user", "user::rwx", "a:b:c:d:e"]
+        for text in
+            ["user:no-such-user:r--", "user::rwq", "nobody::rwx", "user", "user::rwx", "a:b:c:d:e"]
         {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -12,7 +12,7 @@
 
 use crate::contents::Contents;
 use crate::error::{Error, Result, shown};
-use crate::reader::{Last, Load, Loads};
+use crate::reader::{Last, Load, Loads, is_zero};
 use crate::room::most_needed_of;
 use crate::tree::{Item, ItemId, Tree, What};
 use std::collections::btree_map;
@@ -493,11 +493,6 @@ fn nonzero(bytes: &[u8], offset: u64, block: u64) -> impl Iterator<Item = (u64, 
         }
         (start < at).then(|| (offset + start as u64, &bytes[start..at]))
     })
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<64>();
-    chunks.iter().all(|chunk| chunk == &[0; 64]) && rest.iter().all(|&byte| byte == 0)
 }
 
 fn ended() -> Error {

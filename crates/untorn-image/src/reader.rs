@@ -9,6 +9,7 @@ use crate::error::{Error, Result, at_host, shown};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -21,6 +22,8 @@ use untorn_device::AlignedBuffer;
 const BUFFER: usize = 1 << 20;
 /// Buffers that go round.
 const BUFFERS: usize = 6;
+/// Files of at most so many bytes are read without a look for their holes.
+const SMALL: u64 = 64 << 10;
 /// Where each file begins in a buffer: multiples of this, which every device takes.
 const ALIGN: usize = 4096;
 
@@ -113,11 +116,14 @@ impl Reader {
     fn all(&mut self, files: &[&Contents]) -> Read {
         for (file, contents) in files.iter().enumerate() {
             match &contents.place {
+                _ if contents.size == 0 => {}
                 Place::Zeroes => {}
-                Place::Host(path) => self.host(file, path, contents.size)?,
+                Place::Host(path) => {
+                    let opened = File::open(path).map_err(at_host(path))?;
+                    self.windows(file, contents.size, &Host { path, file: &opened })?;
+                }
                 Place::Archive(archive, runs) => {
-                    let lost = || changed("the archive", "became shorter while it was read");
-                    runs.iter().try_for_each(|run| self.run(file, archive, *run, lost))?;
+                    self.windows(file, contents.size, &Archive { file: archive, runs })?;
                 }
             }
             self.end(file, contents.size)?;
@@ -125,50 +131,58 @@ impl Reader {
         self.send()
     }
 
-    fn host(&mut self, file: usize, path: &Path, size: u64) -> Read {
-        if size == 0 {
-            return Ok(());
-        }
-        let opened = File::open(path).map_err(at_host(path))?;
-        let lost =
-            || changed(&shown(path.as_os_str().as_bytes()), "became shorter while it was copied");
-        // One call less for each of the many that fit into a load.
-        if size <= ALIGN as u64 * 16 {
-            return self.run(file, &opened, Run { offset: 0, at: 0, length: size }, lost);
-        }
+    /// Reads a file window by window. What is read into which load depends on sizes and contents
+    /// alone: whether zeroes were a hole of the source makes no difference.
+    fn windows(&mut self, file: usize, size: u64, source: &dyn Source) -> Read {
+        const WINDOW: u64 = BUFFER as u64;
+        let last = size.saturating_sub(1) / WINDOW * WINDOW;
+        // One call less for each of the many files that are small.
+        let mut data = if size <= SMALL { 0 } else { source.next_data(0)?.unwrap_or(size) };
         let mut at = 0;
-        while let Some(data) = next_data(&opened, at..size).map_err(|e| at_host(path)(e.into()))? {
-            at = data.end;
-            let run = Run { offset: data.start, at: data.start, length: data.end - data.start };
-            self.run(file, &opened, run, lost)?;
+        while at < size {
+            let end = size.min(at + WINDOW);
+            if data < at {
+                data = source.next_data(at)?.unwrap_or(size);
+            }
+            if data < end {
+                self.window(file, at..end, source, Holds::Data)?;
+                at = end;
+                continue;
+            }
+            self.window(file, at..end, source, Holds::Zeroes)?;
+            // Other windows in the same hole change nothing more, but for the last, a short one.
+            at = end.max(last.min(data / WINDOW * WINDOW));
         }
         Ok(())
     }
 
-    /// Reads a run into as many parts as it takes.
-    fn run(&mut self, file: usize, from: &File, run: Run, lost: impl Fn() -> Error) -> Read {
-        let mut done = 0;
-        while done < run.length {
-            let left = run.length - done;
-            let used = self.room(left)?;
-            let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
-            let room = &mut load.buffer[used..];
-            let want = room.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = from.read_exact_at(&mut room[..want], run.at + done);
-            read.map_err(|_| lost())?;
-            let (offset, bytes) = (run.offset + done, used..used + want);
-            load.parts.push(Part { file, offset, bytes, last: Last::No });
-            self.used = (used + want).next_multiple_of(ALIGN);
-            done += want as u64;
+    fn window(
+        &mut self,
+        file: usize,
+        range: Range<u64>,
+        source: &dyn Source,
+        holds: Holds,
+    ) -> Read {
+        let length = usize::try_from(range.end - range.start).unwrap_or(BUFFER);
+        let used = self.room(length)?;
+        let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
+        let bytes = used..used + length;
+        if holds == Holds::Data {
+            let room = &mut load.buffer[bytes.clone()];
+            source.read(range.start, room)?;
+            if !is_zero(room) {
+                load.parts.push(Part { file, offset: range.start, bytes, last: Last::No });
+            }
         }
+        // A load without anything in it is as good as new.
+        let empty = load.parts.is_empty() && length == BUFFER;
+        self.used = if empty { 0 } else { (used + length).next_multiple_of(ALIGN) };
         Ok(())
     }
 
-    /// Where in a buffer there is room for a piece of what has `left` bytes: small files go into
-    /// one whole.
-    fn room(&mut self, left: u64) -> std::result::Result<usize, Stop> {
-        let wanted = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
-        if self.load.is_some() && BUFFER - self.used.min(BUFFER) < wanted {
+    /// Where in a buffer there is room for `length` bytes.
+    fn room(&mut self, length: usize) -> std::result::Result<usize, Stop> {
+        if self.load.is_some() && BUFFER - self.used.min(BUFFER) < length {
             self.send()?;
         }
         if self.load.is_none() {
@@ -180,21 +194,103 @@ impl Reader {
     }
 
     fn end(&mut self, file: usize, size: u64) -> Read {
-        let at = self.room(0)?;
+        let at = self.room(0)?.min(BUFFER);
         let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
         match load.parts.last_mut().filter(|part| part.file == file) {
             Some(part) => part.last = Last::Yes,
-            None => {
-                let bytes = at.min(BUFFER)..at.min(BUFFER);
-                load.parts.push(Part { file, offset: size, bytes, last: Last::Yes });
-            }
+            None => load.parts.push(Part { file, offset: size, bytes: at..at, last: Last::Yes }),
         }
         Ok(())
     }
 
+    /// Hands the load on; one with nothing in it is kept.
     fn send(&mut self) -> Read {
-        let Some(load) = self.load.take() else { return Ok(()) };
-        self.to_writer.send(Ok(load)).map_err(|_| Stop::Unwanted)
+        match self.load.take() {
+            Some(load) if load.parts.is_empty() => {
+                self.load = Some(load);
+                self.used = 0;
+                Ok(())
+            }
+            Some(load) => self.to_writer.send(Ok(load)).map_err(|_| Stop::Unwanted),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a window may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Data,
+    Zeroes,
+}
+
+/// Where the bytes of one file come from.
+trait Source {
+    /// The first byte from `at` on that may be no zero.
+    fn next_data(&self, at: u64) -> Result<Option<u64>>;
+
+    /// Fills `bytes` from byte `at` of the file.
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()>;
+}
+
+struct Host<'f> {
+    path: &'f Path,
+    file: &'f File,
+}
+
+impl Source for Host<'_> {
+    fn next_data(&self, at: u64) -> Result<Option<u64>> {
+        match seek(self.file, SeekFrom::Data(at)) {
+            Ok(start) => Ok(Some(start)),
+            Err(Errno::NXIO) => Ok(None),
+            // A host that does not know holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(at)),
+            Err(error) => Err(at_host(self.path)(error.into())),
+        }
+    }
+
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => {
+                let path = shown(self.path.as_os_str().as_bytes());
+                changed(&path, "became shorter while it was copied")
+            }
+            _ => at_host(self.path)(error),
+        })
+    }
+}
+
+struct Archive<'f> {
+    file: &'f File,
+    runs: &'f [Run],
+}
+
+impl Archive<'_> {
+    /// The runs that end behind byte `at`.
+    fn from(&self, at: u64) -> &[Run] {
+        let first = self.runs.partition_point(|run| run.offset + run.length <= at);
+        self.runs.get(first..).unwrap_or_default()
+    }
+}
+
+impl Source for Archive<'_> {
+    fn next_data(&self, at: u64) -> Result<Option<u64>> {
+        Ok(self.from(at).first().map(|run| run.offset.max(at)))
+    }
+
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let end = at + bytes.len() as u64;
+        let mut filled = at;
+        let lost = |_| changed("the archive", "became shorter while it was read");
+        for run in self.from(at).iter().take_while(|run| run.offset < end) {
+            let (from, to) = (run.offset.max(at), (run.offset + run.length).min(end));
+            bytes[(filled - at) as usize..(from - at) as usize].fill(0);
+            let place = &mut bytes[(from - at) as usize..(to - at) as usize];
+            self.file.read_exact_at(place, run.at + (from - run.offset)).map_err(lost)?;
+            filled = to;
+        }
+        bytes[(filled - at) as usize..].fill(0);
+        Ok(())
     }
 }
 
@@ -202,21 +298,8 @@ fn changed(path: &str, what: &str) -> Error {
     Error::Source { path: path.to_owned(), what: what.to_owned() }
 }
 
-/// The next bytes of `range` that are no hole.
-fn next_data(file: &File, range: Range<u64>) -> rustix::io::Result<Option<Range<u64>>> {
-    if range.is_empty() {
-        return Ok(None);
-    }
-    let start = match seek(file, SeekFrom::Data(range.start)) {
-        Ok(start) => start,
-        Err(Errno::NXIO) => return Ok(None),
-        // A host that does not know holes.
-        Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(Some(range)),
-        Err(error) => return Err(error),
-    };
-    if start >= range.end {
-        return Ok(None);
-    }
-    let end = seek(file, SeekFrom::Hole(start))?;
-    Ok(Some(start..end.min(range.end)))
+/// Whether all of `bytes` are zero.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| chunk == &[0; 64]) && rest.iter().all(|&byte| byte == 0)
 }
