@@ -23,7 +23,7 @@ usage: cargo xtask COMMAND
   bench data [--quick] [--only SECTION] [--out FOLDER] [--json]
                        measure reads and writes beside Linux (as root), plain files and double
                        writes: a table, a JSON file and plots in target/bench; sections are atomic,
-                       stream, fsx, memory, size
+                       stream, fsx, memory, size, images
   licences             check the licences of everything that is linked in, offline
 ";
 

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn values_may_hold_newlines_and_the_last_of_a_key_counts() {
         let mut pax = Pax::default();
-        pax.read(b"12 path=old\n14 path=a\nb c\n8 x=\0\x01\n\0\0\0", "x").unwrap();
+        pax.read(b"12 path=old\n14 path=a\nb c\n7 x=\0\x01\n\0\0\0", "x").unwrap();
         assert_eq!(pax.value(b"path"), Some(&b"a\nb c"[..]));
         assert_eq!(pax.value(b"x"), Some(&b"\0\x01"[..]));
         pax.read(b"8 path=\n", "x").unwrap();

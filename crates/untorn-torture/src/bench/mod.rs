@@ -4,6 +4,7 @@
 //! ```text
 //! Peer (ours, linux, raw, twice) -> Subject (one file) -> Load -> rate
 //!   atomic, stream, exercise: rounds, in each round every peer once        -> lines of JSON
+//!   images: rounds of untorn and Linux by turns                           -> lines of JSON
 //!   memory: one process a workload; growth: one operation, many sizes      -> lines of JSON
 //! ```
 //! - All images and files lie in one folder, use direct I/O alike, and are written whole before
@@ -20,6 +21,7 @@ mod line;
 mod memory;
 mod path;
 mod peer;
+mod populate;
 mod quiet;
 mod scale;
 mod shape;
@@ -34,12 +36,13 @@ use line::Lines;
 use scale::Scale;
 
 /// What is measured, in this order.
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("atomic", atomic::measure),
     ("stream", stream::measure),
     ("fsx", exercise::measure),
     ("memory", memory::measure),
     ("size", growth::measure),
+    ("images", populate::measure),
 ];
 
 type Section = fn(&Scale, &mut Lines<'_>) -> Result<()>;
