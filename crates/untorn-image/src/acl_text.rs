@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_host() {
-        let lines = "root:x:0:0:root:/root:/bin/sh\nlisa:x:1007:100::/home/lisa:/bin/sh\nbad:x\n";
+        let lines = "root:x:0:0:root:/root:/bin/sh\nlisa:x:1007:100:::/bin/sh\nbad:x\n";
         assert_eq!(number_of(lines, "lisa"), Some(1007));
         assert_eq!(number_of(lines, "bad"), None);
         assert_eq!(number_of(lines, "nobody"), None);

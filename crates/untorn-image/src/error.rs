@@ -36,14 +36,8 @@ pub enum Error {
         what: String,
     },
     /// The volume refused something.
-    #[error("{path}: {source}")]
-    Volume {
-        /// Path on the volume.
-        path: String,
-        /// What it said.
-        #[source]
-        source: untorn::Error,
-    },
+    #[error(transparent)]
+    Volume(Box<AtPath>),
     /// The volume is too small for the tree.
     #[error(
         "{path}: no space left: the volume has {size} bytes, all that goes into it needs at most \
@@ -66,6 +60,16 @@ pub enum Error {
     /// A device failed.
     #[error(transparent)]
     Device(#[from] untorn_device::DeviceError),
+}
+
+/// What a volume refused, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct AtPath {
+    /// Path on the volume.
+    pub path: String,
+    /// What it said.
+    pub source: untorn::Error,
 }
 
 /// Makes what the host said an error about `path`.

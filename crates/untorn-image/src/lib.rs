@@ -46,7 +46,7 @@ mod tree;
 
 pub use build::{Built, build};
 pub use contents::Contents;
-pub use error::{Error, Result};
+pub use error::{AtPath, Error, Result};
 pub use minimum::{Minimum, minimum};
 pub use owners::{OwnerMap, Owners};
 pub use populate::{Step, Summary, populate};

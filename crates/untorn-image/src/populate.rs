@@ -11,7 +11,7 @@
 //! Invariants: contents go past the page cache, so nothing is written at a time of its own choice.
 
 use crate::contents::Contents;
-use crate::error::{Error, Result, shown};
+use crate::error::{AtPath, Error, Result, shown};
 use crate::reader::{Last, Load, Loads, is_zero};
 use crate::room::most_needed_of;
 use crate::tree::{Item, ItemId, Tree, What};
@@ -207,7 +207,7 @@ impl<'t> Writer<'t, '_> {
                 let needed = most_needed_of(self.tree, superblock);
                 Error::NoRoom { path, size, needed }
             }
-            Failure::Here(source) => Error::Volume { path, source },
+            Failure::Here(source) => Error::Volume(Box::new(AtPath { path, source })),
         }
     }
 
@@ -430,12 +430,12 @@ impl<'t> Writer<'t, '_> {
     }
 
     fn put(&self, run: &Run<'_>) -> Done {
-        Ok(match self.data {
+        let range = run.at..run.at + run.bytes.len() as u64;
+        match self.data {
             Data::Write => run.file.write_at(run.at, run.bytes, Sync::Visible)?,
-            Data::Reserve => {
-                run.file.allocate(run.at..run.at + run.bytes.len() as u64, SizeRule::Grow)?;
-            }
-        })
+            Data::Reserve => run.file.allocate(range, SizeRule::Grow)?,
+        }
+        Ok(())
     }
 
     /// Writes many small runs in one commit, or in a few where the journal cannot carry one.
