@@ -17,6 +17,9 @@ const MAX_NAME: usize = 255;
 /// Most directories above one another: more than any path that a system call takes.
 const MAX_DEPTH: usize = 4096;
 
+/// Most directories that nothing but names below them speak of.
+const MOST_IMPLIED: usize = 1 << 20;
+
 /// Which item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(pub(crate) usize);
@@ -104,6 +107,8 @@ impl Item {
 #[derive(Clone, Debug)]
 pub struct Tree {
     items: Vec<Item>,
+    /// Directories that were made because something lies below them.
+    implied: usize,
 }
 
 impl Default for Tree {
@@ -115,7 +120,7 @@ impl Default for Tree {
 impl Tree {
     /// An empty directory.
     pub fn new() -> Self {
-        Self { items: vec![Item { names: 1, ..Item::directory() }] }
+        Self { items: vec![Item { names: 1, ..Item::directory() }], implied: 0 }
     }
 
     /// The root.
@@ -239,6 +244,10 @@ impl Tree {
     fn step(&mut self, dir: ItemId, path: &[u8], name: &[u8]) -> Result<ItemId> {
         if let Some(&found) = self.names(dir, path)?.get(name) {
             return Ok(found);
+        }
+        self.implied += 1;
+        if self.implied > MOST_IMPLIED {
+            return refuse(path, "lies in one of too many directories that are nowhere named");
         }
         let times = self.item(dir).times;
         let id = ItemId(self.items.len());

@@ -9,15 +9,15 @@
 //!
 //! Never here: compression.
 
+mod entry;
 mod pax;
 mod sparse;
 
-use crate::acl_text;
 use crate::contents::{Contents, Run};
-use crate::directory::set;
 use crate::error::{Error, Result, at_host, entry, shown};
-use crate::tree::{Item, Times, Tree, What};
-use pax::Pax;
+use crate::tree::{Tree, What};
+use entry::{Entry, Kind};
+use pax::{Pax, Said};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,7 +25,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use tar::Header;
-use untorn_format::inode::Timestamp;
 
 /// Bytes of a header, and what everything is padded to.
 const BLOCK: u64 = 512;
@@ -58,7 +57,7 @@ impl Tree {
         while let Some(found) = scan.next()? {
             let kind = found.header.entry_type().as_byte();
             match kind {
-                b'g' => global.read(&scan.extended(&found)?, name)?,
+                b'g' => global.read_global(&scan.extended(&found)?, name)?,
                 b'x' | b'X' => before.pax.read(&scan.extended(&found)?, name)?,
                 b'L' => before.name = Some(until_zero(scan.extended(&found)?)),
                 b'K' => before.link = Some(until_zero(scan.extended(&found)?)),
@@ -66,8 +65,8 @@ impl Tree {
                 b'V' => scan.skip(&found, found.size(name)?, name.as_bytes())?,
                 _ => {
                     let Before { pax, name, link } = std::mem::take(&mut before);
-                    let pax = pax.over(&global);
-                    let entry = Entry::new(&found, &pax, name, link)?;
+                    let said = Said { own: &pax, global: &global };
+                    let entry = Entry::new(&found, said, name, link);
                     self.add_entry(&mut scan, &entry)?;
                 }
             }
@@ -85,7 +84,7 @@ impl Tree {
                     let target = shown(&entry.link);
                     return refuse(entry, format!("is a link to {target}, which is not before it"));
                 };
-                let size = if entry.pax.is_empty() { 0 } else { entry.size()? };
+                let size = if entry.said.own.is_empty() { 0 } else { entry.size()? };
                 scan.skip(entry.found, size, &entry.name)?;
                 return self.link(id, path).map_err(|error| named(entry, error));
             }
@@ -242,141 +241,6 @@ fn until_zero(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     bytes.truncate(end);
     bytes
-}
-
-/// What an entry makes.
-enum Kind {
-    File,
-    Link,
-    Symlink,
-    Directory,
-    CharDevice(u32, u32),
-    BlockDevice(u32, u32),
-    Fifo,
-}
-
-/// An entry with all that was said of it.
-struct Entry<'f> {
-    found: &'f Found,
-    pax: &'f Pax,
-    name: Vec<u8>,
-    link: Vec<u8>,
-}
-
-impl<'f> Entry<'f> {
-    fn new(
-        found: &'f Found,
-        pax: &'f Pax,
-        name: Option<Vec<u8>>,
-        link: Option<Vec<u8>>,
-    ) -> Result<Self> {
-        let header = &found.header;
-        let own = || header.path_bytes().into_owned();
-        let name = pax.sparse_name().or(pax.value(b"path")).map(<[u8]>::to_vec).or(name);
-        let own_link = || header.link_name_bytes().map(|name| name.into_owned());
-        let link = pax.value(b"linkpath").map(<[u8]>::to_vec).or(link).or_else(own_link);
-        Ok(Self { found, pax, name: name.unwrap_or_else(own), link: link.unwrap_or_default() })
-    }
-
-    fn kind(&self) -> Result<Kind> {
-        let header = &self.found.header;
-        let device = || {
-            let major = self.number("device major", header.device_major());
-            let minor = self.number("device minor", header.device_minor());
-            Ok::<_, Error>((major?, minor?))
-        };
-        Ok(match header.entry_type().as_byte() {
-            // Archives from before there was a kind for directories.
-            0 | b'0' if self.name.ends_with(b"/") => Kind::Directory,
-            0 | b'0' | b'7' | b'S' => Kind::File,
-            b'1' => Kind::Link,
-            b'2' => Kind::Symlink,
-            b'3' => device().map(|(major, minor)| Kind::CharDevice(major, minor))?,
-            b'4' => device().map(|(major, minor)| Kind::BlockDevice(major, minor))?,
-            b'5' | b'D' => Kind::Directory,
-            b'6' => Kind::Fifo,
-            b'M' => return refuse(self, "goes on from another archive: join the archives first"),
-            other => {
-                let other = char::from(other).escape_default();
-                return refuse(self, format!("is of a kind that is not known here: {other}"));
-            }
-        })
-    }
-
-    fn number(&self, what: &str, number: io::Result<Option<u32>>) -> Result<u32> {
-        match number {
-            Ok(Some(number)) => Ok(number),
-            _ => refuse(self, format!("has no legal {what}")),
-        }
-    }
-
-    fn size(&self) -> Result<u64> {
-        let size = match self.pax.number(b"size") {
-            Some(size) => size,
-            None => self.found.header.entry_size().ok(),
-        };
-        match size {
-            Some(size) => Ok(size),
-            None => refuse(self, "has a size that is no number"),
-        }
-    }
-
-    fn id(&self, key: &[u8], own: io::Result<u64>) -> Result<u32> {
-        let id = match self.pax.number(key) {
-            Some(id) => id,
-            None => own.ok(),
-        };
-        match id.and_then(|id| u32::try_from(id).ok()) {
-            Some(id) => Ok(id),
-            None => refuse(self, format!("has a {} that is no number of 32 bits", shown(key))),
-        }
-    }
-
-    fn times(&self) -> Result<Times> {
-        let own = self.found.header.mtime().ok().and_then(|time| i64::try_from(time).ok());
-        let own = own.map(|seconds| Timestamp { seconds, nanos: 0 });
-        let time = |key: &[u8]| match self.pax.value(key) {
-            None => Ok(None),
-            Some(text) => match pax::time(text) {
-                Some(time) => Ok(Some(time)),
-                None => refuse(self, format!("has a {} that is no time", shown(key))),
-            },
-        };
-        let Some(mtime) = time(b"mtime")?.or(own) else {
-            return refuse(self, "has a time that is no number");
-        };
-        let atime = time(b"atime")?.unwrap_or(mtime);
-        Ok(Times { mtime, atime, crtime: time(b"LIBARCHIVE.creationtime")? })
-    }
-
-    fn item(&self, what: What) -> Result<Item> {
-        let header = &self.found.header;
-        let Ok(mode) = header.mode() else { return refuse(self, "has a mode that is no number") };
-        let mut item = Item {
-            permissions: (mode & 0o7777) as u16,
-            uid: self.id(b"uid", header.uid())?,
-            gid: self.id(b"gid", header.gid())?,
-            times: self.times()?,
-            ..Item::new(what)
-        };
-        for (full, value) in self.pax.attributes() {
-            if let Err(what) = set(&mut item, full, value.to_vec()) {
-                return refuse(self, format!("attribute {}: {what}", shown(full)));
-            }
-        }
-        let list = |key: &[u8]| match self.pax.value(key).map(acl_text::parse) {
-            None => Ok(None),
-            Some(Ok(acl)) => Ok(Some(acl)),
-            Some(Err(what)) => refuse(self, format!("access list: {what}")),
-        };
-        item.access = list(b"SCHILY.acl.access")?.filter(|a| a.is_extended()).or(item.access);
-        item.default = list(b"SCHILY.acl.default")?.or(item.default);
-        if !matches!(item.what, What::Directory(_)) {
-            item.default = None;
-        }
-        item.attributes.sort();
-        Ok(item)
-    }
 }
 
 /// A name that does not begin at some root.

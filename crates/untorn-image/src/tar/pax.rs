@@ -4,6 +4,8 @@ use crate::error::{Result, entry};
 use untorn_format::inode::Timestamp;
 
 const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+/// Most keys of what is said of all entries: it is asked for each of them.
+const MOST_GLOBAL: usize = 64;
 
 /// What extended headers say, in their order; the last of a key counts.
 #[derive(Clone, Debug, Default)]
@@ -25,22 +27,48 @@ impl Pax {
         Ok(())
     }
 
-    /// These records over those that hold for the whole archive.
-    pub fn over(self, global: &Self) -> Self {
-        if global.records.is_empty() {
-            return self;
+    /// Reads records that hold for all entries that follow, of each key the last.
+    pub fn read_global(&mut self, bytes: &[u8], archive: &str) -> Result<()> {
+        let mut read = Self::default();
+        read.read(bytes, archive)?;
+        for (key, value) in read.records {
+            self.records.retain(|(old, _)| *old != key);
+            self.records.push((key, value));
+            if self.records.len() > MOST_GLOBAL {
+                return entry(archive.as_bytes(), "says too much of all entries at once");
+            }
         }
-        Self { records: [global.records.clone(), self.records].concat() }
+        Ok(())
     }
 
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// The value of a key; an empty one takes back what was said before.
-    pub fn value(&self, key: &[u8]) -> Option<&[u8]> {
+    fn find(&self, key: &[u8]) -> Option<&[u8]> {
         let found = self.records.iter().rev().find(|(found, _)| found == key)?;
-        Some(&found.1[..]).filter(|value| !value.is_empty())
+        Some(&found.1)
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(ATTRIBUTE)?, value.as_slice())))
+    }
+}
+
+/// What is said of one entry, over what is said of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'p> {
+    pub own: &'p Pax,
+    pub global: &'p Pax,
+}
+
+impl<'p> Said<'p> {
+    /// The value of a key; an empty one takes back what was said before.
+    pub fn value(&self, key: &[u8]) -> Option<&'p [u8]> {
+        let found = self.own.find(key).or_else(|| self.global.find(key));
+        found.filter(|value| !value.is_empty())
     }
 
     /// The value as a number: there and a number, there and none, or not there.
@@ -51,7 +79,7 @@ impl Pax {
     /// All values of two keys that come by turns, in order.
     pub fn pairs(&self, first: &[u8], second: &[u8]) -> Option<Vec<(u64, u64)>> {
         let values = |key: &[u8]| -> Option<Vec<u64>> {
-            let found = self.records.iter().filter(|(found, _)| found == key);
+            let found = self.own.records.iter().filter(|(found, _)| found == key);
             found.map(|(_, value)| number(value)).collect()
         };
         let (first, second) = (values(first)?, values(second)?);
@@ -59,18 +87,15 @@ impl Pax {
     }
 
     /// The name of a sparse file, whose entry has another.
-    pub fn sparse_name(&self) -> Option<&[u8]> {
+    pub fn sparse_name(&self) -> Option<&'p [u8]> {
         self.value(b"GNU.sparse.name")
     }
 
-    /// Extended attributes, by the host's names.
-    pub fn attributes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let plain = self
-            .records
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(ATTRIBUTE)?, value.as_slice())));
+    /// Extended attributes, by the host's names; later ones count.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'p [u8], &'p [u8])> {
         let label = self.value(b"RHT.security.selinux");
-        label.map(|value| (&b"security.selinux"[..], value)).into_iter().chain(plain)
+        let label = label.map(|value| (&b"security.selinux"[..], value));
+        label.into_iter().chain(self.global.attributes()).chain(self.own.attributes())
     }
 }
 
@@ -116,12 +141,16 @@ mod tests {
 
     #[test]
     fn values_may_hold_newlines_and_the_last_of_a_key_counts() {
-        let mut pax = Pax::default();
+        let (mut pax, mut global) = (Pax::default(), Pax::default());
+        global.read_global(b"10 path=z\n7 y=1\n7 y=2\n", "x").unwrap_err();
+        global.read_global(b"9 path=z\n6 y=1\n6 y=2\n", "x").unwrap();
         pax.read(b"12 path=old\n14 path=a\nb c\n7 x=\0\x01\n\0\0\0", "x").unwrap();
-        assert_eq!(pax.value(b"path"), Some(&b"a\nb c"[..]));
-        assert_eq!(pax.value(b"x"), Some(&b"\0\x01"[..]));
+        let said = Said { own: &pax, global: &global };
+        assert_eq!(said.value(b"path"), Some(&b"a\nb c"[..]));
+        assert_eq!(said.value(b"x"), Some(&b"\0\x01"[..]));
+        assert_eq!(said.number(b"y"), Some(Some(2)));
         pax.read(b"8 path=\n", "x").unwrap();
-        assert_eq!(pax.value(b"path"), None);
+        assert_eq!(Said { own: &pax, global: &global }.value(b"path"), None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn of_pax(
     start: u64,
     stored: u64,
 ) -> Result<Option<Contents>> {
-    let pax = entry.pax;
+    let pax = entry.said;
     let size = pax.number(b"GNU.sparse.realsize").or(pax.number(b"GNU.sparse.size"));
     let Some(size) = size else { return Ok(None) };
     let Some(size) = size else { return damaged(entry) };

@@ -10,22 +10,22 @@
 //!
 //! Invariants: contents go past the page cache, so nothing is written at a time of its own choice.
 
+mod contents;
+mod dress;
+
 use crate::contents::Contents;
 use crate::error::{AtPath, Error, Result, shown};
-use crate::reader::{Last, Load, Loads, is_zero};
+use crate::reader::Loads;
 use crate::room::most_needed_of;
 use crate::tree::{Item, ItemId, Tree, What};
+use contents::{Dealt, Waiting};
+use dress::Dress;
 use std::collections::btree_map;
-use std::ops::Range;
-use untorn::attr::SetMode;
-use untorn::{AclKind, File, Make, Name, NewFile, NewMetadata, Removal, SetTime, SizeRule};
-use untorn::{Sync, Volume};
+use untorn::{Make, Name, NewFile, Removal, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 const SET_GROUP: u16 = 0o2000;
-/// Runs of at least so many bytes are written alone: they are what devices are fast with.
-const LARGE: usize = 256 << 10;
 
 /// What is told while a tree is written.
 #[derive(Clone, Copy, Debug)]
@@ -127,15 +127,6 @@ enum Age {
     Old,
 }
 
-/// How much is to be said of something that was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dress {
-    /// Owner and permissions, too.
-    All,
-    /// What it could not be made with.
-    Rest,
-}
-
 /// A directory that is being filled.
 struct Frame<'t> {
     id: ItemId,
@@ -144,24 +135,6 @@ struct Frame<'t> {
     names: btree_map::Iter<'t, Vec<u8>, ItemId>,
     /// Bytes of its path.
     path: usize,
-}
-
-/// A file that has its name and not all of its contents.
-struct Waiting {
-    id: ItemId,
-    file: File,
-    in_dir: Age,
-    /// Parts of the load that are its.
-    parts: Range<usize>,
-    /// Whether they are the last.
-    last: Last,
-}
-
-/// A load whose parts are dealt out to files as these are made.
-struct Dealt {
-    load: Load,
-    /// Parts that have their file.
-    count: usize,
 }
 
 struct Writer<'t, 'w> {
@@ -280,8 +253,8 @@ impl<'t> Writer<'t, '_> {
             }
             What::Directory(_) => Ok(Some((ino, Age::New))),
             What::File(_) => {
-                let (file, parts, last) = (self.volume.file(ino)?, 0..0, Last::No);
-                self.waiting.push(Waiting { id, file, in_dir, parts, last });
+                let file = self.volume.file(ino)?;
+                self.waiting.push(Waiting::new(id, file, in_dir));
                 self.deal()?;
                 Ok(None)
             }
@@ -316,187 +289,6 @@ impl<'t> Writer<'t, '_> {
         };
         *count += 1;
     }
-
-    /// Takes away what a directory that was there before handed down.
-    fn forget_inherited(&self, ino: Ino, item: &Item) -> Done {
-        for kind in [AclKind::Access, AclKind::Default] {
-            if self.volume.acl_of(ino, kind)?.is_some() {
-                self.volume.set_acl_of(ino, kind, None)?;
-            }
-        }
-        let permissions = match item.what {
-            What::Symlink(_) => None,
-            _ => Some(item.permissions & !SET_GROUP),
-        };
-        let (uid, gid) = (Some(item.uid), Some(item.gid));
-        let change = NewMetadata { permissions, uid, gid, ..NewMetadata::default() };
-        Ok(self.volume.set_metadata_of(ino, &change)?)
-    }
-
-    /// What is left to be said of something that is all there.
-    fn finish(&self, id: ItemId, ino: Ino, in_dir: Age) -> Done {
-        if in_dir == Age::Old {
-            self.forget_inherited(ino, self.tree.item(id))?;
-        }
-        let dress = if in_dir == Age::Old { Dress::All } else { Dress::Rest };
-        self.dress(id, ino, dress)
-    }
-
-    fn dress(&self, id: ItemId, ino: Ino, what: Dress) -> Done {
-        let item = self.tree.item(id);
-        for (namespace, name, value) in &item.attributes {
-            self.volume.set_attribute(ino, (*namespace, name), value, SetMode::Upsert)?;
-        }
-        for (kind, acl) in [(AclKind::Access, &item.access), (AclKind::Default, &item.default)] {
-            if acl.is_some() {
-                self.volume.set_acl_of(ino, kind, acl.as_ref())?;
-            }
-        }
-        let is_symlink = matches!(item.what, What::Symlink(_));
-        let is_directory = matches!(item.what, What::Directory(_));
-        let all = what == Dress::All;
-        let late = is_directory && item.permissions & SET_GROUP != 0;
-        let listed = item.access.is_some();
-        let set = |time| Some(SetTime::To(time));
-        let change = NewMetadata {
-            permissions: Some(item.permissions).filter(|_| (all || late || listed) && !is_symlink),
-            uid: Some(item.uid).filter(|_| all),
-            gid: Some(item.gid).filter(|_| all),
-            atime: set(item.times.atime),
-            mtime: set(item.times.mtime),
-            crtime: item.times.crtime.and_then(set),
-        };
-        Ok(self.volume.set_metadata_of(ino, &change)?)
-    }
-
-    /// Deals the file that was made last its parts. A load is written when all of it is dealt.
-    fn deal(&mut self) -> Done {
-        loop {
-            let dealt = match self.load.take() {
-                Some(dealt) => dealt,
-                None => {
-                    let load = self.loads.next().unwrap_or_else(|| Err(ended()));
-                    Dealt { load: load.map_err(Failure::Told)?, count: 0 }
-                }
-            };
-            let Dealt { load, count } = self.load.insert(dealt);
-            let Some(waiting) = self.waiting.last_mut() else { return Ok(()) };
-            if waiting.parts.is_empty() {
-                waiting.parts = *count..*count;
-            }
-            let Some(part) = load.parts.get(*count) else { return Err(Failure::Told(ended())) };
-            *count += 1;
-            (waiting.parts.end, waiting.last) = (*count, part.last);
-            let (last, full) = (part.last, *count == load.parts.len());
-            if full {
-                self.flush()?;
-            }
-            if last == Last::Yes {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Writes what was dealt of the load, and finishes the files that are all there then.
-    fn flush(&mut self) -> Done {
-        let Some(Dealt { load, .. }) = self.load.take() else { return Ok(()) };
-        let waiting = std::mem::take(&mut self.waiting);
-        let mut runs = Vec::new();
-        for Waiting { file, parts, .. } in &waiting {
-            for part in load.parts.get(parts.clone()).unwrap_or_default() {
-                let bytes = &load.buffer[part.bytes.clone()];
-                runs.extend(nonzero(bytes, part.offset, self.block).map(|(at, bytes)| Run {
-                    file,
-                    at,
-                    bytes,
-                }));
-            }
-        }
-        let bytes: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
-        let (large, small): (Vec<_>, Vec<_>) =
-            runs.into_iter().partition(|run| run.bytes.len() >= LARGE);
-        large.iter().try_for_each(|run| self.put(run))?;
-        self.put_all(&small)?;
-        self.summary.bytes += bytes;
-        (self.watch)(Step::Bytes(bytes));
-        for waiting in waiting {
-            match waiting.last {
-                Last::Yes => self.complete(&waiting)?,
-                Last::No => self.waiting.push(Waiting { parts: 0..0, ..waiting }),
-            }
-        }
-        self.loads.give_back(load);
-        Ok(())
-    }
-
-    fn put(&self, run: &Run<'_>) -> Done {
-        let range = run.at..run.at + run.bytes.len() as u64;
-        match self.data {
-            Data::Write => run.file.write_at(run.at, run.bytes, Sync::Visible)?,
-            Data::Reserve => run.file.allocate(range, SizeRule::Grow)?,
-        }
-        Ok(())
-    }
-
-    /// Writes many small runs in one commit, or in a few where the journal cannot carry one.
-    fn put_all(&self, runs: &[Run<'_>]) -> Done {
-        if runs.len() < 2 || self.data == Data::Reserve {
-            return runs.iter().try_for_each(|run| self.put(run));
-        }
-        let batch =
-            runs.iter().fold(self.volume.atomic(), |b, run| b.write(run.file, run.at, run.bytes));
-        match batch.commit(Sync::Visible) {
-            Err(untorn::Error::TooLarge { .. }) => {
-                let (before, behind) = runs.split_at(runs.len() / 2);
-                self.put_all(before)?;
-                self.put_all(behind)
-            }
-            done => Ok(done?),
-        }
-    }
-
-    /// All of a file's contents were written: zeroes at its end, and what else is to be said.
-    fn complete(&self, waiting: &Waiting) -> Done {
-        let Waiting { id, file, in_dir, .. } = waiting;
-        if let What::File(contents) = &self.tree.item(*id).what
-            && file.size()? != contents.size
-        {
-            file.truncate(contents.size)?;
-        }
-        self.finish(*id, file.ino(), *in_dir)
-    }
-}
-
-/// Bytes of a file to be written.
-struct Run<'b> {
-    file: &'b File,
-    at: u64,
-    bytes: &'b [u8],
-}
-
-/// The runs of blocks in `bytes`, which begin at byte `offset` of a file, that are not all zeroes.
-fn nonzero(bytes: &[u8], offset: u64, block: u64) -> impl Iterator<Item = (u64, &[u8])> {
-    let mut at = 0;
-    // Blocks are those of the file: what the source calls data may begin inside one.
-    let next = move |at: usize| {
-        let end = (offset + at as u64) / block * block + block - offset;
-        usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len())
-    };
-    let is_zero = move |at: usize| is_zero(&bytes[at..next(at)]);
-    std::iter::from_fn(move || {
-        while at < bytes.len() && is_zero(at) {
-            at = next(at);
-        }
-        let start = at;
-        while at < bytes.len() && !is_zero(at) {
-            at = next(at);
-        }
-        (start < at).then(|| (offset + start as u64, &bytes[start..at]))
-    })
-}
-
-fn ended() -> Error {
-    Error::Source { path: "the source".to_owned(), what: "ended while it was read".to_owned() }
 }
 
 fn kind(item: &Item) -> Make<'_> {
