@@ -25,7 +25,7 @@ usage: cargo xtask COMMAND
                        target/bench; the suites and their sections:
                        data       reads and writes beside Linux (as root), plain files and double
                                   writes: atomic, stream, fsx, memory, size
-                       namespace  names of files beside Linux: namespace, opening
+                       namespace  names of files beside Linux: namespace, opening, images
   licences             check the licences of everything that is linked in, offline
 ";
 

@@ -2,9 +2,11 @@
 
 mod daily;
 mod db;
+mod images;
 
 pub use daily::*;
 pub use db::{DB, Db};
+pub use images::*;
 
 use crate::size;
 use clap::{Args, Parser, Subcommand};
@@ -33,6 +35,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a volume; the letters are those of mkfs.xfs.
+    #[command(after_help = MKFS)]
     Mkfs(Box<Mkfs>),
     /// Show a volume's layout as xfs_info does, and whether its journal is clean.
     Info(Info),
@@ -179,7 +182,8 @@ fn octal(text: &str) -> Result<u16, String> {
 /// `untorn mkfs`.
 #[derive(Args, Debug)]
 pub struct Mkfs {
-    /// Image file or block device; a file that does not exist is made, sparse, with -d size=.
+    /// Image file or block device; a file that does not exist is made, sparse, with -d size= or
+    /// --from.
     #[arg(required_unless_present = "supported")]
     pub image: Option<PathBuf>,
     #[command(flatten)]
@@ -215,6 +219,8 @@ pub struct Mkfs {
     /// Sectors: size=
     #[arg(short = 's', value_name = "OPTIONS")]
     pub sector: Vec<String>,
+    #[command(flatten)]
+    pub filling: Filling,
     /// Label, at most twelve bytes.
     #[arg(short = 'L', value_name = "LABEL")]
     pub label: Option<String>,

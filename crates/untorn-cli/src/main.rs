@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod failure;
+mod progress;
 mod show;
 mod size;
 mod target;

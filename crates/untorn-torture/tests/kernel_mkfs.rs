@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use untorn::mkfs::{self, Contents, FeatureSet, Groups, Log, Options, Stripe};
+use untorn::mkfs::{self, Contents, FeatureSet, Groups, Log, LogRoom, Options, Stripe};
 use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
 use untorn_format::Superblock;
 use untorn_torture::dice::Dice;
@@ -461,6 +461,7 @@ fn chosen(dice: &mut Dice) -> (u64, Options) {
             size: rare(dice, log_size),
             group: rare(dice, group).map(|group| group as u32),
             stripe_unit: rare(dice, unit).map(|unit| unit as u32),
+            room: *dice.pick(&[LogRoom::Usual, LogRoom::Least]),
         },
         ..Options::default()
     };

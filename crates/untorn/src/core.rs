@@ -5,6 +5,7 @@
 
 use crate::ag::{Ag, EmptyChunks, Promised};
 use crate::background::Worker;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
 use crate::io::PageCache;
@@ -72,6 +73,8 @@ pub(crate) struct Core {
     pub promised: Arc<Promised>,
     /// What is done while nobody asks.
     pub worker: Worker,
+    /// Where times come from.
+    pub clock: Clock,
     /// Whether the device hears of freed blocks.
     pub freed: FreedBlocks,
     /// Whether the device was found unable to hear of them.

@@ -54,6 +54,7 @@ mod volume;
 
 pub use ag::EmptyChunks;
 pub use background::{Ages, Background};
+pub use clock::Clock;
 pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};

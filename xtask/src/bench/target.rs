@@ -9,7 +9,7 @@ pub(super) fn least(section: &str, case: &str, who: &str) -> Option<f64> {
         ("atomic", "one") if case.starts_with("untorn") => Some(SCALING),
         ("stream", "raw") if case.starts_with("random") => Some(0.9),
         ("stream", "raw") => Some(0.85),
-        ("namespace", "linux") => Some(1.0),
+        ("namespace" | "images", "linux") => Some(1.0),
         ("fsx", _) if case.ends_with("in memory") => Some(10.0),
         _ => None,
     }

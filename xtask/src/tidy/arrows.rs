@@ -4,17 +4,26 @@ use super::Finding;
 use super::source::{Project, Source};
 
 /// Crates of ours that a crate may depend on. A crate that is not listed may not exist.
-const MAY_DEPEND: [(&str, &[&str]); 11] = [
+const MAY_DEPEND: [(&str, &[&str]); 12] = [
     ("untorn-device", &[]),
     ("untorn-format", &[]),
     ("untorn-store", &["untorn-device", "untorn-format"]),
     ("untorn", &["untorn-device", "untorn-format", "untorn-store"]),
+    ("untorn-image", &["untorn-device", "untorn-format", "untorn"]),
     ("untorn-check", &["untorn-device", "untorn-format"]),
     ("untorn-db", &["untorn-device", "untorn-format"]),
     ("untorn-fuse", &["untorn-device", "untorn-format", "untorn"]),
     (
         "untorn-torture",
-        &["untorn-device", "untorn-format", "untorn-store", "untorn", "untorn-check", "untorn-db"],
+        &[
+            "untorn-device",
+            "untorn-format",
+            "untorn-store",
+            "untorn",
+            "untorn-image",
+            "untorn-check",
+            "untorn-db",
+        ],
     ),
     (
         "untorn-fuzz",
@@ -26,6 +35,7 @@ const MAY_DEPEND: [(&str, &[&str]); 11] = [
             "untorn-device",
             "untorn-format",
             "untorn",
+            "untorn-image",
             "untorn-check",
             "untorn-db",
             "untorn-fuse",
@@ -36,10 +46,21 @@ const MAY_DEPEND: [(&str, &[&str]); 11] = [
 ];
 
 /// Packages that only these crates may use: the others have no business with what they do.
-const RESERVED: [(&str, &[&str]); 3] = [
+const RESERVED: [(&str, &[&str]); 4] = [
     // Only the format layer computes checksums of the disk; the harness mends superblocks with it.
     ("crc32c", &["untorn-format", "untorn-torture"]),
-    ("rustix", &["untorn-device", "untorn-fuse", "untorn-torture", "untorn-fuzz", "untorn-cli"]),
+    (
+        "rustix",
+        &[
+            "untorn-device",
+            "untorn-image",
+            "untorn-fuse",
+            "untorn-torture",
+            "untorn-fuzz",
+            "untorn-cli",
+        ],
+    ),
+    ("tar", &["untorn-image"]),
     ("fuser", &["untorn-fuse"]),
 ];
 

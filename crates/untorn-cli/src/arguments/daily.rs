@@ -1,12 +1,13 @@
 //! What the commands of daily work take: copies, names, owners, space, attributes.
 
+use super::Whose;
 use super::{Destination, Image, Owner, Place, Reading, octal};
 use crate::size;
 use clap::Args;
 
 pub(super) const CP: &str = "Examples:
   untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
-  untorn cp -r --squash site disk.img:/   all files of root
+  untorn cp -r --squash site disk.img:/   all files root's
   untorn cp -r disk.img:/etc saved        out again";
 
 /// `untorn cp`.
@@ -20,13 +21,11 @@ pub struct Cp {
     /// Directories with all that is in them.
     #[arg(short = 'r', visible_short_alias = 'R')]
     pub recursive: bool,
-    /// Owner and group, by number, of all that is copied into a volume.
-    #[arg(long, value_name = "UID:GID", value_parser = owner, default_value = "",
-        hide_default_value = true)]
-    pub owner: (Option<u32>, Option<u32>),
-    /// All that is copied into a volume belongs to root.
-    #[arg(long, conflicts_with = "owner")]
-    pub squash: bool,
+    #[command(flatten)]
+    pub whose: Whose,
+    /// Say in JSON what was copied into a volume.
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn side(typed: &str) -> Result<crate::commands::cp::Side, String> {
@@ -123,7 +122,7 @@ pub struct Chown {
     pub recursive: bool,
 }
 
-fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
+pub(super) fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
     let refused = || format!("{text:?} is no owner: numbers as in 1000, 1000:100 or :100");
     let number = |word: &str| match word {
         "" => Ok(None),

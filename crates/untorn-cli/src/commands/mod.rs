@@ -60,7 +60,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments),
         Command::Rm(arguments) => rm::run(arguments),
-        Command::Cp(arguments) => cp::run(arguments),
+        Command::Cp(arguments) => cp::run(arguments, out),
         Command::Mv(arguments) => mv::run(arguments),
         Command::Ln(arguments) => ln::run(arguments),
         Command::Touch(arguments) => touch::run(arguments),

@@ -1,6 +1,7 @@
 //! Words, columns and JSON. Each function writes what it is given; nothing here asks a volume.
 
 pub mod bmap;
+pub mod filled;
 pub mod info;
 pub mod list;
 pub mod mode;

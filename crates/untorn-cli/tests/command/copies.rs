@@ -6,9 +6,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// What can be seen of a tree: for each path the kind, permissions, links, time and contents.
-type Seen = BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)>;
+pub(super) type Seen = BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)>;
 
-fn look(root: &Path) -> Seen {
+pub(super) fn look(root: &Path) -> Seen {
     let (mut seen, mut todo) = (Seen::new(), vec![root.to_owned()]);
     while let Some(path) = todo.pop() {
         let found = path.symlink_metadata().unwrap();

@@ -7,6 +7,7 @@ mod copies;
 mod daily;
 mod db;
 mod fsx;
+mod images;
 mod mkfs;
 mod names;
 mod places;

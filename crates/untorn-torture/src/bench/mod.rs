@@ -4,6 +4,7 @@
 //! ```text
 //! Peer (ours, linux, raw, twice) -> Subject (one file) -> Load -> rate
 //!   atomic, stream, exercise: rounds, in each round every peer once        -> lines of JSON
+//!   images: rounds of untorn and Linux by turns                           -> lines of JSON
 //!   memory: one process a workload; growth: one operation, many sizes      -> lines of JSON
 //!   namespace: rounds over trees of files, by one thread and by four       -> lines of JSON
 //! ```
@@ -24,6 +25,7 @@ mod namespace;
 mod opening;
 mod path;
 mod peer;
+mod populate;
 mod quiet;
 mod scale;
 mod shape;
@@ -52,7 +54,14 @@ const SUITES: [(&str, Suite); 2] = [
             ("size", growth::measure),
         ],
     ),
-    ("namespace", &[("namespace", namespace::measure), ("opening", opening::measure)]),
+    (
+        "namespace",
+        &[
+            ("namespace", namespace::measure),
+            ("opening", opening::measure),
+            ("images", populate::measure),
+        ],
+    ),
 ];
 
 type Section = fn(&Scale, &mut Lines<'_>) -> Result<()>;

@@ -139,9 +139,9 @@ impl Inode {
         self.unsaved.lock().clean_tail == Some(size)
     }
 
-    /// When cached bytes changed that no commit has yet; now, where there are none.
-    pub fn unsaved_time(&self) -> Timestamp {
-        self.unsaved.lock().time.unwrap_or_else(crate::clock::now)
+    /// When cached bytes changed that no commit has yet.
+    pub fn unsaved_time(&self) -> Option<Timestamp> {
+        self.unsaved.lock().time
     }
 
     /// Only what was committed counts: all is written back, or was given up.

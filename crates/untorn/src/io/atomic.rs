@@ -87,7 +87,7 @@ pub(super) fn write_locked(
     }
     let begun = Begun::new(core, inode, request, composed.blocks())?;
     write_pieces(core, &composed, &begun.pieces)?;
-    let change = FileChange::write(inode, &begun.pieces, request.end());
+    let change = FileChange::write(core, inode, &begun.pieces, request.end());
     let sequence = commit(core, &[change])?;
     begun.finish();
     settle(core, sequence, sync)

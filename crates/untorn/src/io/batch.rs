@@ -12,7 +12,6 @@ use super::commit::{FileChange, Hidden, commit, expected_journal};
 use super::compose::{Composed, Span};
 use super::own::own_range;
 use super::{Request, Sync, demand_change, demand_regular, settle};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, RangeGuard, Sharing};
@@ -187,7 +186,7 @@ fn prepare<'p, 'b>(core: &'p Arc<Core>, plan: &'p FilePlan<'b>) -> Result<Ready<
     let begun = Begun::new(core, &plan.inode, request, blocks.clone())?;
     let cut = core.geometry.blocks_for(kept)..core.geometry.blocks_for(u64::MAX >> 1);
     let cleared = if kept < old { outside(cut, &blocks) } else { Vec::new() };
-    Ok(Ready { plan, composed, begun, cleared, size, time: now() })
+    Ok(Ready { plan, composed, begun, cleared, size, time: core.clock.now() })
 }
 
 /// The block in which the kept part of the file ends, when what follows there must become zero: a

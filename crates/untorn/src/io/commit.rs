@@ -8,7 +8,6 @@
 
 use super::begin::Piece;
 use crate::ag::{Users, prepare_all, release};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, core_of};
@@ -51,7 +50,7 @@ pub(super) struct FileChange<'a> {
 
 impl<'a> FileChange<'a> {
     /// `pieces` take their places; the file reaches at least to byte `end`.
-    pub fn write(inode: &'a Arc<Inode>, pieces: &'a [Piece], end: u64) -> Self {
+    pub fn write(core: &Core, inode: &'a Arc<Inode>, pieces: &'a [Piece], end: u64) -> Self {
         Self {
             inode,
             pieces,
@@ -60,7 +59,7 @@ impl<'a> FileChange<'a> {
             size: end,
             cut: u64::MAX,
             hidden: Hidden::Cleared,
-            time: now(),
+            time: core.clock.now(),
         }
     }
 

@@ -130,7 +130,7 @@ struct Run {
 fn convert(core: &Arc<Core>, inode: &Arc<Inode>, at: u64, to: u64) -> Result<()> {
     let written = core.geometry.file_block(at).0.0..core.geometry.blocks_for(to);
     let converted = std::slice::from_ref(&written);
-    let change = FileChange { converted, ..FileChange::write(inode, &[], to) };
+    let change = FileChange { converted, ..FileChange::write(core, inode, &[], to) };
     commit(core, &[change]).map(|_| ())
 }
 
@@ -227,5 +227,5 @@ fn overwrite(core: &Core, inode: &Inode, at: u64, bytes: &[u8], start: FsBlock) 
 /// Times after a write into blocks that the file had; cached writes may have made it longer than
 /// any commit has.
 fn stamp(core: &Arc<Core>, inode: &Arc<Inode>, end: u64) -> Result<()> {
-    commit(core, &[FileChange::write(inode, &[], end)]).map(|_| ())
+    commit(core, &[FileChange::write(core, inode, &[], end)]).map(|_| ())
 }

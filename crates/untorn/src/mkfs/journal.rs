@@ -3,7 +3,7 @@
 use untorn_format::{AgNumber, Geometry};
 
 use super::error::{Result, demand, refuse};
-use super::options::Log;
+use super::options::{Log, LogRoom};
 use super::stripe::Striped;
 
 /// Fewest blocks of a log, whatever Linux reserves.
@@ -80,7 +80,7 @@ pub(super) fn place(log: &Log, bounds: &Bounds<'_>) -> Result<Place> {
     let least = bounds.least.max(FEWEST_BLOCKS);
     let blocks = match log.size {
         Some(bytes) => bounds.chosen(bytes)?,
-        None => bounds.default_size(least, most),
+        None => bounds.default_size(least, most, log.room),
     };
     let bytes = |blocks: u64| blocks.saturating_mul(geometry.block_size() as u64);
     if blocks < least {
@@ -127,14 +127,14 @@ impl Bounds<'_> {
         Ok(blocks)
     }
     /// The size of a log that nobody chose.
-    fn default_size(&self, least: u64, most: u64) -> u64 {
+    fn default_size(&self, least: u64, most: u64, room: LogRoom) -> u64 {
         let log = self.geometry.block_log;
         let volume = self.geometry.data_blocks << log;
-        let least = match volume < DECENT_VOLUME {
+        let least = match volume < DECENT_VOLUME || room == LogRoom::Least {
             true => least,
             false => least.max(DECENT_LOG >> log),
         };
-        let wanted = match volume < USUAL_VOLUME {
+        let wanted = match volume < USUAL_VOLUME || room == LogRoom::Least {
             true => least,
             false => (self.geometry.data_blocks / RATIO).max(USUAL_LOG >> log),
         };

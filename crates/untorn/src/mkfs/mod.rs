@@ -33,7 +33,8 @@ pub(crate) use groups::SMALLEST as SMALLEST_GROUP;
 pub(crate) use identity::identify;
 pub(crate) use more::NewGroups;
 pub use options::{
-    Contents, Discard, FeatureSet, Groups, Inherit, Log, Options, Overwrite, RootHints, Stripe,
+    Contents, Discard, FeatureSet, Groups, Inherit, Log, LogRoom, Options, Overwrite, RootHints,
+    Stripe,
 };
 pub use presets::Linux;
 
@@ -64,6 +65,11 @@ pub fn make(device: &dyn BlockDevice, options: &Options) -> Result<Made> {
     let plan = plan::Plan::new(options, &device.geometry())?;
     write::write(device, options, &plan)?;
     Ok(Made { superblock: plan.superblock })
+}
+
+/// What `device` holds, where that is known: [`make`] refuses to overwrite it unless forced.
+pub fn holds(device: &dyn BlockDevice) -> Result<Option<&'static str>> {
+    write::holds(device)
 }
 
 /// What [`make`] would make on a device of this geometry. Nothing is read, so nothing is known of

@@ -106,6 +106,18 @@ pub struct Log {
     /// Alignment of its records in bytes: a power of two from the block size to 256 KiB. By default
     /// that of the data if it is not larger, else none with 512-byte sectors, else a block.
     pub stripe_unit: Option<u32>,
+    /// What it gets where no size was chosen.
+    pub room: LogRoom,
+}
+
+/// How large a log is that nobody chose the size of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogRoom {
+    /// As mkfs.xfs makes it.
+    #[default]
+    Usual,
+    /// The least that Linux accepts: for images that shall be small.
+    Least,
 }
 
 /// Optional features. By default those are on that Linux 5.15 and everything later mounts.

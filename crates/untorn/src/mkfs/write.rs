@@ -134,6 +134,15 @@ fn zero(device: &dyn BlockDevice, ranges: &[Range], zeroes: &[u8]) -> Result<()>
     Ok(device.write_batch(&requests)?)
 }
 
+/// What is known of what a device holds, from its beginning.
+pub(super) fn holds(device: &dyn BlockDevice) -> Result<Option<&'static str>> {
+    let size = device.geometry().size.min(signatures::REACH as u64);
+    let mut start = vec![0; size as usize];
+    device.read_at(0, &mut start)?;
+    start.resize(signatures::REACH, 0);
+    Ok(signatures::find(&start))
+}
+
 /// Refuses a device that holds something; finds the copies of an old superblock, which would
 /// confuse a repair.
 fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec<Range>> {

@@ -13,7 +13,6 @@ use super::access::{AclKind, store_acl};
 use super::attr_fork::AttrTx;
 use crate::ag::Claim;
 use crate::attr::{self, Key, Listed, NewValue, Outcome, SetMode};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -225,7 +224,7 @@ fn demand_in_use(tx: &Tx<'_>, ino: Ino) -> Result<()> {
 
 fn note_change(tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
-    core.ctime = now();
+    core.ctime = tx.core.clock.now();
     core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())

@@ -3,7 +3,6 @@
 use super::access::{AclKind, acl_in, read_acl, store_acl};
 use super::forks::ForkReader;
 use super::inherit::{SET_GROUP, SET_USER};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Change, Inode, core_of, demand_open};
@@ -27,9 +26,9 @@ pub enum SetTime {
 }
 
 impl SetTime {
-    fn time(self) -> Timestamp {
+    fn time(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::Now => now(),
+            Self::Now => now,
             Self::To(time) => time,
         }
     }
@@ -48,20 +47,24 @@ pub struct NewMetadata {
     pub atime: Option<SetTime>,
     /// Last change of contents.
     pub mtime: Option<SetTime>,
+    /// When it was made. No system call changes this; who copies files may want to.
+    pub crtime: Option<SetTime>,
 }
 
 impl NewMetadata {
     /// What a protected inode may refuse.
     fn change(&self) -> Change {
-        let Self { permissions, uid, gid, atime, mtime } = self;
-        let touches = [atime, mtime].into_iter().flatten().all(|time| *time == SetTime::Now);
+        let Self { permissions, uid, gid, atime, mtime, crtime } = self;
+        let touches =
+            [atime, mtime, crtime].into_iter().flatten().all(|time| *time == SetTime::Now);
         match permissions.is_none() && uid.is_none() && gid.is_none() && touches {
             true => Change::Append,
             false => Change::Rewrite,
         }
     }
 
-    fn apply(&self, core: &mut InodeCore) {
+    fn apply(&self, core: &mut InodeCore, now: Timestamp) {
+        let time = |time: Option<SetTime>, old| time.map_or(old, |time| time.time(now));
         let owned = self.uid.is_some() || self.gid.is_some();
         if owned && core.kind() != Some(FileKind::Directory) {
             core.mode &= !set_ids(core.mode);
@@ -71,9 +74,10 @@ impl NewMetadata {
         }
         core.uid = self.uid.unwrap_or(core.uid);
         core.gid = self.gid.unwrap_or(core.gid);
-        core.atime = self.atime.map_or(core.atime, SetTime::time);
-        core.mtime = self.mtime.map_or(core.mtime, SetTime::time);
-        core.ctime = now();
+        core.atime = time(self.atime, core.atime);
+        core.mtime = time(self.mtime, core.mtime);
+        core.crtime = time(self.crtime, core.crtime);
+        core.ctime = now;
         core.count_change();
     }
 }
@@ -103,7 +107,7 @@ pub(crate) fn change_metadata(
             let told = format!("inode {}: a symbolic link has no permissions", inode.ino);
             return Err(Error::Invalid(told));
         }
-        change.apply(&mut dinode);
+        change.apply(&mut dinode, core.clock.now());
         let mode = dinode.mode;
         dinode.encode(tx.inode_mut(inode.ino));
         match change.permissions {
@@ -154,7 +158,7 @@ pub(crate) fn set_acl(
         if let Some(acl) = acl.filter(|_| kind == AclKind::Access) {
             dinode.mode = dinode.mode & !0o777 | acl.mode();
         }
-        dinode.ctime = now();
+        dinode.ctime = core.clock.now();
         dinode.count_change();
         dinode.encode(tx.inode_mut(inode.ino));
         // What permissions can say is said there.

@@ -6,7 +6,6 @@ use super::inherit::{FirstCore, hand_down_acls};
 use super::target::set_target;
 use super::unlinked::link_to_chain;
 use crate::ag::allocate_inode;
-use crate::clock::now;
 use crate::core::Core;
 use crate::dir;
 use crate::error::{Error, Result};
@@ -199,7 +198,7 @@ fn begin_inode(
 ) -> Result<Arc<Inode>> {
     let home = tx.core.inode_home(ino)?;
     let mut bytes = vec![0; tx.core.geometry.inode_size()];
-    let generation = now().nanos ^ (ino.0 as u32).rotate_left(16);
+    let generation = tx.core.clock.now().nanos ^ (ino.0 as u32).rotate_left(16);
     init_free(&mut bytes, ino, tx.core.meta_uuid(), generation);
     let free = core_of(ino, &bytes)?;
     FirstCore { parent, new: &new }.of(tx.core, free).encode(&mut bytes);

@@ -6,7 +6,6 @@
 use super::forks::{DirTx, lookup_locked};
 use super::unlinked::link_to_chain;
 use crate::attr::{self, Key, NewValue, Outcome, SetMode};
-use crate::clock::now;
 use crate::dir::{self, Found};
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -147,7 +146,8 @@ fn point_up_no_more(tx: &mut Tx<'_>, at: Entry<'_>, ino: Ino) -> Result<()> {
 pub(super) fn note_change(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.nlink = core.nlink.saturating_add_signed(links);
-    (core.mtime, core.ctime) = (now(), now());
+    core.mtime = tx.core.clock.now();
+    core.ctime = core.mtime;
     core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())
@@ -157,7 +157,7 @@ pub(super) fn note_change(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> {
 pub(super) fn note_renamed(tx: &mut Tx<'_>, ino: Ino, links: i32) -> Result<()> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     core.nlink = core.nlink.saturating_add_signed(links);
-    core.ctime = now();
+    core.ctime = tx.core.clock.now();
     core.count_change();
     core.encode(tx.inode_mut(ino));
     Ok(())
@@ -178,7 +178,7 @@ pub(super) fn drop_link(tx: &mut Tx<'_>, inode: &Arc<Inode>) -> Result<Left> {
     let mut core = core_of(ino, tx.inode_bytes(ino))?;
     let directory = core.kind() == Some(FileKind::Directory);
     core.nlink = if directory { 0 } else { core.nlink.saturating_sub(1) };
-    core.ctime = now();
+    core.ctime = tx.core.clock.now();
     core.count_change();
     core.encode(tx.inode_mut(ino));
     if core.nlink > 0 {

@@ -3,7 +3,6 @@
 
 use super::access::{AclKind, read_acl, store_acl};
 use super::create::NewInode;
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::core_of;
@@ -28,7 +27,7 @@ impl FirstCore<'_> {
         let directory = kind == FileKind::Directory;
         let hands_down = parent.mode & SET_GROUP != 0;
         let set_group = if hands_down && directory { SET_GROUP } else { 0 };
-        let time = now();
+        let time = core.clock.now();
         let mut inode = InodeCore {
             mode: kind.mode_bits() | new.permissions & 0o7777 | set_group,
             format: first_format(kind),

@@ -3,6 +3,7 @@
 use super::{Closer, FreedBlocks, Recovery, Volume, probe};
 use crate::ag::{Ag, EmptyChunks};
 use crate::background::{Background, Worker};
+use crate::clock::Clock;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::{self, InodeCache};
@@ -50,12 +51,14 @@ pub struct OpenOptions {
     /// Inodes kept in memory that nobody uses, about: a few hundred bytes each, and 2 KiB where
     /// their files were read or written. Those in use come on top.
     pub idle_inodes: usize,
+    /// Where the times in inodes come from.
+    pub clock: Clock,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let (access, store, largest_transaction, freed, background, empty_chunks) =
-            Default::default();
+        let (access, store, largest_transaction, freed, background) = Default::default();
+        let (empty_chunks, clock) = Default::default();
         let (page_bytes, idle_inodes) = (128 << 20, inode::IDLE);
         Self {
             access,
@@ -66,6 +69,7 @@ impl Default for OpenOptions {
             background,
             empty_chunks,
             idle_inodes,
+            clock,
         }
     }
 }
@@ -174,16 +178,12 @@ fn build(
         layout: limits.inode_layout(),
         limits,
         superblock,
-<<<<<<< HEAD
-        inodes: InodeCache::default(),
-        pages,
-=======
         inodes: InodeCache::new(options.idle_inodes),
-        pages: PageCache::new(options.page_bytes),
->>>>>>> main
+        pages,
         counters: Counters::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),
+        clock: options.clock,
         freed: options.freed,
         deaf: AtomicBool::new(false),
         unshared: AtomicU64::new(0),

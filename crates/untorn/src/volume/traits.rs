@@ -1,7 +1,6 @@
 //! Flags, extent size hints and projects of inodes: what Linux calls `struct fsxattr`.
 
 use super::{File, Volume};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -168,7 +167,7 @@ fn change(core: &Arc<Core>, inode: &Arc<Inode>, change: impl Fn(&mut Traits)) ->
         checked.extent_size(&mut dinode)?;
         checked.cow_extent_size(&mut dinode)?;
         dinode.project = after.project;
-        dinode.ctime = now();
+        dinode.ctime = core.clock.now();
         dinode.count_change();
         dinode.encode(tx.inode_mut(inode.ino));
         Ok(())

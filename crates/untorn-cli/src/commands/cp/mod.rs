@@ -1,23 +1,22 @@
 //! `untorn cp`: files and trees into a volume and out of it.
 //!
 //! What is copied is the same on both ways: kinds, contents with their holes, permissions, owners,
-//! times, extended attributes, hard links among what is copied. Memory does not grow with files,
-//! only with the number of those that have several names.
+//! times, extended attributes, access lists, hard links among what is copied. Memory does not grow
+//! with the size of files, only with their number.
 
 mod into;
 mod out;
 
 use crate::arguments::{Cp, Destination, Image};
 use crate::failure::{End, Outcome};
-use crate::target;
+use crate::{progress, show, target};
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Bytes that are copied at a time.
 const PIECE: usize = 1 << 20;
-/// Zeroes of at least so many bytes become a hole.
-const HOLE: usize = 64 << 10;
 
 /// One end of a copy.
 #[derive(Clone, Debug)]
@@ -35,9 +34,9 @@ pub(super) struct Job<'a> {
 }
 
 /// Copies in the direction that the paths say.
-pub fn run(arguments: &Cp) -> Outcome {
+pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
     let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
-    let job = Job { arguments, bar: bar() };
+    let job = Job { arguments, bar: progress::bar(None) };
     match to {
         Side::Volume(to) => {
             let from = from.iter().map(|side| match side {
@@ -45,7 +44,11 @@ pub fn run(arguments: &Cp) -> Outcome {
                 Side::Volume(_) => bail!("copying inside volumes is not there yet: use two steps"),
             });
             let from = from.collect::<anyhow::Result<Vec<_>>>()?;
-            target::write(&image(arguments, to), |volume| job.copy_in(volume, &from, &to.path))?;
+            let image = image(arguments, to);
+            let summary = target::write(&image, |volume| job.copy_in(volume, &from, &to.path))?;
+            if arguments.json {
+                show::json(out, &show::filled::Filled::of(&summary))?;
+            }
         }
         Side::Host(to) => {
             for side in from {
@@ -62,13 +65,4 @@ pub fn run(arguments: &Cp) -> Outcome {
 
 fn image(arguments: &Cp, side: &Destination) -> Image {
     Image { image: side.image.clone(), place: arguments.place.clone() }
-}
-
-/// Shown on a terminal only.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{bytes:>12} {bytes_per_sec} {elapsed} {msg}") {
-        bar.set_style(style);
-    }
-    bar
 }

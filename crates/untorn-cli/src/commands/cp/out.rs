@@ -10,9 +10,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use untorn::{Metadata, Volume};
+use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::{FileKind, Timestamp};
+use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 
 /// Files of several names that were copied, and where to.
 type Seen = HashMap<Ino, PathBuf>;
@@ -41,10 +42,13 @@ impl Job<'_> {
             let below = volume.entries_of(ino)?.into_iter();
             let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
             todo.extend(below.map(|entry| (entry.ino, to.join(OsStr::from_bytes(&entry.name)))));
-            directories.push((to, found));
+            directories.push((ino, to, found));
         }
         // A directory that may not be written, or whose time is old, gets that when it is full.
-        directories.iter().rev().try_for_each(|(to, found)| dress(to, found))
+        directories.iter().rev().try_for_each(|(ino, to, found)| {
+            attributes(volume, *ino, to)?;
+            dress(to, found)
+        })
     }
 
     fn one_out(
@@ -104,19 +108,21 @@ impl Job<'_> {
     }
 }
 
-/// Copies extended attributes, those that the host takes.
+/// Copies extended attributes and access lists, those that the host takes.
 fn attributes(volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
-    use untorn_format::attr::Namespace;
+    // A host that does not keep them, or not for this user, is told of by nobody's cp.
+    let set = |name: &[u8], value: &[u8]| {
+        let _ = lsetxattr(to, name, value, XattrFlags::empty());
+    };
     for listed in volume.attributes(ino)? {
-        let prefix: &[u8] = match listed.namespace {
-            Namespace::User => b"user.",
-            Namespace::Security => b"security.",
-            Namespace::Trusted => b"trusted.",
-            Namespace::Parent => continue,
-        };
-        let name = [prefix, &listed.name].concat();
-        // A host that does not keep them, or not for this user, is told of by nobody's cp.
-        let _ = lsetxattr(to, name.as_slice(), &listed.value, XattrFlags::empty());
+        if let Some(name) = to_host(listed.namespace, &listed.name) {
+            set(&name, &listed.value);
+        }
+    }
+    for (kind, name) in [(AclKind::Access, ACCESS), (AclKind::Default, DEFAULT)] {
+        if let Some(acl) = volume.acl_of(ino, kind)? {
+            set(name, &acl.encode_carried());
+        }
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 //! Invariants: where it refuses, nothing was written and no file was left behind.
 
 mod choice;
+mod epoch;
 mod file;
+mod fill;
 mod letters;
 mod options;
 mod set;
@@ -27,7 +29,12 @@ pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
         supported::print(arguments.json, out)?;
         return Ok(End::Well);
     };
-    let wanted = Wanted::of(arguments)?;
+    let mut wanted = Wanted::of(arguments)?;
+    let epoch = epoch::of(arguments)?;
+    wanted.options.time = epoch.map(epoch::time);
+    if arguments.filling.from.is_some() {
+        return fill::run(arguments, image, wanted.options, epoch, out);
+    }
     let made = match (arguments.dry_run, image.exists()) {
         (true, exists) => rehearse(arguments, image, wanted.options, exists)?,
         (false, true) => on_existing(arguments, image, &wanted.options)?,
@@ -82,16 +89,23 @@ fn rehearse(
 }
 
 fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
-    mkfs::make(device, options).map_err(|error| match error {
+    mkfs::make(device, options).map_err(occupied)
+}
+
+fn occupied(error: mkfs::MkfsError) -> anyhow::Error {
+    match error {
         mkfs::MkfsError::Occupied { .. } => anyhow::anyhow!("{error}: give -f"),
         error => error.into(),
-    })
+    }
 }
 
 /// Size of a file that does not exist yet: the volume and what lies before it.
 fn new_size(arguments: &Mkfs, path: &Path, options: &Options) -> anyhow::Result<u64> {
     let Some(size) = options.size else {
-        bail!("{} does not exist; to make it, say how large: -d size=1g", path.display());
+        bail!(
+            "{} does not exist; to make it, say how large: -d size=1g, or what with: --from",
+            path.display()
+        );
     };
     if arguments.place.partition.is_some() {
         bail!("{} does not exist, so it has no partitions", path.display());

@@ -255,7 +255,7 @@ fn write_chunk(tx: &mut Tx<'_>, extent: AgExtent) {
 /// A generation number for new inodes: handles of older users of the blocks must not match.
 fn rand_generation(core: &Core) -> u32 {
     let write = core.writes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let now = crate::clock::now();
+    let now = core.clock.now();
     now.nanos.rotate_left(7) ^ (now.seconds as u32) ^ (write as u32).rotate_left(20)
 }
 

@@ -8,7 +8,6 @@ use super::super::commit::{FileChange, commit};
 use super::super::place::Placed;
 use super::super::{Position, Request, Sync, Wait, fsync};
 use super::{flush_all, write_back};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
@@ -159,7 +158,7 @@ fn cache_step(
         let _ = pages.change(block);
     }
     // Before the pages are let go of: whoever finds them all clean forgets what was noted.
-    inode.note_unsaved(request.end().min(byte(core, step.end)), now());
+    inode.note_unsaved(request.end().min(byte(core, step.end)), core.clock.now());
     drop(pages);
     core.pages.note_dirty(inode);
     if core.pages.is_filling() {
@@ -344,6 +343,6 @@ fn hide_exposed(core: &Arc<Core>, inode: &Arc<Inode>, request: &Request) -> Resu
     if hidden.is_empty() {
         return Ok(());
     }
-    let change = FileChange { cleared: &hidden, ..FileChange::write(inode, &[], 0) };
+    let change = FileChange { cleared: &hidden, ..FileChange::write(core, inode, &[], 0) };
     commit(core, &[change]).map(|_| ())
 }

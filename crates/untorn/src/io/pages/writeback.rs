@@ -155,7 +155,7 @@ fn write_runs(core: &Arc<Core>, inode: &Arc<Inode>, runs: &[PageRun]) -> Result<
         size: end,
         cut: u64::MAX,
         hidden: Hidden::Gone,
-        time: inode.unsaved_time(),
+        time: inode.unsaved_time().unwrap_or_else(|| core.clock.now()),
     };
     commit(core, &[change])?;
     begun.finish();

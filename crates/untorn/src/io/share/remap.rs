@@ -8,7 +8,6 @@
 
 use super::rules::Blocks;
 use crate::ag::{Reserve, Users, lend, prepare_all, release};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -176,9 +175,10 @@ fn share_in(
 
 /// Times after a change of contents, and a size of `end` bytes at least.
 pub(super) fn touch(tx: &mut Tx<'_>, ino: Ino, end: u64) -> Result<()> {
+    let now = tx.core.clock.now();
     edit(tx, ino, |core| {
         core.size = core.size.max(end);
-        (core.mtime, core.ctime) = (now(), now());
+        (core.mtime, core.ctime) = (now, now);
         core.count_change();
     })
 }

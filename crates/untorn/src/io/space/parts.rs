@@ -6,7 +6,6 @@
 
 use super::super::blocks::byte_of;
 use crate::ag::{Claim, Users, prepare_all, release};
-use crate::clock::now;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -257,7 +256,8 @@ pub(super) fn finish(tx: &mut Tx<'_>, inode: &Inode, size: Option<u64>, mark: Ma
         after.flags2 = after.flags2.without(InodeFlags2::REFLINK);
     }
     if mark != Mark::Nothing {
-        (after.mtime, after.ctime) = (now(), now());
+        after.mtime = tx.core.clock.now();
+        after.ctime = after.mtime;
         after.count_change();
     }
     after.encode(tx.inode_mut(inode.ino));

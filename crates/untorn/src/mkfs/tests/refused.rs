@@ -146,7 +146,7 @@ fn log() -> impl Strategy<Value = Log> {
     let unit = proptest::option::weighted(0.2, super::refused::size(12..19));
     let few = |group| proptest::option::weighted(0.2, group);
     (proptest::option::weighted(0.2, size), few(group), unit)
-        .prop_map(|(size, group, stripe_unit)| Log { size, group, stripe_unit })
+        .prop_map(|(size, group, stripe_unit)| Log { size, group, stripe_unit, ..Log::default() })
 }
 
 fn options() -> impl Strategy<Value = Options> {

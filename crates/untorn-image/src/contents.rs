@@ -1,0 +1,49 @@
+//! Where the bytes of a regular file are.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The bytes of a regular file.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// Bytes of the file.
+    pub size: u64,
+    /// Bytes of it that may be something else than zeroes, at most.
+    pub data: u64,
+    pub(crate) place: Place,
+}
+
+/// Where they are.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// Nowhere: the file is all zeroes.
+    Zeroes,
+    /// In this file of the host.
+    Host(PathBuf),
+    /// In an archive: runs in order, none over the end of the file, zeroes between them.
+    Archive(Arc<File>, Vec<Run>),
+}
+
+/// A part of a file that lies in an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// First byte in the file.
+    pub offset: u64,
+    /// First byte in the archive.
+    pub at: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+impl Contents {
+    /// A file of `size` zeroes.
+    pub fn zeroes(size: u64) -> Self {
+        Self { size, data: 0, place: Place::Zeroes }
+    }
+
+    pub(crate) fn archive(archive: &Arc<File>, size: u64, runs: Vec<Run>) -> Self {
+        let data = runs.iter().map(|run| run.length).sum();
+        Self { size, data, place: Place::Archive(Arc::clone(archive), runs) }
+    }
+}

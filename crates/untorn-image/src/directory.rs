@@ -1,0 +1,175 @@
+//! Trees from directories of the host.
+//!
+//! Symbolic links are not followed. What several names lead to is one item. Mounted file systems
+//! below are part of the tree.
+
+use crate::attributes::{self, ACCESS, DEFAULT};
+use crate::contents::{Contents, Place};
+use crate::error::{Error, Result, at_host, shown};
+use crate::tree::{Item, ItemId, Times, Tree, What};
+use rustix::fs::{lgetxattr, llistxattr, major, minor};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+use untorn_format::acl::Acl;
+use untorn_format::inode::Timestamp;
+
+/// Largest extended attribute, and largest list of their names, in bytes.
+const LARGEST: usize = 64 << 10;
+/// Bytes of a sector as `stat` counts them.
+const SECTOR: u64 = 512;
+
+/// Files of several names, by device and inode of the host.
+pub(crate) type Seen = HashMap<(u64, u64), ItemId>;
+
+impl Tree {
+    /// Puts what is at `from` on the host to `path` in the tree, a directory with all that is in
+    /// it. The empty path is the root, which only a directory can be.
+    pub fn add_directory(&mut self, path: &[u8], from: &Path) -> Result<()> {
+        self.add_all(&[(path.to_vec(), from)])
+    }
+
+    /// The same for several that may share files.
+    pub fn add_all(&mut self, all: &[(Vec<u8>, &Path)]) -> Result<()> {
+        let mut seen = Seen::new();
+        let mut names = vec![0; LARGEST];
+        for (path, from) in all {
+            let mut todo: Vec<(PathBuf, Vec<u8>)> = vec![((*from).to_owned(), path.clone())];
+            while let Some((from, path)) = todo.pop() {
+                let found = fs::symlink_metadata(&from).map_err(at_host(&from))?;
+                self.add_one(&path, &from, &found, (&mut seen, &mut names))?;
+                if found.is_dir() {
+                    for entry in fs::read_dir(&from).map_err(at_host(&from))? {
+                        let name = entry.map_err(at_host(&from))?.file_name();
+                        let below = [path.as_slice(), b"/", name.as_bytes()].concat();
+                        todo.push((from.join(name), below));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_one(
+        &mut self,
+        path: &[u8],
+        from: &Path,
+        found: &Metadata,
+        (seen, names): (&mut Seen, &mut [u8]),
+    ) -> Result<()> {
+        let key = (found.dev(), found.ino());
+        if let Some(&id) = seen.get(&key) {
+            return self.link(id, path);
+        }
+        let mut item = Item {
+            permissions: (found.mode() & 0o7777) as u16,
+            uid: found.uid(),
+            gid: found.gid(),
+            times: times(found),
+            ..Item::new(what(from, found)?)
+        };
+        read_attributes(&mut item, from, names)?;
+        let id = self.put(path, item)?;
+        if found.nlink() > 1 && !found.is_dir() {
+            seen.insert(key, id);
+        }
+        Ok(())
+    }
+}
+
+fn what(from: &Path, found: &Metadata) -> Result<What> {
+    let kind = found.file_type();
+    let (major, minor) = (major(found.rdev()), minor(found.rdev()));
+    Ok(match kind {
+        _ if kind.is_file() => What::File(contents(from, found)),
+        _ if kind.is_dir() => What::Directory(BTreeMap::new()),
+        _ if kind.is_symlink() => {
+            let target = fs::read_link(from).map_err(at_host(from))?;
+            What::Symlink(target.into_os_string().as_bytes().to_vec())
+        }
+        _ if kind.is_fifo() => What::Fifo,
+        _ if kind.is_socket() => What::Socket,
+        _ if kind.is_char_device() => What::CharDevice(major, minor),
+        _ if kind.is_block_device() => What::BlockDevice(major, minor),
+        _ => {
+            let path = shown(from.as_os_str().as_bytes());
+            return Err(Error::Source { path, what: "is of a kind that XFS does not know".into() });
+        }
+    })
+}
+
+fn contents(from: &Path, found: &Metadata) -> Contents {
+    let size = found.len();
+    // Hosts that pack small files, or compress, tell less than there is.
+    let sparse = size > 1 << 20 && found.blocks().saturating_mul(SECTOR) < size / 2;
+    let data = if sparse { found.blocks().saturating_mul(SECTOR) } else { size };
+    Contents { size, data, place: Place::Host(from.to_owned()) }
+}
+
+fn times(found: &Metadata) -> Times {
+    let time =
+        |seconds, nanos: i64| Timestamp { seconds, nanos: u32::try_from(nanos).unwrap_or(0) };
+    let made = found.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    let made = made.and_then(|made| {
+        Some(Timestamp { seconds: i64::try_from(made.as_secs()).ok()?, nanos: made.subsec_nanos() })
+    });
+    Times {
+        mtime: time(found.mtime(), found.mtime_nsec()),
+        atime: time(found.atime(), found.atime_nsec()),
+        crtime: made,
+    }
+}
+
+/// Reads extended attributes and access lists into `item`, in the order of their names.
+fn read_attributes(item: &mut Item, from: &Path, names: &mut [u8]) -> Result<()> {
+    let host = |error: Errno| at_host(from)(error.into());
+    let length = match llistxattr(from, &mut *names) {
+        Ok(length) => length,
+        // A host without them.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => 0,
+        Err(error) => return Err(host(error)),
+    };
+    let names = names.get(..length).unwrap_or_default();
+    for full in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+        let known = attributes::from_host(full).is_some() || [ACCESS, DEFAULT].contains(&full);
+        if !known {
+            continue;
+        }
+        let mut value = vec![0; LARGEST];
+        let length = match lgetxattr(from, full, &mut value[..]) {
+            Ok(length) => length,
+            Err(Errno::NODATA) => continue,
+            Err(error) => return Err(host(error)),
+        };
+        value.truncate(length);
+        set(item, full, value).map_err(|what| Error::Source {
+            path: shown(from.as_os_str().as_bytes()),
+            what: format!("{}: {what}", shown(full)),
+        })?;
+    }
+    item.attributes.sort();
+    Ok(())
+}
+
+/// Gives `item` what the host calls `full`; what no volume keeps is left out.
+pub(crate) fn set(item: &mut Item, full: &[u8], value: Vec<u8>) -> std::result::Result<(), String> {
+    let acl = |value: &[u8]| Acl::decode_carried(value).map_err(|fault| fault.to_string());
+    match full {
+        ACCESS => item.access = Some(acl(&value)?).filter(Acl::is_extended),
+        DEFAULT => item.default = Some(acl(&value)?),
+        _ => {
+            if let Some((namespace, name)) = attributes::from_host(full) {
+                if name.len() > 255 || value.len() > LARGEST {
+                    return Err("is longer than XFS keeps".to_owned());
+                }
+                item.attributes.retain(|(space, old, _)| (*space, &old[..]) != (namespace, name));
+                item.attributes.push((namespace, name.to_vec(), value));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Contents: a load of the reader is dealt out to files as these are made, and written when all of
+//! it is: large runs alone, all small ones in one commit.
+
+use super::{Age, Data, Done, Failure, Step, Writer};
+use crate::error::Error;
+use crate::reader::{Last, Load, is_zero};
+use crate::tree::{ItemId, What};
+use std::ops::Range;
+use untorn::{File, SizeRule, Sync};
+
+/// Runs of at least so many bytes are written alone: they are what devices are fast with.
+const LARGE: usize = 256 << 10;
+
+/// A file that has its name and not all of its contents.
+pub(super) struct Waiting {
+    pub id: ItemId,
+    pub file: File,
+    pub in_dir: Age,
+    /// Parts of the load that are its.
+    parts: Range<usize>,
+    /// Whether they are the last.
+    last: Last,
+}
+
+/// A load whose parts are dealt out to files as these are made.
+pub(super) struct Dealt {
+    load: Load,
+    /// Parts that have their file.
+    count: usize,
+}
+
+impl Waiting {
+    /// A file that was made in a directory of this age.
+    pub fn new(id: ItemId, file: File, in_dir: Age) -> Self {
+        Self { id, file, in_dir, parts: 0..0, last: Last::No }
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Deals the file that was made last its parts. A load is written when all of it is dealt.
+    pub(super) fn deal(&mut self) -> Done {
+        loop {
+            let dealt = match self.load.take() {
+                Some(dealt) => dealt,
+                None => {
+                    let load = self.loads.next().unwrap_or_else(|| Err(ended()));
+                    Dealt { load: load.map_err(Failure::Told)?, count: 0 }
+                }
+            };
+            let Dealt { load, count } = self.load.insert(dealt);
+            let Some(waiting) = self.waiting.last_mut() else { return Ok(()) };
+            if waiting.parts.is_empty() {
+                waiting.parts = *count..*count;
+            }
+            let Some(part) = load.parts.get(*count) else { return Err(Failure::Told(ended())) };
+            *count += 1;
+            (waiting.parts.end, waiting.last) = (*count, part.last);
+            let (last, full) = (part.last, *count == load.parts.len());
+            if full {
+                self.flush()?;
+            }
+            if last == Last::Yes {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes what was dealt of the load, and finishes the files that are all there then.
+    pub(super) fn flush(&mut self) -> Done {
+        let Some(Dealt { load, .. }) = self.load.take() else { return Ok(()) };
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut runs = Vec::new();
+        for Waiting { file, parts, .. } in &waiting {
+            for part in load.parts.get(parts.clone()).unwrap_or_default() {
+                let bytes = &load.buffer[part.bytes.clone()];
+                runs.extend(nonzero(bytes, part.offset, self.block).map(|(at, bytes)| Run {
+                    file,
+                    at,
+                    bytes,
+                }));
+            }
+        }
+        let bytes: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
+        let (large, small): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|run| run.bytes.len() >= LARGE);
+        large.iter().try_for_each(|run| self.put(run))?;
+        self.put_all(&small)?;
+        self.summary.bytes += bytes;
+        (self.watch)(Step::Bytes(bytes));
+        for waiting in waiting {
+            match waiting.last {
+                Last::Yes => self.complete(&waiting)?,
+                Last::No => self.waiting.push(Waiting { parts: 0..0, ..waiting }),
+            }
+        }
+        self.loads.give_back(load);
+        Ok(())
+    }
+
+    fn put(&self, run: &Run<'_>) -> Done {
+        let range = run.at..run.at + run.bytes.len() as u64;
+        match self.data {
+            Data::Write => run.file.write_at(run.at, run.bytes, Sync::Visible)?,
+            Data::Reserve => run.file.allocate(range, SizeRule::Grow)?,
+        }
+        Ok(())
+    }
+
+    /// Writes many small runs in one commit, or in a few where the journal cannot carry one.
+    fn put_all(&self, runs: &[Run<'_>]) -> Done {
+        if runs.len() < 2 || self.data == Data::Reserve {
+            return runs.iter().try_for_each(|run| self.put(run));
+        }
+        let batch =
+            runs.iter().fold(self.volume.atomic(), |b, run| b.write(run.file, run.at, run.bytes));
+        match batch.commit(Sync::Visible) {
+            Err(untorn::Error::TooLarge { .. }) => {
+                let (before, behind) = runs.split_at(runs.len() / 2);
+                self.put_all(before)?;
+                self.put_all(behind)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// All of a file's contents were written: zeroes at its end, and what else is to be said.
+    fn complete(&self, waiting: &Waiting) -> Done {
+        let Waiting { id, file, in_dir, .. } = waiting;
+        if let What::File(contents) = &self.tree.item(*id).what
+            && file.size()? != contents.size
+        {
+            file.truncate(contents.size)?;
+        }
+        self.finish(*id, file.ino(), *in_dir)
+    }
+}
+
+/// Bytes of a file to be written.
+struct Run<'b> {
+    file: &'b File,
+    at: u64,
+    bytes: &'b [u8],
+}
+
+/// The runs of blocks in `bytes`, which begin at byte `offset` of a file, that are not all zeroes.
+fn nonzero(bytes: &[u8], offset: u64, block: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut at = 0;
+    // Blocks are those of the file: what the source calls data may begin inside one.
+    let next = move |at: usize| {
+        let end = (offset + at as u64) / block * block + block - offset;
+        usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len())
+    };
+    let is_zero = move |at: usize| is_zero(&bytes[at..next(at)]);
+    std::iter::from_fn(move || {
+        while at < bytes.len() && is_zero(at) {
+            at = next(at);
+        }
+        let start = at;
+        while at < bytes.len() && !is_zero(at) {
+            at = next(at);
+        }
+        (start < at).then(|| (offset + start as u64, &bytes[start..at]))
+    })
+}
+
+fn ended() -> Error {
+    Error::Source { path: "the source".to_owned(), what: "ended while it was read".to_owned() }
+}

@@ -1,0 +1,305 @@
+//! Reads the bytes of files ahead of who writes them: a thread, and a few buffers that go round.
+//!
+//! A buffer holds a piece of a large file or many small files whole. Only what may be something
+//! else than zeroes is read. The order is that of the files, so what is done with the buffers does
+//! not depend on how fast anybody is.
+
+use crate::contents::{Contents, Place, Run};
+use crate::error::{Error, Result, at_host, shown};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+use untorn_device::AlignedBuffer;
+
+/// Bytes of a buffer.
+const BUFFER: usize = 1 << 20;
+/// Buffers that go round.
+const BUFFERS: usize = 6;
+/// Files of at most so many bytes are read without a look for their holes.
+const SMALL: u64 = 64 << 10;
+/// Where each file begins in a buffer: multiples of this, which every device takes.
+const ALIGN: usize = 4096;
+
+/// A piece of a file in a buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Which of the files.
+    pub file: usize,
+    /// Where the piece begins in the file.
+    pub offset: u64,
+    /// Where it lies in the buffer.
+    pub bytes: Range<usize>,
+    /// Whether the file ends with it.
+    pub last: Last,
+}
+
+/// Whether more of a file follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Last {
+    No,
+    Yes,
+}
+
+/// A buffer and what it holds.
+pub(crate) struct Load {
+    pub buffer: AlignedBuffer,
+    pub parts: Vec<Part>,
+}
+
+/// The loads of all files, in order.
+pub(crate) struct Loads {
+    full: Receiver<Result<Load>>,
+    empty: SyncSender<AlignedBuffer>,
+}
+
+impl Loads {
+    /// Begins to read `files`.
+    pub fn begin<'s>(scope: &'s Scope<'s, '_>, files: Vec<&'s Contents>) -> Self {
+        let (to_writer, full) = sync_channel(BUFFERS);
+        let (empty, from_writer) = sync_channel(BUFFERS);
+        for _ in 0..BUFFERS {
+            let _ = empty.send(AlignedBuffer::zeroed(BUFFER, ALIGN));
+        }
+        scope.spawn(move || {
+            let mut reader = Reader { from_writer, to_writer, load: None, used: 0 };
+            let read = reader.all(&files);
+            if let Err(Stop::Failed(error)) = read {
+                let _ = reader.to_writer.send(Err(error));
+            }
+        });
+        Self { full, empty }
+    }
+
+    /// The next load; `None` after the last.
+    pub fn next(&self) -> Option<Result<Load>> {
+        self.full.recv().ok()
+    }
+
+    /// Gives a buffer back.
+    pub fn give_back(&self, load: Load) {
+        let _ = self.empty.send(load.buffer);
+    }
+}
+
+/// Why reading ends before the end.
+enum Stop {
+    /// Something failed.
+    Failed(Error),
+    /// Nobody listens any more.
+    Unwanted,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Reader {
+    from_writer: Receiver<AlignedBuffer>,
+    to_writer: SyncSender<Result<Load>>,
+    load: Option<Load>,
+    /// Bytes of the buffer that are taken.
+    used: usize,
+}
+
+type Read = std::result::Result<(), Stop>;
+
+impl Reader {
+    fn all(&mut self, files: &[&Contents]) -> Read {
+        for (file, contents) in files.iter().enumerate() {
+            match &contents.place {
+                _ if contents.size == 0 => {}
+                Place::Zeroes => {}
+                Place::Host(path) => {
+                    let opened = File::open(path).map_err(at_host(path))?;
+                    self.windows(file, contents.size, &Host { path, file: &opened })?;
+                }
+                Place::Archive(archive, runs) => {
+                    self.windows(file, contents.size, &Archive { file: archive, runs })?;
+                }
+            }
+            self.end(file, contents.size)?;
+        }
+        self.send()
+    }
+
+    /// Reads a file window by window. What is read into which load depends on sizes and contents
+    /// alone: whether zeroes were a hole of the source makes no difference.
+    fn windows(&mut self, file: usize, size: u64, source: &dyn Source) -> Read {
+        const WINDOW: u64 = BUFFER as u64;
+        let last = size.saturating_sub(1) / WINDOW * WINDOW;
+        // One call less for each of the many files that are small.
+        let mut data = if size <= SMALL { 0 } else { source.next_data(0)?.unwrap_or(size) };
+        let mut at = 0;
+        while at < size {
+            let end = size.min(at + WINDOW);
+            if data < at {
+                data = source.next_data(at)?.unwrap_or(size);
+            }
+            if data < end {
+                self.window(file, at..end, source, Holds::Data)?;
+                at = end;
+                continue;
+            }
+            self.window(file, at..end, source, Holds::Zeroes)?;
+            // Other windows in the same hole change nothing more, but for the last, a short one.
+            at = end.max(last.min(data / WINDOW * WINDOW));
+        }
+        Ok(())
+    }
+
+    fn window(
+        &mut self,
+        file: usize,
+        range: Range<u64>,
+        source: &dyn Source,
+        holds: Holds,
+    ) -> Read {
+        let length = usize::try_from(range.end - range.start).unwrap_or(BUFFER);
+        let used = self.room(length)?;
+        let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
+        let bytes = used..used + length;
+        if holds == Holds::Data {
+            let room = &mut load.buffer[bytes.clone()];
+            source.read(range.start, room)?;
+            if !is_zero(room) {
+                load.parts.push(Part { file, offset: range.start, bytes, last: Last::No });
+            }
+        }
+        // A load without anything in it is as good as new.
+        let empty = load.parts.is_empty() && length == BUFFER;
+        self.used = if empty { 0 } else { (used + length).next_multiple_of(ALIGN) };
+        Ok(())
+    }
+
+    /// Where in a buffer there is room for `length` bytes.
+    fn room(&mut self, length: usize) -> std::result::Result<usize, Stop> {
+        if self.load.is_some() && BUFFER - self.used.min(BUFFER) < length {
+            self.send()?;
+        }
+        if self.load.is_none() {
+            let buffer = self.from_writer.recv().map_err(|_| Stop::Unwanted)?;
+            self.load = Some(Load { buffer, parts: Vec::new() });
+            self.used = 0;
+        }
+        Ok(self.used)
+    }
+
+    fn end(&mut self, file: usize, size: u64) -> Read {
+        let at = self.room(0)?.min(BUFFER);
+        let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
+        match load.parts.last_mut().filter(|part| part.file == file) {
+            Some(part) => part.last = Last::Yes,
+            None => load.parts.push(Part { file, offset: size, bytes: at..at, last: Last::Yes }),
+        }
+        Ok(())
+    }
+
+    /// Hands the load on; one with nothing in it is kept.
+    fn send(&mut self) -> Read {
+        match self.load.take() {
+            Some(load) if load.parts.is_empty() => {
+                self.load = Some(load);
+                self.used = 0;
+                Ok(())
+            }
+            Some(load) => self.to_writer.send(Ok(load)).map_err(|_| Stop::Unwanted),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a window may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Data,
+    Zeroes,
+}
+
+/// Where the bytes of one file come from.
+trait Source {
+    /// The first byte from `at` on that may be no zero.
+    fn next_data(&self, at: u64) -> Result<Option<u64>>;
+
+    /// Fills `bytes` from byte `at` of the file.
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()>;
+}
+
+struct Host<'f> {
+    path: &'f Path,
+    file: &'f File,
+}
+
+impl Source for Host<'_> {
+    fn next_data(&self, at: u64) -> Result<Option<u64>> {
+        match seek(self.file, SeekFrom::Data(at)) {
+            Ok(start) => Ok(Some(start)),
+            Err(Errno::NXIO) => Ok(None),
+            // A host that does not know holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(at)),
+            Err(error) => Err(at_host(self.path)(error.into())),
+        }
+    }
+
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => {
+                let path = shown(self.path.as_os_str().as_bytes());
+                changed(&path, "became shorter while it was copied")
+            }
+            _ => at_host(self.path)(error),
+        })
+    }
+}
+
+struct Archive<'f> {
+    file: &'f File,
+    runs: &'f [Run],
+}
+
+impl Archive<'_> {
+    /// The runs that end behind byte `at`.
+    fn from(&self, at: u64) -> &[Run] {
+        let first = self.runs.partition_point(|run| run.offset + run.length <= at);
+        self.runs.get(first..).unwrap_or_default()
+    }
+}
+
+impl Source for Archive<'_> {
+    fn next_data(&self, at: u64) -> Result<Option<u64>> {
+        Ok(self.from(at).first().map(|run| run.offset.max(at)))
+    }
+
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let end = at + bytes.len() as u64;
+        let mut filled = at;
+        let lost = |_| changed("the archive", "became shorter while it was read");
+        for run in self.from(at).iter().take_while(|run| run.offset < end) {
+            let (from, to) = (run.offset.max(at), (run.offset + run.length).min(end));
+            bytes[(filled - at) as usize..(from - at) as usize].fill(0);
+            let place = &mut bytes[(from - at) as usize..(to - at) as usize];
+            self.file.read_exact_at(place, run.at + (from - run.offset)).map_err(lost)?;
+            filled = to;
+        }
+        bytes[(filled - at) as usize..].fill(0);
+        Ok(())
+    }
+}
+
+fn changed(path: &str, what: &str) -> Error {
+    Error::Source { path: path.to_owned(), what: what.to_owned() }
+}
+
+/// Whether all of `bytes` are zero.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| chunk == &[0; 64]) && rest.iter().all(|&byte| byte == 0)
+}

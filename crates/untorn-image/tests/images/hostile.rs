@@ -1,0 +1,152 @@
+//! Archives that are refused, each with the entry's name.
+
+use super::archive::Archive;
+use super::tree_of;
+use tar::EntryType;
+
+#[track_caller]
+fn refused(archive: &[u8], words: &[&str]) {
+    let error = tree_of(archive).unwrap_err().to_string();
+    for word in words {
+        assert!(error.contains(word), "{error:?} has no {word:?}");
+    }
+}
+
+#[test]
+fn names_that_lead_out_of_the_tree_are_refused() {
+    refused(&Archive::new().file("../evil", b"").done(), &["../evil", "out of the tree"]);
+    refused(&Archive::new().file("a/../../evil", b"").done(), &["a/../../evil", "`..`"]);
+    refused(&Archive::new().file("/etc/evil", b"").done(), &["/etc/evil", "absolute"]);
+    refused(&Archive::new().file("", b"x").done(), &["empty name"]);
+    let pax = Archive::new().pax(&[("path", b"ok/../../evil")]).file("x", b"").done();
+    refused(&pax, &["ok/../../evil"]);
+    let zero = Archive::new().pax(&[("path", b"a\0b")]).file("x", b"").done();
+    refused(&zero, &["zero byte"]);
+    let long = "n".repeat(256);
+    let long = Archive::new().pax(&[("path", long.as_bytes())]).file("x", b"").done();
+    refused(&long, &["too long"]);
+}
+
+#[test]
+fn links_to_what_is_not_in_the_archive_are_refused() {
+    refused(&Archive::new().link("l", "missing").done(), &["l: ", "missing"]);
+    refused(&Archive::new().link("l", "/etc/shadow").done(), &["l: ", "absolute"]);
+    refused(&Archive::new().link("l", "../shadow").done(), &["l: ", "`..`"]);
+    let directory = Archive::new().entry(EntryType::Directory, "d", "", b"").link("l", "d");
+    refused(&directory.done(), &["l: ", "directory"]);
+    let nothing = Archive::new().entry(EntryType::Symlink, "s", "", b"");
+    refused(&nothing.done(), &["s: ", "nothing"]);
+}
+
+#[test]
+fn nothing_is_written_through_a_symbolic_link() {
+    let through = Archive::new().entry(EntryType::Symlink, "s", "/etc", b"").file("s/passwd", b"x");
+    refused(&through.done(), &["s/passwd", "no directory"]);
+    let below = Archive::new().file("f", b"x").file("f/g", b"y").done();
+    refused(&below, &["f/g", "no directory"]);
+    let over = Archive::new().file("d/x", b"x").file("d", b"y").done();
+    refused(&over, &["d: ", "is a directory already"]);
+}
+
+#[test]
+fn sizes_that_the_archive_does_not_have_are_refused() {
+    let says = |size: u64| {
+        Archive::new().with(EntryType::Regular, "big", "", b"x", |header| header.set_size(size))
+    };
+    for size in [1 << 20, 1 << 40, u64::MAX, u64::MAX - 511] {
+        refused(&says(size).done(), &["big: ", "cut off"]);
+    }
+    let pax = Archive::new().pax(&[("size", b"99999999999999")]).file("big", b"x").done();
+    refused(&pax, &["big: ", "cut off"]);
+    let long = Archive::new()
+        .with(EntryType::XHeader, "pax", "", b"", |header| header.set_size(1 << 30))
+        .done();
+    refused(&long, &["archive.tar", "extended header"]);
+}
+
+#[test]
+fn archives_that_are_cut_off_are_refused() {
+    let whole = Archive::new().file("a", &[1; 1000]).file("b", &[2; 1000]).cut();
+    for end in [100, 511, 513, 700, 1535 - 24, 1536 + 3, 1536 + 512 + 100] {
+        let error = tree_of(&whole[..end]).unwrap_err().to_string();
+        assert!(error.contains("cut off"), "{end}: {error}");
+    }
+    assert!(tree_of(&whole).is_ok(), "an archive without its end is whole");
+}
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    refused(&[b'x'; 2048], &["archive.tar", "no tar archive"]);
+    refused(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0], &["compressed", "zcat"]);
+    let mut bent = Archive::new().file("a", b"x").done();
+    bent[120] ^= 1;
+    refused(&bent, &["no tar archive, or damaged"]);
+    let kind = Archive::new().entry(EntryType::new(b'M'), "part", "", b"").done();
+    refused(&kind, &["part", "another archive"]);
+    let kind = Archive::new().entry(EntryType::new(b'Q'), "odd", "", b"").done();
+    refused(&kind, &["odd", "kind"]);
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    let user = Archive::new().pax(&[("uid", b"4294967296")]).file("u", b"").done();
+    refused(&user, &["u: ", "uid"]);
+    let time = Archive::new().pax(&[("mtime", b"soon")]).file("t", b"").done();
+    refused(&time, &["t: ", "mtime"]);
+    let acl = Archive::new().pax(&[("SCHILY.acl.access", b"user::rwx")]).file("l", b"").done();
+    refused(&acl, &["l: ", "access list"]);
+    let broken = Archive::new().entry(EntryType::XHeader, "p", "", b"99 path=x\n").file("x", b"");
+    refused(&broken.done(), &["extended header"]);
+}
+
+#[test]
+fn lists_of_holes_that_contradict_themselves_are_refused() {
+    let map = |map: &str, size: &str| {
+        let records = [("GNU.sparse.size", size.as_bytes()), ("GNU.sparse.map", map.as_bytes())];
+        Archive::new().pax(&records).file("s", &[1; 1024]).done()
+    };
+    for (list, size) in [
+        ("0,512,256,512", "4096"),
+        ("512,512,0,512", "4096"),
+        ("0,2048", "4096"),
+        ("4000,512", "4096"),
+        ("0,512,1", "4096"),
+        ("0,18446744073709551615", "4096"),
+        ("18446744073709551615,512", "4096"),
+        ("0,512", "many"),
+    ] {
+        refused(&map(list, size), &["s: ", "holes"]);
+    }
+    let first = |text: &[u8]| {
+        let records: [(&str, &[u8]); 2] =
+            [("GNU.sparse.major", b"1"), ("GNU.sparse.realsize", b"4096")];
+        Archive::new().pax(&records).file("s", text).done()
+    };
+    for text in [&b""[..], b"1\n0\n", b"99999999\n", b"x\n", b"\n\n", &[b'1'; 600]] {
+        refused(&first(text), &["s: ", "holes"]);
+    }
+}
+
+#[test]
+fn archives_with_any_byte_bent_are_read_or_refused_and_never_more() {
+    let archive = Archive::new()
+        .pax(&[("path", b"long"), ("GNU.sparse.size", b"9000"), ("GNU.sparse.map", b"0,9")])
+        .file("a", &[1; 9])
+        .entry(EntryType::Directory, "d/", "", b"")
+        .link("d/b", "long")
+        .done();
+    for at in 0..archive.len() {
+        for bit in [0, 3, 7] {
+            let mut bent = archive.clone();
+            bent[at] ^= 1 << bit;
+            // The header's sum would hide all that is behind it.
+            let start = at / 512 * 512;
+            if [0, 1024, 2048, 2560].contains(&start) {
+                bent[start + 148..start + 156].fill(b' ');
+                let sum: u32 = bent[start..start + 512].iter().map(|&byte| u32::from(byte)).sum();
+                bent[start + 148..start + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            }
+            let _ = tree_of(&bent);
+        }
+    }
+}
