@@ -190,7 +190,7 @@ impl Pages {
     }
 
     /// The bytes of the pages of `blocks`, block by block.
-    pub fn get_all(&mut self, blocks: Range<u64>) -> Vec<Option<PageBytes>> {
+    pub fn find_all(&mut self, blocks: Range<u64>) -> Vec<Option<PageBytes>> {
         let mut found = Vec::with_capacity((blocks.end - blocks.start) as usize);
         for (number, mask) in groups(blocks) {
             match self.groups.get_mut(&number) {

@@ -141,7 +141,7 @@ proptest! {
         prop_assert_eq!(runs, twin.runs(asked.clone(), most));
         prop_assert_eq!(pages.any_dirty(asked.clone()), !twin.runs(asked.clone(), 1).is_empty());
         let found: Vec<_> =
-            pages.get_all(asked.clone()).iter().map(|page| page.as_ref().map(|p| p[0])).collect();
+            pages.find_all(asked.clone()).iter().map(|page| page.as_ref().map(|p| p[0])).collect();
         let expected: Vec<_> =
             asked.clone().map(|block| twin.0.get(&block).map(|page| page.0)).collect();
         prop_assert_eq!(found, expected);

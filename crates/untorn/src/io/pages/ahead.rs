@@ -1,4 +1,4 @@
-//! Reading ahead: threads that fetch what a reader will want next while it is busy with what it has.
+//! Reading ahead: threads that fetch what a reader wants next while it is busy with what it has.
 //!
 //! A volume's threads begin with its first long run of reads and are ended by whoever closes or
 //! abandons it. They take the range that they fetch only if nobody is in the way, so nobody waits

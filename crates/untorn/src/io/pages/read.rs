@@ -119,7 +119,7 @@ fn fetch(
     last: u64,
     wait: Wait,
 ) -> Result<Vec<Option<PageBytes>>> {
-    let found = inode.pages.lock().get_all(step.clone());
+    let found = inode.pages.lock().find_all(step.clone());
     let missing = |found: &[Option<PageBytes>]| {
         let first = found.iter().position(Option::is_none);
         first.map(|index| step.start + index as u64)
@@ -132,7 +132,7 @@ fn fetch(
         };
     }
     core.pages.ahead.settle(inode.ino, first..step.end);
-    let mut found = inode.pages.lock().get_all(step.clone());
+    let mut found = inode.pages.lock().find_all(step.clone());
     let Some(first) = missing(&found) else { return Ok(found) };
     for (block, bytes) in read_missing(core, inode, first..last)? {
         let index = block.checked_sub(step.start).map(|index| index as usize);
