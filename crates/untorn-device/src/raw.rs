@@ -1,5 +1,5 @@
-//! The only unsafe code of this crate, with [`pool`]: memory at a chosen alignment, and the one block ioctl that
-//! has no safe binding.
+//! The only unsafe code of this crate, with [`pool`]: memory at a chosen alignment, and the one
+//! block ioctl that has no safe binding.
 //!
 //! Invariants: an [`AlignedBuffer`] owns `length` initialised bytes at an address that is a
 //! multiple of its alignment, allocated with exactly the layout that frees them. An empty buffer
