@@ -10,7 +10,7 @@
 //! Never here: work that a caller waits for.
 
 use crate::core::Core;
-use crate::io::flush_range;
+use crate::io::{flush_range, save_all_times};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -58,6 +58,9 @@ impl Default for Background {
         Self::On(Ages::default())
     }
 }
+
+/// Times of writes in place that wait for longer are written (`Times::Lazy`).
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the thread is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,6 +220,9 @@ pub(crate) fn pass(core: &Arc<Core>, ages: Ages, now: Instant, commits: &mut Com
         if let Err(error) = flush_range(core, &inode, 0..u64::MAX) {
             tracing::warn!(ino = inode.ino.0, %error, "cached bytes were not written back");
         }
+    }
+    if let Err(error) = before(DAY).map_or(Ok(()), |day| save_all_times(core, Some(day))) {
+        tracing::warn!(%error, "times were not written");
     }
     core.pages.shrink();
     if let Some(idle) = before(ages.idle) {

@@ -8,7 +8,7 @@ use crate::background::Worker;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
-use crate::io::PageCache;
+use crate::io::{LazyTimes, PageCache};
 use crate::volume::FreedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub(crate) struct Core {
     pub promised: Arc<Promised>,
     /// What is done while nobody asks.
     pub worker: Worker,
+    /// Files whose times no transaction carries yet.
+    pub lazy: LazyTimes,
     /// Where times come from.
     pub clock: Clock,
     /// Whether the device hears of freed blocks.

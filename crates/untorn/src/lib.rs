@@ -58,7 +58,7 @@ pub use clock::Clock;
 pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
-pub use io::{How, ReadOptions, SizeRule, Sync, WriteOptions};
+pub use io::{How, ReadOptions, SizeRule, Sync, Times, WriteOptions};
 pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,

@@ -69,6 +69,8 @@ pub(crate) struct Inode {
     /// Cached pages; a lock for the map of pages, never held across I/O.
     pub pages: Mutex<Pages>,
     unsaved: Mutex<Unsaved>,
+    /// When its bytes changed, where that is later than any commit says.
+    lazy: Mutex<Option<Timestamp>>,
     /// Checkpoint of the last commit that changed it.
     sequence: AtomicU64,
     /// Checkpoint of the last commit that moved its blocks to another place of a file.
@@ -90,6 +92,7 @@ impl Inode {
             image: RwLock::new(image),
             pages: Mutex::default(),
             unsaved: Mutex::default(),
+            lazy: Mutex::default(),
             sequence: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             unlinked: AtomicU64::new(0),
@@ -157,16 +160,44 @@ impl Inode {
         if let Some(time) = unsaved.time {
             (core.mtime, core.ctime) = (time, time);
         }
+        if let Some(time) = self.lazy_time() {
+            (core.mtime, core.ctime) = (time, core.ctime.max(time));
+        }
         Ok(core)
     }
 
     /// Publishes `image`, committed under `sequence`.
     pub fn publish(&self, image: &Image, sequence: Sequence) {
+        self.settle_lazy(image);
         *self.image.write() = Arc::clone(image);
         let (uncommitted, now) = (UNCOMMITTED, sequence.0);
         let order = Ordering::Relaxed;
         let _ = self.unlinked.compare_exchange(uncommitted, now, order, order);
         self.sequence.store(sequence.0, Ordering::Release);
+    }
+
+    /// Its bytes changed at `time`; no commit says so yet.
+    pub fn note_lazy(&self, time: Timestamp) {
+        *self.lazy.lock() = Some(time);
+    }
+
+    /// That time, if there is one.
+    pub fn lazy_time(&self) -> Option<Timestamp> {
+        *self.lazy.lock()
+    }
+
+    /// Somebody has set the time of its bytes.
+    pub fn forget_lazy(&self) {
+        *self.lazy.lock() = None;
+    }
+
+    /// A commit that sets the time of the bytes knows better.
+    fn settle_lazy(&self, image: &Image) {
+        let mut lazy = self.lazy.lock();
+        let mtime = |image: &Image| core_of(self.ino, image).map(|core| core.mtime).ok();
+        if lazy.is_some() && mtime(&self.image()) != mtime(image) {
+            *lazy = None;
+        }
     }
 
     /// The checkpoint that makes everything committed to this inode durable.

@@ -6,6 +6,7 @@
 use super::atomic::write_locked;
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
+use super::lazy::stamp;
 use super::place::Placed;
 use super::{Position, Request, Sync, Wait, make_durable};
 use crate::core::Core;
@@ -222,10 +223,4 @@ fn overwrite(core: &Core, inode: &Inode, at: u64, bytes: &[u8], start: FsBlock) 
         requests.push(WriteRequest { offset: middle_at, bytes: middle });
     }
     Ok(core.store.device().write_batch(&requests)?)
-}
-
-/// Times after a write into blocks that the file had; cached writes may have made it longer than
-/// any commit has.
-fn stamp(core: &Arc<Core>, inode: &Arc<Inode>, end: u64) -> Result<()> {
-    commit(core, &[FileChange::write(core, inode, &[], end)]).map(|_| ())
 }

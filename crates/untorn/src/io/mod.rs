@@ -14,6 +14,7 @@ mod claimed;
 mod commit;
 mod compose;
 mod direct;
+mod lazy;
 mod linux;
 mod options;
 mod own;
@@ -30,6 +31,8 @@ pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use batch::{Step, commit_batch};
 pub(crate) use claimed::write_claimed;
 pub(crate) use direct::write_plain;
+pub use lazy::Times;
+pub(crate) use lazy::{LazyTimes, save_all_times, save_times};
 pub(crate) use linux::write_linux;
 pub use linux::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub(crate) use options::write;
@@ -57,7 +60,7 @@ use untorn_store::Sequence;
 ///
 /// Linux tells `DSYNC` from `SYNC`: the first may leave times behind that the data does not need.
 /// Here a file's times are in the transaction that makes its bytes visible, so what is durable is
-/// so in both senses.
+/// so in both senses, but with [`Times::Lazy`]: then a durable write in place is so in the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
     /// Once every reader of the volume sees it. It survives an orderly end of the process; a power
@@ -136,6 +139,7 @@ pub(crate) fn demand_change(inode: &Inode, change: Change) -> Result<()> {
 /// Makes everything done to `inode` so far durable: data, size, mappings.
 pub(crate) fn fsync(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
     flush_range(core, inode, 0..u64::MAX)?;
+    save_times(core, inode)?;
     make_durable(core, inode)
 }
 

@@ -115,6 +115,9 @@ pub(crate) fn change_metadata(
             None => Ok(()),
         }
     })?;
+    if change.mtime.is_some() {
+        inode.forget_lazy();
+    }
     Ok(())
 }
 

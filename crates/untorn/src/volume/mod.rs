@@ -167,6 +167,7 @@ impl Volume {
     /// Makes everything done so far durable.
     pub fn sync(&self) -> Result<()> {
         crate::io::flush_all(&self.core)?;
+        crate::io::save_all_times(&self.core, None)?;
         self.core.store.force_all()?;
         Ok(self.core.store.flush_data()?)
     }

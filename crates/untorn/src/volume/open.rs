@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::core::{Core, Counters};
 use crate::error::{Error, Result};
 use crate::inode::{self, InodeCache};
-use crate::io::{self, PageCache, Readers};
+use crate::io::{self, LazyTimes, PageCache, Readers, Times};
 use crate::recover;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub struct OpenOptions {
     pub freed: FreedBlocks,
     /// What is done while nobody asks.
     pub background: Background,
+    /// When the times of writes in place go to the journal.
+    pub times: Times,
     /// What becomes of chunks of inodes that nobody uses.
     pub empty_chunks: EmptyChunks,
     /// Inodes kept in memory that nobody uses, about: a few hundred bytes each, and 2 KiB where
@@ -58,7 +60,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> Self {
         let (access, store, largest_transaction, freed, background) = Default::default();
-        let (empty_chunks, clock) = Default::default();
+        let (empty_chunks, clock, times) = Default::default();
         let (page_bytes, idle_inodes) = (128 << 20, inode::IDLE);
         Self {
             access,
@@ -70,6 +72,7 @@ impl Default for OpenOptions {
             empty_chunks,
             idle_inodes,
             clock,
+            times,
         }
     }
 }
@@ -183,6 +186,7 @@ fn build(
         counters: Counters::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),
+        lazy: LazyTimes::new(options.times),
         clock: options.clock,
         freed: options.freed,
         deaf: AtomicBool::new(false),
@@ -222,9 +226,11 @@ pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
     core.worker.end();
     core.pages.ahead.end();
     io::flush_all(core)?;
+    io::save_all_times(core, None)?;
     core.store.quiesce()?;
     // What was cached while this waited.
     io::flush_all(core)?;
+    io::save_all_times(core, None)?;
     recover::finish_removals(core)?;
     core.inodes.all().iter().for_each(|inode| inode.cow.lock().drop_idle());
     let header = core.header(AgNumber(0), BlockKind::Superblock);

@@ -40,6 +40,7 @@ pub(crate) fn give_up(core: &Core, inode: &Inode) {
     inode.cow.lock().give_up();
     inode.forget_unsaved();
     core.pages.forget(inode.ino);
+    core.lazy.forget(inode.ino);
 }
 
 /// Gives up everything cached of every file: the volume takes no more writes.

@@ -4,6 +4,7 @@ mod background;
 mod batches;
 mod cached;
 mod growing;
+mod lazy;
 mod matrix;
 mod options;
 mod points;
