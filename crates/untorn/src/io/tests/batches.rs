@@ -80,7 +80,7 @@ fn a_batch_is_whole_or_not_at_all_wherever_the_device_stops_check() {
     let two = bench.volume.create_file("/two", NewFile::default()).unwrap();
     two.write_atomic(0, &vec![2; 9000], Sync::Visible).unwrap();
     drop(two);
-    let Bench { device, volume, file, model } = bench;
+    let Bench { device, volume, file, model, .. } = bench;
     drop(file);
     volume.close().unwrap();
     let start = device.snapshot();
