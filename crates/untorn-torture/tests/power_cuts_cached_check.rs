@@ -213,7 +213,7 @@ fn survive(disk: &SimDisk, all: Vec<Vec<Op>>, what: &str) {
 
 /// Both files by turns, one operation each: the same every time.
 #[test]
-fn cached_writes_leave_what_was_synced_and_no_bytes_of_others_after_power_cuts_check() {
+fn h48_cached_writes_leave_what_was_synced_and_no_bytes_of_others_after_power_cuts_check() {
     for (block_size, page_bytes) in [(4096, 64 << 10), (1024, 128 << 20)] {
         let disk = disk(block_size);
         let options =

@@ -1,8 +1,11 @@
-//! A device whose writes can be held up: a write in flight for as long as a test looks at it.
+//! A device whose writes can be held up or fail: a write is in flight for as long as a test looks at
+//! it.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use untorn_device::{BlockDevice, DeviceGeometry, Discarded, MemoryDevice, Result, WriteRequest};
+use untorn_device::{
+    BlockDevice, DeviceError, DeviceGeometry, Discarded, MemoryDevice, Result, WriteRequest,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
@@ -11,6 +14,8 @@ enum Door {
     Closed,
     /// A write waits.
     Met,
+    /// Writes fail.
+    Broken,
 }
 
 /// Memory behind a gate.
@@ -44,8 +49,16 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    fn pass(&self) {
+    /// Lets every write fail, until it is opened.
+    pub fn fail(&self) {
+        *self.door.lock() = Door::Broken;
+    }
+
+    fn pass(&self) -> Result<()> {
         let mut door = self.door.lock();
+        if *door == Door::Broken {
+            return Err(DeviceError::Unusable("the gate is broken".to_owned()));
+        }
         if *door == Door::Closed {
             *door = Door::Met;
             self.changed.notify_all();
@@ -53,6 +66,7 @@ impl Gate {
                 self.changed.wait(&mut door);
             }
         }
+        Ok(())
     }
 }
 
@@ -64,11 +78,11 @@ impl BlockDevice for Gate {
         self.inner.read_at(offset, bytes)
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.pass();
+        self.pass()?;
         self.inner.write_at(offset, bytes)
     }
     fn write_batch(&self, requests: &[WriteRequest<'_>]) -> Result<()> {
-        self.pass();
+        self.pass()?;
         self.inner.write_batch(requests)
     }
     fn flush(&self) -> Result<()> {

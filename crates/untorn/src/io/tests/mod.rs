@@ -3,8 +3,10 @@
 mod background;
 mod batches;
 mod cached;
+mod forks;
 mod gate;
 mod growing;
+mod hazards;
 mod matrix;
 mod options;
 mod points;
