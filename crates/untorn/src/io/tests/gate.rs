@@ -3,6 +3,7 @@
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::time::Duration;
 use untorn_device::{
     BlockDevice, DeviceError, DeviceGeometry, Discarded, MemoryDevice, Result, WriteRequest,
 };
@@ -39,7 +40,8 @@ impl Gate {
     pub fn wait_until_met(&self) {
         let mut door = self.door.lock();
         while *door != Door::Met {
-            self.changed.wait(&mut door);
+            let waited = self.changed.wait_for(&mut door, Duration::from_secs(60));
+            assert!(!waited.timed_out(), "nobody writes");
         }
     }
 

@@ -5,7 +5,6 @@ use super::{set_aside, stale_bench};
 use crate::io::AtomicWriteLimits;
 use crate::{Error, File, LinuxWrite, NewFile, OpenOptions, Position, Sync, Volume, mkfs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use untorn_device::{BlockDevice, MemoryDevice};
 
 /// The ways to write bytes.
@@ -203,16 +202,14 @@ fn h29_a_write_that_ends_with_the_machine_leaves_nothing_check() {
 fn h79_a_file_never_seems_to_lose_its_blocks_while_they_are_replaced_check() {
     let mut bench = Bench::new();
     bench.write(0, 8 * BLOCK, 1);
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             for round in 0..200u64 {
                 let at = round % 7 * BLOCK;
                 bench.file.write_atomic(at, &[2; 2 * BLOCK as usize], Sync::Visible).unwrap();
             }
-            done.store(true, Ordering::Release);
         });
-        while !done.load(Ordering::Acquire) {
+        while !writer.is_finished() {
             let core = bench.volume.metadata("/file").unwrap().inode;
             assert_eq!((core.blocks, core.size), (8, 8 * BLOCK));
         }
