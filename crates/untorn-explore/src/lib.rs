@@ -2,8 +2,8 @@
 //! goes on; many orders of a few threads instead of few orders of many.
 //!
 //! ```text
-//!   tests -> untorn (explored/volume) -> untorn-store (explored/store) -> parking_lot (explored/locks)
-//!            the same sources            the same sources                 shuttle
+//!   tests -> untorn (volume/) -> untorn-store (store/) -> parking_lot (locks/)
+//!            the same sources    the same sources         shuttle
 //! ```
 //! Production code knows nothing of it: the packages below build its sources a second time, with
 //! other locks under the name `parking_lot`.

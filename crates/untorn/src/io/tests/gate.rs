@@ -1,5 +1,5 @@
-//! A device whose writes can be held up or fail: a write is in flight for as long as a test looks at
-//! it.
+//! A device whose writes can be held up or fail: a write is in flight for as long as a test looks
+//! at it.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
