@@ -179,7 +179,7 @@ fn tested() -> Vec<usize> {
         while let Some(line) = lines.next() {
             if line.trim() == "#[test]" {
                 let name = lines.by_ref().find_map(|line| line.trim().strip_prefix("fn "));
-                tested.extend(name.into_iter().flat_map(|name| numbers(name)));
+                tested.extend(name.into_iter().flat_map(numbers));
             }
         }
     }
