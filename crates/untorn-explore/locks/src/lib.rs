@@ -5,7 +5,7 @@
 //! of `untorn-store` and `untorn` once more, with this crate under the name `parking_lot`.
 
 use lock_api::MutexGuard as Guard;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use shuttle_parking_lot::{
     ArcRwLockReadGuard, ArcRwLockWriteGuard, Mutex, MutexGuard, RawMutex, RawRwLock, RwLock,
@@ -58,6 +58,15 @@ impl Condvar {
     ) -> WaitTimeoutResult {
         Guard::unlocked(guard, shuttle::thread::yield_now);
         WaitTimeoutResult
+    }
+
+    /// As [`Condvar::wait_for`], to a moment that comes once others have had their turn.
+    pub fn wait_until<T>(
+        &self,
+        guard: &mut Guard<'_, RawMutex, T>,
+        _: Instant,
+    ) -> WaitTimeoutResult {
+        self.wait_for(guard, Duration::ZERO)
     }
 
     /// Wakes one who waits.
