@@ -4,7 +4,7 @@ use super::Finding;
 use super::source::{Project, Source};
 
 /// Crates of ours that a crate may depend on. A crate that is not listed may not exist.
-const MAY_DEPEND: [(&str, &[&str]); 12] = [
+const MAY_DEPEND: [(&str, &[&str]); 15] = [
     ("untorn-device", &[]),
     ("untorn-format", &[]),
     ("untorn-store", &["untorn-device", "untorn-format"]),
@@ -42,6 +42,10 @@ const MAY_DEPEND: [(&str, &[&str]); 12] = [
             "untorn-torture",
         ],
     ),
+    ("untorn-explore", &["untorn-device", "untorn", "untorn-check", "untorn-torture"]),
+    // The sources of untorn-store and of untorn once more, over other locks.
+    ("untorn-explored-store", &["untorn-device", "untorn-format"]),
+    ("untorn-explored-volume", &["untorn-device", "untorn-format", "untorn-store"]),
     ("xtask", &[]),
 ];
 

@@ -35,6 +35,8 @@ mod subject;
 mod tests;
 mod through;
 
+pub use through::PathTarget;
+
 use anyhow::{Result, bail};
 use line::Lines;
 use scale::Scale;

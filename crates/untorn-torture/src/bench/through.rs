@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// A file at a path.
-pub(super) struct PathTarget {
+pub struct PathTarget {
     path: PathBuf,
     direct: File,
     cached: File,

@@ -133,7 +133,8 @@ impl VolumeTarget {
         Ok(self.open()?.1)
     }
 
-    fn close(&mut self) -> Answer<()> {
+    /// Closes the volume cleanly; nothing can be done until it is opened again.
+    pub fn close(&mut self) -> Answer<()> {
         if let Some((volume, file)) = self.open.take() {
             drop(file);
             volume.close()?;
@@ -156,6 +157,14 @@ impl VolumeTarget {
             self.synced = disk.event_count();
         }
         Ok(())
+    }
+
+    /// Lets go of the volume as a killed process would.
+    pub fn abandon(mut self) {
+        if let Some((volume, file)) = self.open.take() {
+            volume.abandon();
+            drop(file);
+        }
     }
 
     /// The file's contents as the volume gives them.

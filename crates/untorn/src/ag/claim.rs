@@ -196,6 +196,21 @@ impl Core {
         Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
     }
 
+    /// Whether the trees of an AG, whose header `agf` is, could soon no longer grow: less than a
+    /// tenth of what is kept back for some of them would be left beside the others. The AG is
+    /// locked.
+    pub(super) fn is_short_of_tree_blocks(&self, ag: AgNumber, agf: &AgfDisk) -> Result<bool> {
+        let wants = self.ag(ag).wants(self, ag);
+        let held = self.ag(ag).held.lock();
+        let room = agf.freeblks.get().saturating_sub(held.claimed() + held.busy());
+        drop(held);
+        let for_rmap = wants.rmapbt.saturating_sub(agf.rmap_blocks.get());
+        let for_others = wants.refcountbt.saturating_sub(agf.refcount_blocks.get())
+            + wants.finobt.saturating_sub(self.finobt_blocks(ag)?);
+        let others = wants.refcountbt + wants.finobt;
+        Ok(room < for_others + wants.rmapbt / 10 || room < for_rmap + others / 10)
+    }
+
     /// Blocks of the AG's finobt as far as they are counted: the root at least.
     fn finobt_blocks(&self, ag: AgNumber) -> Result<u32> {
         if !self.features.has_inobtcount() {

@@ -7,7 +7,8 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::sync::Arc;
-use untorn_format::{AgBlock, AgExtent, AgNumber};
+use untorn_format::ag::AgfDisk;
+use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Place};
 
 /// The first run of `extent` that more than one file uses. The AG must be locked.
 pub(crate) fn shared_run<T: Trees + super::space::Holds>(
@@ -71,9 +72,17 @@ pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 }
 
 /// One user more for `extent`, refused where they could not be counted: a count that has reached
-/// its end never comes back, and the blocks with it.
+/// its end never comes back, and the blocks with it. Refused too, as by Linux, where the AG's trees
+/// are about to run out of blocks: users are not foreseen in what is kept back for them, and those
+/// that there are must be able to part.
 pub(crate) fn lend(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     super::prepare(tx, extent.ag)?;
+    let header = tx.core.header(extent.ag, BlockKind::Agf);
+    let image = tx.read(&header)?;
+    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    if tx.core.is_short_of_tree_blocks(extent.ag, agf)? {
+        return Err(Error::NoSpace { needed: 1, available: 0 });
+    }
     let full = refcount::find_full(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())?;
     match full {
         Some(block) => Err(Error::TooShared(tx.core.geometry.fs_block(extent.ag, block).0)),

@@ -15,6 +15,8 @@ mod list;
 mod mapping;
 mod refit;
 mod replace;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use edit::{convert, map, trim, unmap};

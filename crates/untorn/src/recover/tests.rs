@@ -1,7 +1,7 @@
 //! Intents that no kernel writes: recovery ends with an answer or a fault, whatever they say.
 
 use crate::mkfs;
-use crate::{Error, NewFile, OpenOptions, Sync, Volume};
+use crate::{Error, ExtentKind, NewFile, OpenOptions, Sync, Volume};
 use std::borrow::Cow;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
@@ -51,6 +51,15 @@ fn volume() -> (MemoryDevice, Ino) {
 /// What becomes of a volume whose journal holds `work`.
 fn finished(device: &MemoryDevice, work: Work) -> Result<(), Error> {
     let device: Arc<dyn BlockDevice> = Arc::new(device.snapshot());
+    leave(&device, work);
+    let volume = Volume::open(device, OpenOptions::default())?;
+    assert_eq!(volume.recovery().intents, 1);
+    volume.abandon();
+    Ok(())
+}
+
+/// Puts `work`, as an intent that nobody finished, into the journal.
+fn leave(device: &Arc<dyn BlockDevice>, work: Work) {
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
     let core = volume.core().clone();
     let left = Arc::new(Left(Intent { id: 0xffff_8881_0a0b_0c00, work }));
@@ -62,10 +71,6 @@ fn finished(device: &MemoryDevice, work: Work) -> Result<(), Error> {
     drop(core);
     volume.sync().unwrap();
     volume.abandon();
-    let volume = Volume::open(device, OpenOptions::default())?;
-    assert_eq!(volume.recovery().intents, 1);
-    volume.abandon();
-    Ok(())
 }
 
 /// Demands that every work is refused as damage.
@@ -201,4 +206,20 @@ fn exchanges_that_cannot_be_are_refused() {
         Exchange { fork: Fork::Attr, ..good.clone() },
     ];
     demand_refused(ranges.chain(bad).map(Work::Exchange));
+}
+
+#[test]
+fn h94_a_recovered_mapping_is_unwritten_where_its_intent_says_so() {
+    let (device, ino) = volume();
+    for unwritten in [false, true] {
+        let device: Arc<dyn BlockDevice> = Arc::new(device.snapshot());
+        let work = Work::Map(vec![MapUpdate { unwritten, ..update(MapOp::Map, ino) }]);
+        leave(&device, work);
+        let volume = Volume::open(device, OpenOptions::default()).unwrap();
+        let extents = volume.extents_of(ino).unwrap();
+        let found = extents.iter().find(|extent| extent.offset == 7 * 4096).unwrap();
+        let expected = if unwritten { ExtentKind::Unwritten } else { ExtentKind::Written };
+        assert_eq!(found.kind, expected);
+        volume.abandon();
+    }
 }

@@ -109,6 +109,9 @@ impl Drop for Closer {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             tracing::error!(%error, "the volume was not closed cleanly");
+            // Nobody can try again. What is cached holds the volume, which holds what is cached.
+            self.core.worker.end();
+            crate::io::give_up_all(&self.core);
         }
     }
 }

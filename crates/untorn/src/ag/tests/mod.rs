@@ -1,5 +1,6 @@
 //! Reverse mappings and reference counts against twins that know every block on its own.
 
+mod held;
 mod refcount;
 mod rmap;
 

@@ -33,7 +33,7 @@ fn cached_bytes_are_written_back_when_they_are_old_check() {
 }
 
 #[test]
-fn idle_blocks_are_given_back_when_they_are_old_check() {
+fn h73_idle_blocks_are_given_back_when_they_are_old_check() {
     let mut bench = Bench::new();
     bench.write(0, 64 * BLOCK, 1);
     bench.write(3 * BLOCK, BLOCK, 2);
@@ -113,7 +113,7 @@ fn much_that_is_dirty_is_written_back_before_it_is_old_check() {
 }
 
 #[test]
-fn work_behind_the_back_of_writers_loses_nothing_model_check() {
+fn h72_work_behind_the_back_of_writers_loses_nothing_model_check() {
     let zero = Duration::ZERO;
     let look = Duration::from_micros(50);
     let (device, volume) = volume(Ages { look, dirty: zero, committed: zero, idle: zero }, 1 << 20);

@@ -80,7 +80,7 @@ fn a_batch_is_whole_or_not_at_all_wherever_the_device_stops_check() {
     let two = bench.volume.create_file("/two", NewFile::default()).unwrap();
     two.write_atomic(0, &vec![2; 9000], Sync::Visible).unwrap();
     drop(two);
-    let Bench { device, volume, file, model } = bench;
+    let Bench { device, volume, file, model, .. } = bench;
     drop(file);
     volume.close().unwrap();
     let start = device.snapshot();
@@ -172,7 +172,7 @@ fn files_of_another_volume_are_refused() {
 }
 
 #[test]
-fn the_linux_door_refuses_what_linux_refuses_in_its_order() {
+fn h13_h71_the_linux_door_refuses_what_linux_refuses_in_its_order() {
     let mut bench = Bench::new();
     bench.write(0, 16 * BLOCK, 1);
     let limits = bench.file.atomic_write_limits();
@@ -226,7 +226,7 @@ fn an_append_is_checked_at_the_place_that_it_gets() {
 }
 
 #[test]
-fn the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
+fn h17_the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
     let mut bench = Bench::new();
     // Every other block free: nothing lies together.
     let keep = bench.volume.create_file("/keep", NewFile::default()).unwrap();

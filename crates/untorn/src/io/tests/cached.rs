@@ -184,7 +184,7 @@ fn a_shattered_full_volume_refuses_the_cached_write_and_nothing_later() {
 }
 
 #[test]
-fn dirty_pages_of_a_removed_file_go_with_it() {
+fn h78_dirty_pages_of_a_removed_file_go_with_it() {
     let device = made(48 << 20, mkfs::Options::default());
     let volume = open(&device, 64 << 20);
     // The directory may take blocks the first time.
@@ -309,7 +309,7 @@ impl BlockDevice for Blind {
 }
 
 #[test]
-fn a_cached_write_that_cannot_read_its_block_reserves_nothing() {
+fn h46_a_cached_write_that_cannot_read_its_block_reserves_nothing() {
     let device = made(64 << 20, mkfs::Options::default());
     let blind = Arc::new(Blind { inner: device.clone(), blind: false.into() });
     let volume = Volume::open(blind.clone(), OpenOptions::default()).unwrap();

@@ -3,7 +3,10 @@
 mod background;
 mod batches;
 mod cached;
+mod forks;
+mod gate;
 mod growing;
+mod hazards;
 mod lazy;
 mod matrix;
 mod options;
@@ -12,7 +15,8 @@ mod reviewed;
 mod sharers;
 mod sparse;
 
-use crate::ag::{Users, share};
+use self::gate::Gate;
+use crate::ag::{Claim, Users, share};
 use crate::core::Core;
 use crate::inode::{CowPiece, CowState, Inode, core_of};
 use crate::map;
@@ -30,6 +34,7 @@ pub(super) const BLOCK: u64 = 4096;
 /// A small volume in memory with one file, and what the file must hold.
 pub(super) struct Bench {
     pub device: Arc<MemoryDevice>,
+    pub gate: Arc<Gate>,
     pub volume: Volume,
     pub file: File,
     pub model: Vec<u8>,
@@ -37,16 +42,22 @@ pub(super) struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        let device = Arc::new(MemoryDevice::new(32 << 20));
+        Self::with(32 << 20, mkfs::Groups::Default)
+    }
+
+    pub fn with(size: u64, groups: mkfs::Groups) -> Self {
+        let device = Arc::new(MemoryDevice::new(size));
         let options = mkfs::Options {
             contents: mkfs::Contents::Zeroed,
+            groups,
             uuid: Some([3; 16]),
             ..mkfs::Options::default()
         };
         mkfs::make(&*device, &options).unwrap();
-        let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+        let gate = Gate::over(device.clone());
+        let volume = Volume::open(gate.clone(), OpenOptions::default()).unwrap();
         let file = volume.create_file("/file", NewFile::default()).unwrap();
-        Self { device, volume, file, model: Vec::new() }
+        Self { device, gate, volume, file, model: Vec::new() }
     }
 
     pub fn core(&self) -> &Arc<Core> {
@@ -134,6 +145,22 @@ impl Bench {
         self.inode().cow.lock().reserve(blocks, reserve, |_| 0);
     }
 
+    /// Leaves every AG `each` free blocks in one piece, for as long as the claims live.
+    pub fn squeeze(&self, each: u64) -> Vec<Claim> {
+        let core = self.core();
+        let mut held = Vec::new();
+        while let Some(count) = core.free_for_data().ok().filter(|&count| count > 0) {
+            held.extend(core.claim(None, count).unwrap());
+        }
+        for ag in 0..core.geometry.ag_count {
+            let of_ag = |claim: &&mut Claim| claim.extent().ag.0 == ag;
+            let largest = held.iter_mut().filter(of_ag).max_by_key(|c| c.extent().length).unwrap();
+            let left = u64::from(largest.extent().length) - each;
+            drop(largest.split(left));
+        }
+        held
+    }
+
     pub fn contents(file: &File) -> Vec<u8> {
         let mut bytes = vec![0; file.size().unwrap() as usize];
         assert_eq!(file.read_at(0, &mut bytes).unwrap(), bytes.len());
@@ -156,7 +183,8 @@ impl Bench {
     /// The file is what the model says, now and after the volume was closed and opened again, and
     /// the checker finds nothing.
     pub fn judge(self, what: &str) {
-        let Self { device, volume, file, model } = self;
+        let Self { device, gate, volume, file, model } = self;
+        drop(gate);
         assert!(Self::contents(&file) == model, "{what}: the file differs from the model");
         drop(file);
         volume.close().unwrap();

@@ -17,7 +17,7 @@ fn begin(bench: &Bench, blocks: std::ops::Range<u64>) -> Begun<'_> {
 }
 
 #[test]
-fn point_a_a_larger_allocation_is_trimmed_before_it_is_marked() {
+fn h2_point_a_a_larger_allocation_is_trimmed_before_it_is_marked() {
     let mut bench = Bench::new();
     bench.write(0, 64 * BLOCK, 1);
     let begun = begin(&bench, 40..42);
@@ -33,7 +33,7 @@ fn point_a_a_larger_allocation_is_trimmed_before_it_is_marked() {
 }
 
 #[test]
-fn point_b_exactly_the_smaller_mapping_is_marked_and_the_rest_gets_its_own() {
+fn h3_point_b_exactly_the_smaller_mapping_is_marked_and_the_rest_gets_its_own() {
     let mut bench = Bench::new();
     bench.write(0, 8 * BLOCK, 1);
     bench.idle(3..4);
@@ -46,7 +46,7 @@ fn point_b_exactly_the_smaller_mapping_is_marked_and_the_rest_gets_its_own() {
 }
 
 #[test]
-fn point_c_a_delayed_allocation_becomes_blocks_before_io() {
+fn h1_point_c_a_delayed_allocation_becomes_blocks_before_io() {
     let mut bench = Bench::new();
     bench.write(0, 16 * BLOCK, 1);
     bench.delalloc(2..10);
@@ -61,7 +61,7 @@ fn point_c_a_delayed_allocation_becomes_blocks_before_io() {
 }
 
 #[test]
-fn point_d_a_hole_reaches_no_further_than_the_write() {
+fn h10_point_d_a_hole_reaches_no_further_than_the_write() {
     let mut bench = Bench::new();
     bench.write(0, BLOCK, 1);
     // An idle piece far away: the hole up to it is huge, the write is one block.
@@ -134,7 +134,7 @@ impl tracing::Subscriber for Ear {
 }
 
 #[test]
-fn point_e_events_carry_the_callers_offset_and_length() {
+fn h7_point_e_events_carry_the_callers_offset_and_length() {
     let mut bench = Bench::new();
     bench.write(0, 20 * BLOCK, 1);
     bench.idle(3..4);
@@ -155,7 +155,7 @@ fn point_e_events_carry_the_callers_offset_and_length() {
 
 #[test]
 #[should_panic(expected = "cannot be taken for a write")]
-fn point_f_what_is_not_idle_is_never_marked() {
+fn h6_h34_point_f_what_is_not_idle_is_never_marked() {
     let bench = Bench::new();
     bench.delalloc(0..2);
     bench.inode().cow.lock().begin_write(0..2, crate::inode::WriteId(1));
@@ -187,7 +187,7 @@ fn point_h_a_write_past_the_largest_size_is_refused_whole() {
 }
 
 #[test]
-fn overlapping_writes_take_effect_one_after_the_other() {
+fn h25_overlapping_writes_take_effect_one_after_the_other() {
     let mut bench = Bench::new();
     bench.write(0, 16 * BLOCK, 1);
     std::thread::scope(|scope| {
@@ -249,7 +249,7 @@ fn extent_maps_grow_into_a_tree_and_shrink_back() {
 }
 
 #[test]
-fn writers_of_neighbouring_blocks_share_the_cow_fork() {
+fn h5_writers_of_neighbouring_blocks_share_the_cow_fork() {
     let mut bench = Bench::new();
     bench.write(0, 64 * BLOCK, 1);
     std::thread::scope(|scope| {

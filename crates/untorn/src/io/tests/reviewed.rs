@@ -201,6 +201,28 @@ fn a_close_that_failed_can_be_tried_again_and_loses_nothing_check() {
 }
 
 #[test]
+fn a_volume_that_is_given_up_lets_go_of_its_device() {
+    let full_of_business = || {
+        let mut bench = Bench::new();
+        bench.write(0, 40 * BLOCK, 1);
+        // Freed and not durable; set aside; reserved; dirty.
+        bench.write(0, 40 * BLOCK, 2);
+        bench.idle(50..60);
+        bench.file.write_cached(70 * BLOCK, &[3; 5000], Sync::Visible).unwrap();
+        bench
+    };
+    let Bench { gate, volume, file, .. } = full_of_business();
+    volume.abandon();
+    drop(file);
+    assert_eq!(Arc::strong_count(&gate), 1, "an abandoned volume holds its device");
+    let Bench { gate, volume, file, .. } = full_of_business();
+    let failed = untorn_device::DeviceError::Unusable("it failed".to_owned());
+    volume.core().store.stop(failed.into());
+    drop((file, volume));
+    assert_eq!(Arc::strong_count(&gate), 1, "a failed volume holds its device");
+}
+
+#[test]
 fn one_file_that_cannot_be_written_back_holds_up_no_other() {
     let bench = Bench::new();
     let other = bench.volume.create_file("/other", NewFile::default()).unwrap();

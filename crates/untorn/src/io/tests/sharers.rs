@@ -40,7 +40,7 @@ fn what_lost_its_sharer_is_not_overwritten_before_that_is_durable_check() {
         // The first file goes its own way in one block, durably for nobody yet.
         bench.file.write_atomic(BLOCK, &[2; BLOCK as usize], Sync::Visible).unwrap();
         write(&other, BLOCK, &[3; BLOCK as usize]);
-        let Bench { device, volume, file, model } = bench;
+        let Bench { device, volume, file, model, .. } = bench;
         drop((file, other));
         let [first, _] = after_a_crash(&device, volume);
         let mut new = model.clone();
