@@ -44,6 +44,11 @@ impl PageMemory {
         self.pool.take()
     }
 
+    /// Memory for `count` pages, with any bytes, one behind the other where that can be.
+    pub fn take_many(&self, count: usize) -> Vec<PooledBuffer> {
+        self.pool.take_many(count)
+    }
+
     /// Bytes of all pages.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)

@@ -205,9 +205,10 @@ fn load(core: &Core, inode: &Inode, mapping: &Mapping, out: &mut Vec<Missing>) -
     core.ag_extent(start, mapping.length as u32)?;
     let at = byte_of(core, start)?;
     let size = core.geometry.block_size();
-    for block in inode.pages.lock().missing(mapping.first.0..mapping.end().0) {
-        let offset = at + (block - mapping.first.0) * size as u64;
-        out.push((block, offset, core.pages.memory.take()));
+    let missing = inode.pages.lock().missing(mapping.first.0..mapping.end().0);
+    let buffers = core.pages.memory.take_many(missing.len());
+    for (block, bytes) in missing.into_iter().zip(buffers) {
+        out.push((block, at + (block - mapping.first.0) * size as u64, bytes));
     }
     Ok(())
 }

@@ -142,6 +142,8 @@ fn cache_step(
     let whole = Whole { core, request };
     let mut ends = whole.read_ends(inode, &step)?;
     let mut pages = inode.pages.lock();
+    let missing = pages.missing(step.clone()).len().saturating_sub(ends.len());
+    let mut fresh = core.pages.memory.take_many(missing).into_iter();
     for block in step.clone() {
         let (within, from) = whole.part(block);
         let bytes = &bytes[from..from + within.len()];
@@ -151,7 +153,7 @@ fn cache_step(
         }
         let mut page = match ends.iter().position(|(end, _)| *end == block) {
             Some(end) => ends.swap_remove(end).1,
-            None => core.pages.memory.take(),
+            None => fresh.next().unwrap_or_else(|| core.pages.memory.take()),
         };
         page[within].copy_from_slice(bytes);
         pages.insert(block, Arc::new(page));
