@@ -6,7 +6,7 @@
 use crate::attributes::{self, ACCESS, DEFAULT};
 use crate::contents::{Contents, Place};
 use crate::error::{Error, Result, at_host, shown};
-use crate::tree::{Item, ItemId, Times, Tree, What};
+use crate::tree::{Attribute, Item, ItemId, Times, Tree, What};
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, HashMap};
@@ -151,11 +151,19 @@ fn read_attributes(item: &mut Item, from: &Path, names: &mut [u8]) -> Result<()>
             what: format!("{}: {what}", shown(full)),
         })?;
     }
-    item.attributes.sort();
+    settle(&mut item.attributes);
     Ok(())
 }
 
-/// Gives `item` what the host calls `full`; what no volume keeps is left out.
+/// Sorts attributes by their names; of several of one name the last stays.
+pub(crate) fn settle(attributes: &mut Vec<Attribute>) {
+    attributes.reverse();
+    attributes.sort_by(|(space, name, _), (other, next, _)| (space, name).cmp(&(other, next)));
+    attributes.dedup_by(|(space, name, _), (other, first, _)| (space, name) == (other, first));
+}
+
+/// Gives `item` what the host calls `full`; what no volume keeps is left out. [`settle`] is for the
+/// end, since there may be many.
 pub(crate) fn set(item: &mut Item, full: &[u8], value: Vec<u8>) -> std::result::Result<(), String> {
     let acl = |value: &[u8]| Acl::decode_carried(value).map_err(|fault| fault.to_string());
     match full {
@@ -166,7 +174,6 @@ pub(crate) fn set(item: &mut Item, full: &[u8], value: Vec<u8>) -> std::result::
                 if name.len() > 255 || value.len() > LARGEST {
                     return Err("is longer than XFS keeps".to_owned());
                 }
-                item.attributes.retain(|(space, old, _)| (*space, &old[..]) != (namespace, name));
                 item.attributes.push((namespace, name.to_vec(), value));
             }
         }

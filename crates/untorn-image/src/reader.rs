@@ -6,7 +6,7 @@
 
 use crate::contents::{Contents, Place, Run};
 use crate::error::{Error, Result, at_host, shown};
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -119,7 +119,7 @@ impl Reader {
                 _ if contents.size == 0 => {}
                 Place::Zeroes => {}
                 Place::Host(path) => {
-                    let opened = File::open(path).map_err(at_host(path))?;
+                    let opened = open_regular(path)?;
                     self.windows(file, contents.size, &Host { path, file: &opened })?;
                 }
                 Place::Archive(archive, runs) => {
@@ -214,6 +214,23 @@ impl Reader {
             Some(load) => self.to_writer.send(Ok(load)).map_err(|_| Stop::Unwanted),
             None => Ok(()),
         }
+    }
+}
+
+/// Opens what was a regular file when it was looked at. What stands there now may be another's: a
+/// link is not followed, a pipe not waited for.
+fn open_regular(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let shown = || shown(path.as_os_str().as_bytes());
+    let opened = match open(path, flags, Mode::empty()) {
+        Err(Errno::LOOP | Errno::NXIO) => {
+            return Err(changed(&shown(), "is no regular file any more"));
+        }
+        opened => File::from(opened.map_err(|error| at_host(path)(error.into()))?),
+    };
+    match opened.metadata().map_err(at_host(path))?.is_file() {
+        true => Ok(opened),
+        false => Err(changed(&shown(), "is no regular file any more")),
     }
 }
 

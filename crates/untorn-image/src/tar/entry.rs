@@ -3,7 +3,7 @@
 use super::pax::{self, Said};
 use super::{Found, refuse};
 use crate::acl_text;
-use crate::directory::set;
+use crate::directory::{set, settle};
 use crate::error::{Error, Result, shown};
 use crate::tree::{Item, Times, What};
 use std::io;
@@ -98,7 +98,8 @@ impl<'f> Entry<'f> {
     }
 
     fn times(&self) -> Result<Times> {
-        let own = self.found.header.mtime().ok().and_then(|time| i64::try_from(time).ok());
+        // GNU's way of writing what octal digits cannot say has a sign.
+        let own = self.found.header.mtime().ok().map(u64::cast_signed);
         let own = own.map(|seconds| Timestamp { seconds, nanos: 0 });
         let time = |key: &[u8]| match self.said.value(key) {
             None => Ok(None),
@@ -139,7 +140,7 @@ impl<'f> Entry<'f> {
         if !matches!(item.what, What::Directory(_)) {
             item.default = None;
         }
-        item.attributes.sort();
+        settle(&mut item.attributes);
         Ok(item)
     }
 }

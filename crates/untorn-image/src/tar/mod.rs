@@ -54,6 +54,9 @@ impl Tree {
         scan.demand_plain()?;
         let mut global = Pax::default();
         let mut before = Before::default();
+        if length == 0 {
+            return entry(name.as_bytes(), "is empty, not even an archive of nothing");
+        }
         while let Some(found) = scan.next()? {
             let kind = found.header.entry_type().as_byte();
             match kind {
@@ -71,7 +74,10 @@ impl Tree {
                 }
             }
         }
-        Ok(())
+        match before.is_nothing() {
+            true => Ok(()),
+            false => entry(name.as_bytes(), "is cut off: it ends before the entry that it tells of"),
+        }
     }
 
     fn add_entry(&mut self, scan: &mut Scan<'_>, entry: &Entry<'_>) -> Result<()> {
@@ -94,7 +100,13 @@ impl Tree {
             Kind::Symlink => What::Symlink(entry.link.clone()),
             Kind::CharDevice(major, minor) => What::CharDevice(major, minor),
             Kind::BlockDevice(major, minor) => What::BlockDevice(major, minor),
-            Kind::Directory => What::Directory(BTreeMap::new()),
+            Kind::Directory => {
+                // GNU's incremental archives list there what the directory held.
+                if entry.found.header.entry_type().as_byte() == b'D' {
+                    scan.skip(entry.found, entry.size()?, &entry.name)?;
+                }
+                What::Directory(BTreeMap::new())
+            }
             Kind::Fifo => What::Fifo,
         };
         let item = entry.item(what)?;
@@ -109,6 +121,12 @@ struct Before {
     pax: Pax,
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+}
+
+impl Before {
+    fn is_nothing(&self) -> bool {
+        self.pax.is_empty() && self.name.is_none() && self.link.is_none()
+    }
 }
 
 /// A header and where it was.

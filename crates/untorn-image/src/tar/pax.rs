@@ -6,6 +6,10 @@ use untorn_format::inode::Timestamp;
 const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
 /// Most keys of what is said of all entries: it is asked for each of them.
 const MOST_GLOBAL: usize = 64;
+/// Most bytes of that: some of them go to each entry.
+const MOST_GLOBAL_BYTES: usize = 8 << 10;
+/// Most bytes of what is said of one entry, in however many headers.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What extended headers say, in their order; the last of a key counts.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,9 @@ impl Pax {
             self.records.push((record.0.to_vec(), record.1.to_vec()));
             bytes = rest;
         }
+        if self.bytes() > MOST_BYTES {
+            return entry(archive.as_bytes(), "says too much of one entry");
+        }
         Ok(())
     }
 
@@ -34,11 +41,15 @@ impl Pax {
         for (key, value) in read.records {
             self.records.retain(|(old, _)| *old != key);
             self.records.push((key, value));
-            if self.records.len() > MOST_GLOBAL {
+            if self.records.len() > MOST_GLOBAL || self.bytes() > MOST_GLOBAL_BYTES {
                 return entry(archive.as_bytes(), "says too much of all entries at once");
             }
         }
         Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {

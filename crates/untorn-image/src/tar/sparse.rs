@@ -10,6 +10,8 @@ use tar::{GnuExtSparseHeader, GnuSparseHeader};
 
 /// Most runs of a file.
 const MOST_RUNS: usize = 1 << 20;
+/// Largest file that anybody can have, in bytes.
+const LARGEST: u64 = i64::MAX as u64;
 
 /// A file of the old kind: runs in the header and in blocks behind it.
 pub(super) fn old(scan: &mut Scan<'_>, entry: &Entry<'_>) -> Result<Contents> {
@@ -119,6 +121,9 @@ fn contents(
     (size, runs): (u64, &[(u64, u64)]),
     stored: std::ops::Range<u64>,
 ) -> Result<Contents> {
+    if size > LARGEST {
+        return refuse(entry, format!("says that it has {size} bytes, more than any file"));
+    }
     let (mut end, mut at) = (0, stored.start);
     let mut placed = Vec::new();
     for &(offset, length) in runs {

@@ -71,8 +71,17 @@ impl Archive {
 
     /// Extended headers for the next entry.
     pub(crate) fn pax(self, records: &[(&str, &[u8])]) -> Self {
+        self.records(EntryType::XHeader, records)
+    }
+
+    /// Extended headers for all entries that follow.
+    pub(crate) fn global(self, records: &[(&str, &[u8])]) -> Self {
+        self.records(EntryType::XGlobalHeader, records)
+    }
+
+    fn records(self, kind: EntryType, records: &[(&str, &[u8])]) -> Self {
         let bytes: Vec<u8> = records.iter().flat_map(|(key, value)| record(key, value)).collect();
-        self.entry(EntryType::XHeader, "pax", "", &bytes)
+        self.entry(kind, "pax", "", &bytes)
     }
 }
 

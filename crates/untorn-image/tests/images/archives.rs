@@ -195,3 +195,27 @@ fn the_order_of_an_archive_makes_no_difference_model() {
     assert!(forth == image(&mut names.iter().rev()), "the images differ");
     assert!(forth == image(&mut names.iter()), "the images differ");
 }
+
+#[test]
+fn incremental_archives_list_what_directories_held_check() {
+    let dumped = EntryType::new(b'D');
+    let listed = [&b"Yfile\0Nother\0\0"[..], &[b'x'; 600]].concat();
+    let archive = Archive::new().entry(dumped, "d/", "", &listed).file("d/file", b"bytes").done();
+    let (device, built) = built(&tree_of(&archive).unwrap(), &Options::default());
+    assert_eq!(read(&open(&device), "/d/file"), b"bytes");
+    assert_eq!((built.summary.files, built.summary.directories), (1, 1));
+}
+
+#[test]
+fn times_before_1970_are_kept_check() {
+    let archive = Archive::new()
+        .with(EntryType::Regular, "old", "", b"", |header| {
+            header.as_mut_bytes()[136..148].copy_from_slice(&[
+                0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+            ]);
+        })
+        .done();
+    let (device, _) = built(&tree_of(&archive).unwrap(), &Options::default());
+    let found = open(&device).metadata("/old").unwrap().inode;
+    assert_eq!(found.mtime, Timestamp { seconds: -2, nanos: 0 });
+}

@@ -72,6 +72,9 @@ fn archives_that_are_cut_off_are_refused() {
         assert!(error.contains("cut off"), "{end}: {error}");
     }
     assert!(tree_of(&whole).is_ok(), "an archive without its end is whole");
+    refused(b"", &["archive.tar", "empty"]);
+    let told = Archive::new().file("a", b"").pax(&[("path", b"b")]);
+    refused(&told.done(), &["archive.tar", "cut off"]);
 }
 
 #[test]
@@ -117,6 +120,9 @@ fn lists_of_holes_that_contradict_themselves_are_refused() {
     ] {
         refused(&map(list, size), &["s: ", "holes"]);
     }
+    for size in [1 << 63, u64::MAX] {
+        refused(&map("0,512", &size.to_string()), &["s: ", "more than any file"]);
+    }
     let first = |text: &[u8]| {
         let records: [(&str, &[u8]); 2] =
             [("GNU.sparse.major", b"1"), ("GNU.sparse.realsize", b"4096")];
@@ -125,6 +131,29 @@ fn lists_of_holes_that_contradict_themselves_are_refused() {
     for text in [&b""[..], b"1\n0\n", b"99999999\n", b"x\n", b"\n\n", &[b'1'; 600]] {
         refused(&first(text), &["s: ", "holes"]);
     }
+}
+
+#[test]
+fn what_is_said_of_all_entries_is_bounded() {
+    let value = vec![b'v'; 60_000];
+    let pax = Archive::new().global(&[("SCHILY.xattr.user.a", &value)]).file("f", b"").done();
+    refused(&pax, &["archive.tar", "of all entries"]);
+    let part = vec![b'v'; 9 << 20];
+    let pax = Archive::new().pax(&[("comment", &part)]).pax(&[("comment", &part)]);
+    refused(&pax.file("f", b"").done(), &["archive.tar", "of one entry"]);
+}
+
+#[test]
+fn many_attributes_take_no_longer_than_their_bytes() {
+    let records: Vec<u8> = (0..300_000)
+        .flat_map(|number| format!("33 SCHILY.xattr.user.{number:09}=v\n").into_bytes())
+        .collect();
+    let archive = Archive::new().entry(EntryType::XHeader, "p", "", &records).file("f", b"").done();
+    let begun = std::time::Instant::now();
+    let tree = tree_of(&archive).unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    let item = tree.item(tree.find(b"f").unwrap());
+    assert_eq!(item.attributes.len(), 300_000);
 }
 
 #[test]

@@ -145,3 +145,30 @@ fn trees_go_into_volumes_that_hold_something_check() {
     let found = fs::metadata(folder.path().join("dir/new")).unwrap();
     assert_eq!((made.uid, made.gid), (found.uid(), found.gid()), "nothing is handed down");
 }
+
+/// What a file is replaced by, at this path.
+type Replace = fn(&Path);
+
+#[test]
+fn a_file_that_became_something_else_is_refused() {
+    let cases: [Replace; 3] = [
+        |path| std::os::unix::fs::symlink("/etc/hostname", path).unwrap(),
+        |path| {
+            let mode = rustix::fs::Mode::RUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap()
+        },
+        |path| fs::create_dir(path).unwrap(),
+    ];
+    for replace in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"as it was").unwrap();
+        let tree = tree_at(folder.path());
+        fs::remove_file(&path).unwrap();
+        replace(&path);
+        let device = std::sync::Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+        let error = untorn_image::build(device, &Options::default(), &tree, &mut |_| {});
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("file: is no regular file any more"), "{error}");
+    }
+}

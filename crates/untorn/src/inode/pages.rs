@@ -158,7 +158,11 @@ pub(crate) struct Course {
 impl Course {
     /// Goes on with a read of `wanted`: `most` blocks are read ahead at most.
     pub fn advance(&mut self, wanted: &Range<u64>, most: u64) {
-        let follows = self.next == wanted.start && wanted.start > 0;
+        if wanted.end == self.next && wanted.end - wanted.start == 1 {
+            // More of the block that was read last.
+            return;
+        }
+        let follows = [wanted.start, wanted.start + 1].contains(&self.next) && wanted.start > 0;
         self.next = wanted.end;
         if !follows {
             self.asked = 0;

@@ -110,10 +110,17 @@ impl Drop for Closer {
         if let Err(error) = self.close() {
             tracing::error!(%error, "the volume was not closed cleanly");
             // Nobody can try again. What is cached holds the volume, which holds what is cached.
-            self.core.worker.end();
-            crate::io::give_up_all(&self.core);
+            give_up(&self.core, "the volume could not be closed");
         }
     }
+}
+
+/// Writes nothing more, and forgets what only memory has.
+fn give_up(core: &Arc<Core>, reason: &str) {
+    core.store.stop(untorn_device::DeviceError::Unusable(reason.to_owned()).into());
+    core.worker.end();
+    core.pages.ahead.end();
+    crate::io::give_up_all(core);
 }
 
 impl Volume {
@@ -197,11 +204,9 @@ impl Volume {
 
     /// Stops writing at once, as a power cut would: nothing more reaches the device.
     pub fn abandon(self) {
-        let reason = "the volume was abandoned".to_owned();
-        self.core.store.stop(untorn_device::DeviceError::Unusable(reason).into());
+        let reason = "the volume was abandoned";
+        self.core.store.stop(untorn_device::DeviceError::Unusable(reason.to_owned()).into());
         *self.closer.open.lock() = false;
-        self.core.worker.end();
-        self.core.pages.ahead.end();
-        crate::io::give_up_all(&self.core);
+        give_up(&self.core, reason);
     }
 }

@@ -153,3 +153,17 @@ proptest! {
         prop_assert_eq!(clean, expected);
     }
 }
+
+#[test]
+fn reads_that_follow_each_other_inside_blocks_are_read_ahead_of() {
+    for length in [1000_u64, 4096, 5000, 12_345] {
+        let mut course = Course::default();
+        for at in (0..100).map(|read| read * length) {
+            course.advance(&(at / 4096..(at + length).div_ceil(4096)), 512);
+        }
+        assert!(course.window >= 64, "{length}: {course:?}");
+    }
+    let mut course = Course::default();
+    [5..6, 9..10, 3..4].iter().for_each(|read| course.advance(read, 512));
+    assert_eq!(course.window, 0);
+}

@@ -145,16 +145,16 @@ fn fetch(
     Ok(found)
 }
 
-/// Reads those of `blocks` that were written and have no page; the new pages. The caller holds the
-/// range.
+/// The pages of those of `blocks` that were written, read where there is none yet. The caller holds
+/// the range: others may read it too, and fetch the same pages meanwhile.
 pub(super) fn read_missing(
     core: &Core,
     inode: &Inode,
     blocks: Range<u64>,
 ) -> Result<Vec<(u64, PageBytes)>> {
-    let mut read = Vec::new();
+    let (mut found, mut read) = (Vec::new(), Vec::new());
     for mapping in written(core, inode, blocks)? {
-        load(core, inode, &mapping, &mut read)?;
+        load(core, inode, &mapping, &mut found, &mut read)?;
     }
     fill(core, &mut read)?;
     let valid = inode.size()?;
@@ -167,7 +167,8 @@ pub(super) fn read_missing(
     for (block, bytes) in &read {
         pages.insert(*block, Arc::clone(bytes));
     }
-    Ok(read)
+    found.extend(read);
+    Ok(found)
 }
 
 /// Bytes past the end of the file are zero.
@@ -199,16 +200,28 @@ fn written(core: &Core, inode: &Inode, blocks: Range<u64>) -> Result<Vec<Mapping
 /// A page to be read: block of the file, byte of the device.
 type Missing = (u64, u64, PooledBuffer);
 
-/// New pages for the blocks of a mapping that have none.
-fn load(core: &Core, inode: &Inode, mapping: &Mapping, out: &mut Vec<Missing>) -> Result<()> {
+/// The pages of the blocks of a mapping: those that are there, and new ones to be read.
+fn load(
+    core: &Core,
+    inode: &Inode,
+    mapping: &Mapping,
+    found: &mut Vec<(u64, PageBytes)>,
+    out: &mut Vec<Missing>,
+) -> Result<()> {
     let MappingState::Written(start) = mapping.state else { return Ok(()) };
     core.ag_extent(start, mapping.length as u32)?;
     let at = byte_of(core, start)?;
     let size = core.geometry.block_size();
-    let missing = inode.pages.lock().missing(mapping.first.0..mapping.end().0);
-    let buffers = core.pages.memory.take_many(missing.len());
-    for (block, bytes) in missing.into_iter().zip(buffers) {
-        out.push((block, at + (block - mapping.first.0) * size as u64, bytes));
+    let blocks = mapping.first.0..mapping.end().0;
+    let pages = inode.pages.lock().find_all(blocks.clone());
+    let missing = pages.iter().filter(|page| page.is_none()).count();
+    let mut fresh = core.pages.memory.take_many(missing).into_iter();
+    for (block, page) in blocks.zip(pages) {
+        let offset = at + (block - mapping.first.0) * size as u64;
+        match page {
+            Some(page) => found.push((block, page)),
+            None => out.extend(fresh.next().map(|bytes| (block, offset, bytes))),
+        }
     }
     Ok(())
 }

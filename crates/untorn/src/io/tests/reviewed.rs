@@ -6,6 +6,7 @@ use super::super::begin::Begun;
 use super::cached::Blind;
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
+use crate::mkfs;
 use crate::{Error, NewFile, OpenOptions, SizeRule, Sync, Volume};
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,4 +243,52 @@ fn one_file_that_cannot_be_written_back_holds_up_no_other() {
     let mut bench = bench;
     bench.expect(0, &[1; 100]);
     bench.judge("one bad file");
+}
+
+#[test]
+fn a_page_that_another_reader_puts_in_meanwhile_is_not_taken_for_a_hole() {
+    let mut bench = Bench::new();
+    bench.write(0, 2 * BLOCK, 7);
+    let mut bytes = vec![0; 2 * BLOCK as usize];
+    // The reader has found nothing in memory and wants to see the map.
+    let owner = bench.inode().owner.write();
+    std::thread::scope(|scope| {
+        scope.spawn(|| bench.file.read_cached(0, &mut bytes).unwrap());
+        std::thread::sleep(Duration::from_millis(60));
+        let mut page = bench.core().pages.memory.take();
+        page.fill(7);
+        bench.inode().pages.lock().insert(0, Arc::new(page));
+        drop(owner);
+    });
+    assert!(bytes == bench.model, "bytes that were written read as zeroes");
+}
+
+#[test]
+fn what_waits_for_idle_blocks_can_be_written_back_on_a_full_volume_check() {
+    let device = Arc::new(MemoryDevice::new(640 << 20));
+    // Nothing is kept back for btrees that share or map back.
+    let features = mkfs::FeatureSet { rmapbt: false, reflink: false, ..Default::default() };
+    let small = mkfs::Options { block_size: 1024, features, ..mkfs::Options::default() };
+    mkfs::make(&*device, &small).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    let end = 16_u64 << 20;
+    file.write_cached(0, &vec![1; end as usize], Sync::Durable).unwrap();
+    let kept = file.inode().cow.lock().idle_blocks();
+    assert!(kept > 8000, "{kept} blocks are kept behind the end");
+    for block in (0..kept).step_by(2) {
+        file.write_cached(end + block * 1024, &[2; 1024], Sync::Visible).unwrap();
+    }
+    let filler = volume.create_file("/filler", NewFile::default()).unwrap();
+    let mut at = 0;
+    for piece in [8 << 20, 1 << 20, 64 << 10, 1024] {
+        let bytes = vec![3; piece];
+        while filler.write_at(at, &bytes, Sync::Visible).is_ok() {
+            at += piece as u64;
+        }
+    }
+    volume.sync().unwrap();
+    drop((file, filler));
+    volume.close().unwrap();
+    check(&device);
 }
