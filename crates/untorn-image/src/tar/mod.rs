@@ -76,7 +76,9 @@ impl Tree {
         }
         match before.is_nothing() {
             true => Ok(()),
-            false => entry(name.as_bytes(), "is cut off: it ends before the entry that it tells of"),
+            false => {
+                entry(name.as_bytes(), "is cut off: it ends before the entry that it tells of")
+            }
         }
     }
 
