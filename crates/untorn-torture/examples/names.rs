@@ -1,7 +1,7 @@
 //! Makes, finds, lists and removes the files of one directory, in memory: for profilers.
 //!
 //! ```text
-//! names [files]
+//! names [files] [rounds of looking] [rounds of listing]
 //! ```
 
 use anyhow::Result;
@@ -19,8 +19,14 @@ fn timed(what: &str, files: u64, mut work: impl FnMut(u64) -> Result<()>) -> Res
     Ok(())
 }
 
+/// The argument at `index`.
+fn argument(index: usize, otherwise: u64) -> Result<u64> {
+    Ok(std::env::args().nth(index).map_or(Ok(otherwise), |word| word.parse())?)
+}
+
 fn main() -> Result<()> {
-    let files = std::env::args().nth(1).map_or(Ok(100_000), |word| word.parse())?;
+    let files = argument(1, 100_000)?;
+    let (looks, lists) = (argument(2, 1)?, argument(3, 1)?);
     let device = Arc::new(MemoryDevice::new(16 << 30));
     mkfs::make(&*device, &mkfs::Options::default())?;
     let volume = Volume::open(device, OpenOptions::default())?;
@@ -31,13 +37,14 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     volume.sync()?;
-    timed("find", files, |number| {
+    timed("find", files * looks, |number| {
         volume.metadata(path(number * 7919 % files))?;
         Ok(())
     })?;
-    let began = Instant::now();
-    let listed = volume.read_dir("/d")?.len();
-    println!("list: {:?} for {listed} names", began.elapsed());
+    timed("list", lists, |_| {
+        anyhow::ensure!(volume.read_dir("/d")?.len() as u64 == files);
+        Ok(())
+    })?;
     timed("remove", files, |number| Ok(volume.remove(path(number))?))?;
     Ok(volume.close()?)
 }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::inode::{Inode, InodeCache};
 use crate::io::{LazyTimes, PageCache};
+use crate::namespace::KnownNames;
 use crate::volume::FreedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub superblock: Superblock,
     pub ags: Vec<Ag>,
     pub inodes: InodeCache,
+    pub names: KnownNames,
     pub pages: PageCache,
     pub counters: Counters,
     /// Checkpoint of the last transaction after which shared blocks have a user fewer.

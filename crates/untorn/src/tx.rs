@@ -11,6 +11,7 @@
 
 use crate::ag::{Hold, discard, prepare, take};
 use crate::core::{Core, CounterChange};
+use crate::dir::Found;
 use crate::error::{Error, Owner, Result};
 use crate::inode::{Inode, InodeSnapshot};
 use crate::met::Met;
@@ -68,6 +69,8 @@ pub(crate) struct Tx<'c> {
     moved: Vec<Ino>,
     /// Where blocks of forks were found.
     pub met: Met,
+    /// Names made here: known from the commit on.
+    named: Vec<(Ino, Box<[u8]>, Found)>,
 }
 
 impl Core {
@@ -147,6 +150,7 @@ impl<'c> Tx<'c> {
             unshared: Unshared::No,
             moved: Vec::new(),
             met: Met::default(),
+            named: Vec::new(),
         })
     }
 
@@ -291,6 +295,17 @@ impl<'c> Tx<'c> {
         self.moved.push(ino);
     }
 
+    /// Says that `name` is about to change in `dir`, which is locked.
+    pub fn forget_name(&mut self, dir: Ino, name: &[u8]) {
+        self.core.names.forget(dir, name);
+        self.named.retain(|(other, named, _)| *other != dir || **named != *name);
+    }
+
+    /// Says what `name` names in `dir` now.
+    pub fn note_name(&mut self, dir: Ino, name: &[u8], found: Found) {
+        self.named.push((dir, name.into(), found));
+    }
+
     /// AGs that this transaction has locked.
     pub fn held_ags(&self) -> Vec<AgNumber> {
         self.ags.keys().copied().collect()
@@ -366,6 +381,9 @@ impl<'c> Tx<'c> {
         self.adopted.iter().for_each(|inode| self.core.inodes.insert(inode));
         for staged in self.inodes.values().filter(changed) {
             staged.inode.publish(&staged.image, sequence);
+        }
+        for (dir, name, found) in self.named.drain(..) {
+            self.core.names.learn(dir, &name, found);
         }
         for extent in self.taken.drain(..) {
             let range = extent.start.0..extent.end().0;

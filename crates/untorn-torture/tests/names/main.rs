@@ -9,6 +9,7 @@ mod cuts;
 mod deep;
 mod full;
 mod kernel;
+mod lookups;
 mod model;
 mod rounds;
 mod threads;

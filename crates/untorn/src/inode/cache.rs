@@ -79,7 +79,7 @@ impl InodeCache {
     }
 
     /// The handle of inode `ino` if it is in memory.
-    fn known(&self, ino: Ino) -> Option<Arc<Inode>> {
+    pub fn known(&self, ino: Ino) -> Option<Arc<Inode>> {
         self.shard(ino).read().map.get(&ino).cloned()
     }
 

@@ -113,7 +113,7 @@ impl Inode {
 
     /// The published core.
     pub fn core(&self) -> Result<InodeCore> {
-        core_of(self.ino, &self.image())
+        core_of(self.ino, &self.image.read())
     }
 
     /// The file's size in bytes as its users see it: cached writes count before a commit has them.

@@ -63,11 +63,13 @@ pub(super) fn add_name(tx: &mut Tx<'_>, at: Entry<'_>, ino: Ino, kind: FileKind)
     let file_type = FileType::of_mode(kind.mode_bits());
     let Entry { dir, name } = at;
     dir::add(&mut DirTx { tx, ino: dir }, NewEntry { name, ino, file_type })?;
+    tx.note_name(dir, name, Found { ino, file_type });
     point_up(tx, at, ino)
 }
 
 /// Takes away a name of `ino`.
 pub(super) fn take_name(tx: &mut Tx<'_>, at: Entry<'_>, ino: Ino) -> Result<()> {
+    tx.forget_name(at.dir, at.name);
     let removed = dir::remove(&mut DirTx { tx, ino: at.dir }, at.name)?;
     demand_was(at, removed, ino)?;
     point_up_no_more(tx, at, ino)
@@ -81,7 +83,9 @@ pub(super) fn turn_name(
     (to, kind): (Ino, FileKind),
 ) -> Result<()> {
     let file_type = FileType::of_mode(kind.mode_bits());
+    tx.forget_name(at.dir, at.name);
     let was = dir::replace(&mut DirTx { tx, ino: at.dir }, at.name, to, file_type)?;
+    tx.note_name(at.dir, at.name, Found { ino: to, file_type });
     demand_was(at, was, from)?;
     point_up_no_more(tx, at, from)?;
     point_up(tx, at, to)

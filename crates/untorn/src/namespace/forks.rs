@@ -166,19 +166,41 @@ fn inline<'a>(ino: Ino, inode: &InodeCore, image: &'a [u8]) -> Result<Option<&'a
 
 /// What `name` names in a directory.
 pub(super) fn lookup(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<Found>> {
-    with_directory(core, inode, |directory| directory.lookup(name))
+    let _owner = inode.owner.read();
+    lookup_shared(core, inode, name)
+}
+
+/// The same where the caller holds the owner lock.
+fn lookup_shared(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<Found>> {
+    let known = core.names.find(inode.ino, name);
+    if known.is_some() {
+        return Ok(known);
+    }
+    let found = look_into(core, inode.ino, &inode.image(), |directory| directory.lookup(name))?;
+    if let Some(found) = found {
+        core.names.learn(inode.ino, name, found);
+    }
+    Ok(found)
 }
 
 /// The inode that `name` names in a directory. It cannot be freed between the look and the load.
 pub(super) fn lookup_inode(core: &Core, inode: &Inode, name: &[u8]) -> Result<Option<Arc<Inode>>> {
-    with_directory(core, inode, |directory| {
-        let found = directory.lookup(name)?;
-        found.map(|found| core.inodes.load(core, found.ino)).transpose()
-    })
+    let known = core.names.with(inode.ino, name, |found| core.inodes.known(found.ino));
+    if let Some(found) = known.flatten() {
+        return Ok(Some(found));
+    }
+    let _owner = inode.owner.read();
+    let found = lookup_shared(core, inode, name)?;
+    found.map(|found| core.inodes.load(core, found.ino)).transpose()
 }
 
 /// What `name` names in a directory that the transaction has locked.
 pub(super) fn lookup_locked(tx: &mut Tx<'_>, ino: Ino, name: &[u8]) -> Result<Option<Found>> {
+    // What the transaction changed is not known any more.
+    let known = tx.core.names.find(ino, name);
+    if known.is_some() {
+        return Ok(known);
+    }
     let image = tx.inode(ino);
     let dinode = directory_core(ino, &image)?;
     let inline = inline(ino, &dinode, &image)?;

@@ -121,6 +121,7 @@ fn give_up(core: &Arc<Core>, reason: &str) {
     core.worker.end();
     core.pages.ahead.end();
     crate::io::give_up_all(core);
+    core.names.clear();
 }
 
 impl Volume {

@@ -141,12 +141,18 @@ pub(super) fn entries(core: &Core, inode: &Inode) -> Result<Vec<DirEntry>> {
 fn metadata(inode: &Inode) -> Result<Metadata> {
     let core = inode.visible()?;
     let kind = core.kind().ok_or_else(|| Error::NotFound(format!("inode {}", inode.ino)))?;
-    let is_device = matches!(kind, FileKind::BlockDevice | FileKind::CharDevice);
-    let image = inode.image();
-    let number = data_fork(&image).ok().and_then(|fork| fork.first_chunk().copied());
-    let device =
-        number.filter(|_| is_device).map(|bytes| device_numbers(u32::from_be_bytes(bytes)));
+    let device = match kind {
+        FileKind::BlockDevice | FileKind::CharDevice => device_of(inode),
+        _ => None,
+    };
     Ok(Metadata { inode: core, kind, device })
+}
+
+/// The numbers of a device node.
+fn device_of(inode: &Inode) -> Option<(u32, u32)> {
+    let image = inode.image();
+    let number = data_fork(&image).ok()?.first_chunk().copied()?;
+    Some(device_numbers(u32::from_be_bytes(number)))
 }
 
 /// Major and minor of a device number as XFS stores it: 14 bits and 18 bits.
