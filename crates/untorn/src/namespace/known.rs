@@ -1,9 +1,9 @@
 //! Names that were found or made: what they name, without a way down an index.
 //!
 //! ```text
-//! a lookup found it (owner shared) --\                     /-- a transaction turns or takes it away
-//!                                     >-- known, and so --<       (owner exclusive, at once)
-//! a commit made it (owner exclusive)-/                     \-- older than `limit` others
+//! a lookup found it (owner shared) --\                    /-- a transaction turns or takes it away
+//!                                     >-- known, and so --<      (owner exclusive, at once)
+//! a commit made it (owner exclusive)-/                    \-- older than `limit` others
 //! ```
 //! A known name is what is published: who has locked its directory exclusively forgets it before
 //! anything else, so a transaction that is dropped costs a miss. `.` and `..` are never known, so
