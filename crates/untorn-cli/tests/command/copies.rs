@@ -84,3 +84,25 @@ fn what_is_in_a_folder_is_copied_for_whom_was_asked_check() {
     site.run(&["cp", "a", "b"]).refused(1, "IMAGE:/path");
     site.assert_sound();
 }
+
+#[test]
+fn a_link_that_stands_in_the_way_is_not_written_through_check() {
+    let site = Site::new();
+    let (folder, out, other) = (site.path("folder"), site.path("out"), site.path("other"));
+    std::fs::create_dir_all(folder.join("sub")).unwrap();
+    std::fs::write(folder.join("sub/file"), "from the volume").unwrap();
+    std::fs::write(&other, "somebody's").unwrap();
+    let into = format!("{}:/", site.image.display());
+    site.run(&["cp", "-r", folder.to_str().unwrap(), &into]).well();
+    let from = format!("{}:/folder", site.image.display());
+    std::fs::create_dir_all(out.join("folder/sub")).unwrap();
+    symlink(&other, out.join("folder/sub/file")).unwrap();
+    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).refused(1, "symbolic link");
+    assert_eq!(std::fs::read(&other).unwrap(), b"somebody's");
+    std::fs::remove_dir_all(out.join("folder")).unwrap();
+    std::fs::create_dir_all(out.join("folder")).unwrap();
+    symlink("/", out.join("folder/sub")).unwrap();
+    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).refused(1, "sub");
+    assert!(!Path::new("/file").exists(), "a link below the target was followed");
+    site.assert_sound();
+}

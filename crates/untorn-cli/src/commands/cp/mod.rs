@@ -36,6 +36,7 @@ pub(super) struct Job<'a> {
 /// Copies in the direction that the paths say.
 pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
     let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
+    let mut end = End::Well;
     let job = Job { arguments, bar: progress::bar(None) };
     match to {
         Side::Volume(to) => {
@@ -55,12 +56,15 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
                 let Side::Volume(from) = side else {
                     return Err(anyhow::anyhow!("no path names a volume: write IMAGE:/path"));
                 };
-                job.copy_out(&target::read(&image(arguments, from))?, &from.path, to)?;
+                let volume = target::read(&image(arguments, from))?;
+                if job.copy_out(&volume, &from.path, to)? != End::Well {
+                    end = End::Found;
+                }
             }
         }
     }
     job.bar.finish_and_clear();
-    Ok(End::Well)
+    Ok(end)
 }
 
 fn image(arguments: &Cp, side: &Destination) -> Image {

@@ -1,14 +1,16 @@
 //! Out of a volume to the host.
 
 use super::{Job, PIECE};
+use crate::failure::End;
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
-use rustix::fs::{XattrFlags, chownat, lsetxattr, mknodat, utimensat};
+use rustix::fs::{OFlags, XattrFlags, chownat, lsetxattr, mknodat, utimensat};
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
@@ -19,20 +21,29 @@ use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 type Seen = HashMap<Ino, PathBuf>;
 
 impl Job<'_> {
-    /// Copies what is at the path `from` to `to`, or into it where it is a directory.
-    pub(super) fn copy_out(&self, volume: &Volume, from: &str, to: &Path) -> anyhow::Result<()> {
+    /// Copies what is at the path `from` to `to`, or into it where it is a directory. What the host
+    /// does not let this user make is told of and left out.
+    pub(super) fn copy_out(&self, volume: &Volume, from: &str, to: &Path) -> anyhow::Result<End> {
         let name = from.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let to = match to.is_dir() && !name.is_empty() {
             true => to.join(name),
-            false => to.to_owned(),
+            // A link that the user names is followed; none that is found below is.
+            false => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
         };
+        let mut end = End::Well;
         let (mut seen, mut directories) = (Seen::new(), Vec::new());
         let mut todo = vec![(volume.lookup(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
             self.bar.set_message(to.display().to_string());
-            self.one_out(volume, ino, &found, &to, &mut seen)
-                .with_context(|| to.display().to_string())?;
+            let made = self.one_out(volume, ino, &found, &to, &mut seen);
+            match (made, found.device) {
+                (Err(error), Some(_)) if is_forbidden(&error) => {
+                    self.bar.suspend(|| eprintln!("untorn: {}: left out: {error}", to.display()));
+                    end = End::Found;
+                }
+                (made, _) => made.with_context(|| to.display().to_string())?,
+            }
             if found.kind != FileKind::Directory {
                 continue;
             }
@@ -48,7 +59,8 @@ impl Job<'_> {
         directories.iter().rev().try_for_each(|(ino, to, found)| {
             attributes(volume, *ino, to)?;
             dress(to, found)
-        })
+        })?;
+        Ok(end)
     }
 
     fn one_out(
@@ -62,16 +74,13 @@ impl Job<'_> {
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
-        if found.inode.nlink > 1 && found.kind != FileKind::Directory {
-            seen.insert(ino, to.to_owned());
-        }
         let mode = Mode::from_raw_mode(u32::from(found.inode.mode & 0o777));
         let node = |kind| {
             let (major, minor) = found.device.unwrap_or_default();
             mknodat(CWD, to, kind, mode, makedev(major, minor))
         };
         match found.kind {
-            FileKind::Directory if to.is_dir() => return Ok(()),
+            FileKind::Directory if is_directory(to) => return Ok(()),
             FileKind::Directory => return Ok(fs::create_dir(to)?),
             FileKind::Regular => self.contents_out(volume, ino, to)?,
             FileKind::Symlink => symlink(OsStr::from_bytes(&volume.link_target(ino)?), to)?,
@@ -80,13 +89,16 @@ impl Job<'_> {
             FileKind::CharDevice => node(FileType::CharacterDevice)?,
             FileKind::BlockDevice => node(FileType::BlockDevice)?,
         }
+        if found.inode.nlink > 1 {
+            seen.insert(ino, to.to_owned());
+        }
         attributes(volume, ino, to)?;
         dress(to, found)
     }
 
     fn contents_out(&self, volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
         let file = volume.file(ino)?;
-        let target = fs::File::create(to)?;
+        let target = create(to)?;
         target.set_len(file.size()?)?;
         let mut piece = vec![0; PIECE];
         let mut at = 0;
@@ -106,6 +118,30 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the path itself is a directory, not a link to one: a damaged volume may name a link and a
+/// directory alike.
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// An empty file; a link that stands there is not followed.
+fn create(path: &Path) -> anyhow::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    let opened = options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
+    match opened {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            bail!("is a symbolic link, which is not written through; remove it")
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Whether the host forbade it to this user.
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Errno>().is_some_and(|&errno| errno == Errno::PERM)
 }
 
 /// Copies extended attributes and access lists, those that the host takes.
@@ -130,9 +166,13 @@ fn attributes(volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
 /// Gives owner (where that may be), permissions and times.
 fn dress(to: &Path, found: &Metadata) -> anyhow::Result<()> {
     let (uid, gid) = (Uid::from_raw(found.inode.uid), Gid::from_raw(found.inode.gid));
-    let _ = chownat(CWD, to, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW);
+    // Bits that lend an owner's rights go with the owner.
+    let kept = match chownat(CWD, to, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(()) => 0o7777,
+        Err(_) => 0o1777,
+    };
     if found.kind != FileKind::Symlink {
-        let mode = u32::from(found.inode.mode & 0o7777);
+        let mode = u32::from(found.inode.mode & kept);
         fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
     }
     let time = |time: Timestamp| Timespec { tv_sec: time.seconds, tv_nsec: time.nanos.into() };
