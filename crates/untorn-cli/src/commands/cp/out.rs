@@ -120,8 +120,8 @@ impl Job<'_> {
     }
 }
 
-/// Whether the path itself is a directory, not a link to one: a damaged volume may name a link and a
-/// directory alike.
+/// Whether the path itself is a directory, not a link to one: a damaged volume may name a link and
+/// a directory alike.
 fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
