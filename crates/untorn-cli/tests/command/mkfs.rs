@@ -179,3 +179,14 @@ fn volumes_reach_to_one_exbibyte() {
     }
     site.run(&["mkfs", "-N", "-d", "size=15m", "@"]).refused(1, "at least 16 MiB");
 }
+
+#[test]
+fn a_size_that_cannot_be_leaves_no_file_and_the_next_one_works() {
+    let site = Site::bare();
+    for size in ["1", "9e", "15m"] {
+        site.run(&["mkfs", "-d", &format!("size={size}"), "@"]).refused(1, "");
+        assert!(!site.image.exists(), "size={size} left a file");
+    }
+    site.run(&["mkfs", "-q", "-d", "size=300m", "@"]).well();
+    site.assert_sound();
+}

@@ -90,6 +90,14 @@ impl OpenOptions {
         let path = path.as_ref();
         let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(|error| open_error(path, error))?;
+        self.sized(path, file, size).inspect_err(|_| {
+            // It was made here, just now.
+            let _ = fs::remove_file(path);
+        })
+    }
+
+    /// Gives a new file its size and opens it.
+    fn sized(self, path: &Path, file: fs::File, size: u64) -> Result<FileDevice> {
         ownership::claim_file(&file, path, self.access)?;
         file.set_len(size).map_err(|error| open_error(path, error))?;
         let sector_size = self.sector_size.unwrap_or(SECTOR_SIZE);

@@ -170,7 +170,8 @@ impl Scan<'_> {
     /// The next header; `None` at the end.
     fn next(&mut self) -> Result<Option<Found>> {
         if self.at >= self.length {
-            return Ok(None);
+            // Whoever writes an archive to its end says so: a pipe that broke does not.
+            return entry(self.name.as_bytes(), "is cut off: the zeroes that end it are missing");
         }
         let block = self.block(self.at)?;
         if block.iter().all(|&byte| byte == 0) {

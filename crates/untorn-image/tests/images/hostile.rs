@@ -71,7 +71,10 @@ fn archives_that_are_cut_off_are_refused() {
         let error = tree_of(&whole[..end]).unwrap_err().to_string();
         assert!(error.contains("cut off"), "{end}: {error}");
     }
-    assert!(tree_of(&whole).is_ok(), "an archive without its end is whole");
+    refused(&whole, &["archive.tar", "cut off", "zeroes"]);
+    refused(&whole[..1536], &["archive.tar", "cut off"]);
+    let ended = [&whole[..], &[0; 512]].concat();
+    assert!(tree_of(&ended).is_ok());
     refused(b"", &["archive.tar", "empty"]);
     let told = Archive::new().file("a", b"").pax(&[("path", b"b")]);
     refused(&told.done(), &["archive.tar", "cut off"]);
