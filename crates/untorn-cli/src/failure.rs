@@ -61,7 +61,7 @@ fn next_step(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::NotFound(_) => "list the directory with `untorn ls`",
         Error::NotDirectory(_) | Error::NotRegular(_) => "see what it is with `untorn stat`",
-        Error::IsDirectory(_) => "list it with `untorn ls`",
+        Error::IsDirectory(_) => "give the path of a file",
         Error::NotEmpty(_) => "remove it with all that is in it with `untorn rm -r`",
         Error::Exists(_) => "choose another name or remove it with `untorn rm`",
         Error::NoSpace { .. } => "remove files with `untorn rm`",
