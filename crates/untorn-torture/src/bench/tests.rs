@@ -134,7 +134,7 @@ fn every_suite_has_its_sections() {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         super::asked(&words).unwrap().1.into_iter().map(|(name, _)| name).collect()
     };
-    assert_eq!(names(&["namespace", "--quick"]), ["namespace", "opening"]);
+    assert_eq!(names(&["namespace", "--quick"]), ["namespace", "opening", "images"]);
     assert_eq!(names(&["data", "--only", "fsx"]), ["fsx"]);
     assert_eq!(names(&[]).len(), 5);
 }
