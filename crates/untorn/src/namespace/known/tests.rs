@@ -57,11 +57,12 @@ fn a_name_is_known_when_it_is_made_or_found_until_it_changes() {
 
 #[test]
 fn what_a_dropped_transaction_did_to_names_is_not_known() {
-    use crate::namespace::entries::{Entry, add_name, take_name};
+    use crate::namespace::entries::{Entry, add_name, take_name, turn_name};
     use untorn_format::inode::FileKind;
 
     let volume = volume(OpenOptions::default());
     let ino = volume.create_file("/a", NewFile::default()).unwrap().ino();
+    let turned = volume.create_file("/c", NewFile::default()).unwrap().ino();
     let core = volume.core();
     let root = core.inodes.load(core, volume.root()).unwrap();
     let file = core.inodes.load(core, ino).unwrap();
@@ -72,11 +73,14 @@ fn what_a_dropped_transaction_did_to_names_is_not_known() {
         add_name(tx, entry(b"b"), ino, FileKind::Regular)?;
         assert_eq!(entry(b"b").find(tx)?.map(|found| found.ino), Some(ino));
         assert_eq!(known(&volume, "b"), None, "nothing is published");
+        turn_name(tx, entry(b"c"), turned, (ino, FileKind::Regular))?;
+        assert_eq!(entry(b"c").find(tx)?.map(|found| found.ino), Some(ino));
         Err::<(), _>(Error::Invalid("enough".to_owned()))
     });
     assert!(matches!(dropped, Err(Error::Invalid(_))));
     assert_eq!((known(&volume, "a"), known(&volume, "b")), (None, None));
     assert_eq!(volume.lookup("/a").unwrap(), ino);
+    assert_eq!(volume.lookup("/c").unwrap(), turned);
     assert!(matches!(volume.lookup("/b"), Err(Error::NotFound(_))));
     drop(root);
     volume.close().unwrap();
