@@ -102,6 +102,11 @@ impl Core {
         Err(Error::NoSpace { needed: blocks, available })
     }
 
+    /// A reservation of no blocks, for others to join.
+    pub fn nothing_reserved(&self) -> Reserve {
+        Reserve { from: Arc::clone(&self.promised), blocks: 0 }
+    }
+
     /// Reserves `blocks` where that can be had for nothing.
     pub fn try_reserve(&self, blocks: u64) -> Result<Option<Reserve>> {
         let mut state = self.promised.state.lock();

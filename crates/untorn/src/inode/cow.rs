@@ -26,7 +26,12 @@ pub(crate) enum CowState {
     /// holds the blocks of the piece and some by which the map may grow.
     Delalloc(Reserve),
     /// Cached bytes wait to be written to these blocks.
-    Waiting(Claim),
+    Waiting {
+        /// The blocks.
+        claim: Claim,
+        /// Blocks by which the map may grow.
+        growth: Reserve,
+    },
     /// Blocks are claimed, nobody writes them.
     Idle(Claim),
     /// Blocks are claimed and `write` is writing them.
@@ -41,12 +46,27 @@ pub(crate) enum CowState {
 }
 
 /// What blocks were before a write took them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Before {
     /// Idle: a write that fails gives them back.
     Idle,
-    /// Waiting under cached bytes.
-    Waiting,
+    /// Waiting under cached bytes, with blocks by which the map may grow.
+    Waiting(Reserve),
+}
+
+impl Before {
+    /// What holds for the rest of a piece of `length` blocks that is cut after `count`.
+    fn split(&mut self, count: u64, length: u64) -> Self {
+        match self {
+            Self::Idle => Self::Idle,
+            Self::Waiting(growth) => Self::Waiting(share(growth, count, length)),
+        }
+    }
+}
+
+/// Cuts what is reserved for the map as its piece of `length` blocks is cut after `count`.
+fn share(growth: &mut Reserve, count: u64, length: u64) -> Reserve {
+    growth.split((growth.blocks() * count).div_ceil(length))
 }
 
 /// A piece of the CoW fork: `length` blocks of the file.
@@ -63,13 +83,17 @@ impl CowPiece {
     fn split(&mut self, count: u64) -> CowPiece {
         assert!(0 < count && count < self.length, "a split leaves blocks on both sides");
         let length = self.length - count;
+        let whole = self.length;
         let state = match &mut self.state {
             CowState::Delalloc(reserve) => CowState::Delalloc(reserve.split(count)),
-            CowState::Waiting(claim) => CowState::Waiting(claim.split(count)),
+            CowState::Waiting { claim, growth } => {
+                let growth = share(growth, count, whole);
+                CowState::Waiting { claim: claim.split(count), growth }
+            }
             CowState::Idle(claim) => CowState::Idle(claim.split(count)),
             CowState::InFlight { claim, write, before } => {
-                let claim = claim.split(count);
-                CowState::InFlight { claim, write: *write, before: *before }
+                let (claim, before) = (claim.split(count), before.split(count, whole));
+                CowState::InFlight { claim, write: *write, before }
             }
         };
         self.length = count;
@@ -108,7 +132,9 @@ impl CowFork {
             let (end, skip) = (first + piece.length, block.0 - first);
             return match &piece.state {
                 CowState::Delalloc(_) => CowSpan::Delalloc { end },
-                CowState::Waiting(claim) => CowSpan::Waiting { end, start: claim.block(skip) },
+                CowState::Waiting { claim, .. } => {
+                    CowSpan::Waiting { end, start: claim.block(skip) }
+                }
                 CowState::Idle(claim) => CowSpan::Idle { end, start: claim.block(skip) },
                 CowState::InFlight { claim, write, .. } => {
                     CowSpan::InFlight { end, start: claim.block(skip), write: *write }
@@ -175,9 +201,34 @@ impl CowFork {
         self.insert(FileBlock(range.start), piece);
     }
 
-    /// Cached bytes wait for the idle blocks of `range` from now on. The parts of the range that
-    /// have neither blocks nor a reservation.
-    pub fn wait_in(&mut self, range: Range<u64>) -> Vec<Range<u64>> {
+    /// The idle parts of `range`.
+    pub fn idle_in(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut idle = Vec::new();
+        let mut at = range.start;
+        while at < range.end {
+            at = match self.at(FileBlock(at), range.end) {
+                CowSpan::Idle { end, .. } => {
+                    idle.push(at..end.min(range.end));
+                    end
+                }
+                CowSpan::Hole { end }
+                | CowSpan::Delalloc { end }
+                | CowSpan::Waiting { end, .. }
+                | CowSpan::InFlight { end, .. } => end,
+            };
+        }
+        idle
+    }
+
+    /// Cached bytes wait for the idle blocks of `range` from now on; what the map may grow for each
+    /// piece, as `growth` says, is taken from `spare` as far as that has it. The parts of the range
+    /// that have neither blocks nor a reservation.
+    pub fn wait_in(
+        &mut self,
+        range: Range<u64>,
+        spare: &mut Reserve,
+        growth: impl Fn(u64) -> u64,
+    ) -> Vec<Range<u64>> {
         let mut bare = Vec::new();
         let mut at = range.start;
         while at < range.end {
@@ -187,7 +238,7 @@ impl CowFork {
                     end
                 }
                 CowSpan::Idle { end, .. } => {
-                    self.wait_on(at..end.min(range.end));
+                    self.wait_on(at..end.min(range.end), spare, &growth);
                     end
                 }
                 CowSpan::Delalloc { end } | CowSpan::Waiting { end, .. } => end,
@@ -199,12 +250,14 @@ impl CowFork {
         bare
     }
 
-    fn wait_on(&mut self, range: Range<u64>) {
+    fn wait_on(&mut self, range: Range<u64>, spare: &mut Reserve, growth: &impl Fn(u64) -> u64) {
         for (first, piece) in self.remove(range) {
             let CowPiece { length, state: CowState::Idle(claim) } = piece else {
                 panic!("only idle blocks can be waited for");
             };
-            self.pieces.insert(first.0, CowPiece { length, state: CowState::Waiting(claim) });
+            let rest = spare.split(growth(length).min(spare.blocks()));
+            let state = CowState::Waiting { claim, growth: std::mem::replace(spare, rest) };
+            self.pieces.insert(first.0, CowPiece { length, state });
         }
     }
 
@@ -231,7 +284,7 @@ impl CowFork {
         for (first, piece) in self.remove(range) {
             let (claim, before) = match piece.state {
                 CowState::Idle(claim) => (claim, Before::Idle),
-                CowState::Waiting(claim) => (claim, Before::Waiting),
+                CowState::Waiting { claim, growth } => (claim, Before::Waiting(growth)),
                 other => panic!("{other:?} cannot be taken for a write"),
             };
             let state = CowState::InFlight { claim, write, before };
@@ -255,8 +308,8 @@ impl CowFork {
     /// free.
     pub fn end_write(&mut self, range: Range<u64>) {
         for (first, piece) in self.remove(range) {
-            if let CowState::InFlight { claim, before: Before::Waiting, .. } = piece.state {
-                let state = CowState::Waiting(claim);
+            if let CowState::InFlight { claim, before: Before::Waiting(growth), .. } = piece.state {
+                let state = CowState::Waiting { claim, growth };
                 self.pieces.insert(first.0, CowPiece { length: piece.length, state });
             }
         }

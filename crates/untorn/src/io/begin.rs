@@ -8,7 +8,6 @@
 //! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
 
 use super::Request;
-use crate::ag::Reserve;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
@@ -60,8 +59,6 @@ pub(super) struct Begun<'a> {
     /// The blocks, in file order.
     pub pieces: Vec<Piece>,
     ranges: Vec<Range<u64>>,
-    /// Blocks reserved for the growth of the map: until the write has ended.
-    growth: Vec<Reserve>,
 }
 
 impl<'a> Begun<'a> {
@@ -75,8 +72,7 @@ impl<'a> Begun<'a> {
         let Request { offset, length } = request;
         let id = WriteId(core.writes.fetch_add(1, Ordering::Relaxed));
         debug!(name: "atomic_write_begin", ino = inode.ino.0, offset, length);
-        let mut begun =
-            Self { core, inode, request, id, pieces: Vec::new(), ranges, growth: Vec::new() };
+        let mut begun = Self { core, inode, request, id, pieces: Vec::new(), ranges };
         for range in begun.ranges.clone() {
             let mut at = range.start;
             while at < range.end {
@@ -172,17 +168,21 @@ impl<'a> Begun<'a> {
         let goal = self.goal(range.start)?;
         // The reservation stays where it is until there are blocks to put in its place.
         let claims = self.core.claim_reserved(goal, range.end - range.start)?;
+        // What the map may grow stays reserved with the blocks, until the write has ended.
+        let mut growth = self.core.nothing_reserved();
         let mut cow = self.inode.cow.lock();
         for (_, piece) in cow.remove(range.clone()) {
             if let CowState::Delalloc(mut reserve) = piece.state {
-                self.growth.push(reserve.split(piece.length));
+                growth.join(reserve.split(piece.length));
             }
         }
         let (mut at, mut behind) = (range.start, None);
         for claim in claims {
             let length = u64::from(claim.extent().length);
             behind = Some(claim.block(length));
-            cow.insert(FileBlock(at), CowPiece { length, state: CowState::Waiting(claim) });
+            let state = CowState::Waiting { claim, growth };
+            growth = self.core.nothing_reserved();
+            cow.insert(FileBlock(at), CowPiece { length, state });
             at += length;
         }
         drop(cow);

@@ -95,7 +95,8 @@ fn demand_ready(core: &Arc<Core>, inode: &Inode, request: &Request) -> Result<()
     }
     for run in clean_runs(inode, blocks) {
         for part in out_of_place(core, inode, run)? {
-            if inode.cow.lock().has_hole(part) {
+            let growth = growth_over_idle(core, inode, part.clone());
+            if inode.cow.lock().has_hole(part) || core.try_reserve(growth)?.is_none() {
                 return Err(Error::WouldWait("space has to be reserved first"));
             }
         }
@@ -212,9 +213,11 @@ impl Whole<'_> {
 
 /// Reserves what writing back the blocks `step` will take: blocks that are dirty already have it.
 fn reserve(core: &Arc<Core>, inode: &Arc<Inode>, step: Range<u64>) -> Result<()> {
+    let growth = |blocks| growth(core, blocks);
     for run in clean_runs(inode, step) {
         for part in out_of_place(core, inode, run)? {
-            let bare = inode.cow.lock().wait_in(part);
+            let mut spare = core.reserve(growth_over_idle(core, inode, part.clone()))?;
+            let bare = inode.cow.lock().wait_in(part, &mut spare, growth);
             for hole in bare {
                 reserve_hole(core, inode, hole)?;
             }
@@ -234,15 +237,16 @@ fn unreserve(inode: &Inode, blocks: Range<u64>) {
 fn reserve_hole(core: &Arc<Core>, inode: &Arc<Inode>, hole: Range<u64>) -> Result<()> {
     let blocks = hole.end - hole.start;
     let growth = |blocks| growth(core, blocks);
-    let reserve = core.reserve(blocks + growth(blocks))?;
+    let mut reserve = core.reserve(blocks + growth(blocks))?;
     let mut cow = inode.cow.lock();
     // Another write's hint may have put idle blocks here meanwhile.
-    let bare = cow.wait_in(hole.clone());
+    let mut spare = reserve.split(blocks);
+    let bare = cow.wait_in(hole.clone(), &mut spare, growth);
+    reserve.join(spare);
     if bare == [hole.clone()] {
         cow.reserve(hole, reserve, growth);
         return Ok(());
     }
-    let mut reserve = reserve;
     for part in bare {
         let rest = reserve.split(part.end - part.start);
         cow.reserve(part, std::mem::replace(&mut reserve, rest), growth);
@@ -253,6 +257,12 @@ fn reserve_hole(core: &Arc<Core>, inode: &Arc<Inode>, hole: Range<u64>) -> Resul
 /// Blocks by which the map of a file may grow when `blocks` of it are mapped.
 fn growth(core: &Core, blocks: u64) -> u64 {
     core.limits.blocks_for(BtreeKind::Bmbt, blocks) + u64::from(core.limits.bmbt_levels(Fork::Data))
+}
+
+/// Blocks by which the map of a file may grow when its idle blocks in `part` are mapped.
+fn growth_over_idle(core: &Core, inode: &Inode, part: Range<u64>) -> u64 {
+    let idle = inode.cow.lock().idle_in(part);
+    idle.iter().map(|piece| growth(core, piece.end - piece.start)).sum()
 }
 
 /// The runs of blocks of `step` whose pages are not dirty.

@@ -266,8 +266,8 @@ fn a_page_that_another_reader_puts_in_meanwhile_is_not_taken_for_a_hole() {
 #[test]
 fn what_waits_for_idle_blocks_can_be_written_back_on_a_full_volume_check() {
     let device = Arc::new(MemoryDevice::new(640 << 20));
-    // Nothing is kept back for btrees that share or map back.
-    let features = mkfs::FeatureSet { rmapbt: false, reflink: false, ..Default::default() };
+    // Next to nothing is kept back for btrees of the groups.
+    let features = mkfs::FeatureSet::NONE;
     let small = mkfs::Options { block_size: 1024, features, ..mkfs::Options::default() };
     mkfs::make(&*device, &small).unwrap();
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
