@@ -1,5 +1,6 @@
 //! `untorn clone`: files that share their blocks with others.
 
+use super::met::Met;
 use super::mv::{inside, is_directory};
 use crate::arguments::Clone;
 use crate::failure::{End, Outcome};
@@ -29,6 +30,7 @@ pub fn run(arguments: &Clone) -> Outcome {
 
 fn tree(volume: &Volume, from: &[u8], to: &[u8]) -> anyhow::Result<()> {
     // Links are cloned, not followed: what lies below is known by its number.
+    let mut met = Met::default();
     let mut todo = vec![(from.to_vec(), to.to_vec(), volume.lookup(from)?)];
     while let Some((from, to, ino)) = todo.pop() {
         let found = volume.metadata_of(ino)?;
@@ -36,6 +38,7 @@ fn tree(volume: &Volume, from: &[u8], to: &[u8]) -> anyhow::Result<()> {
         let new = NewFile { permissions: inode.mode & 0o7777, uid: inode.uid, gid: inode.gid };
         match found.kind {
             FileKind::Directory => {
+                met.enter(ino)?;
                 let made = volume.create_dir(&to, new)?;
                 volume.make_alike(ino, made)?;
                 let below = volume.entries_of(ino)?.into_iter();

@@ -1,5 +1,6 @@
 //! `untorn find` and `untorn du`: what lies below a path, and how much space it takes.
 
+use super::met::Met;
 use crate::arguments::{Du, Find, Sort};
 use crate::failure::{End, Outcome};
 use crate::{show, target};
@@ -15,6 +16,7 @@ fn walk(
     path: &str,
     mut visit: impl FnMut(&[u8], Ino, &Metadata) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let mut met = Met::default();
     let mut todo = vec![(path.as_bytes().to_vec(), volume.lookup(path)?)];
     while let Some((path, ino)) = todo.pop() {
         let found = volume.metadata_of(ino)?;
@@ -22,6 +24,7 @@ fn walk(
         if found.kind != FileKind::Directory {
             continue;
         }
+        met.enter(ino)?;
         let mut below = volume.entries_of(ino)?;
         below.retain(|entry| entry.name != b"." && entry.name != b"..");
         below.sort_unstable_by(|a, b| b.name.cmp(&a.name));

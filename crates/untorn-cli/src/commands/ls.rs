@@ -1,5 +1,6 @@
 //! `untorn ls`: names in order, or with all that `ls -l` says of them.
 
+use super::met::Met;
 use crate::arguments::Ls;
 use crate::failure::{End, Outcome};
 use crate::show::list::{self, Entry, Listing};
@@ -14,7 +15,9 @@ pub fn run(arguments: &Ls, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
     let mut sink = Sink { arguments, out, first: true };
     let mut left = VecDeque::from([arguments.path.clone().into_bytes()]);
+    let mut met = Met::default();
     while let Some(path) = left.pop_front() {
+        met.enter(volume.lookup(&path)?)?;
         let (listing, below) = look(&volume, &path)?;
         sink.put(&listing)?;
         if arguments.recursive {

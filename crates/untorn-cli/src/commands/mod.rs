@@ -21,6 +21,7 @@ mod ln;
 mod log;
 mod ls;
 mod manual;
+mod met;
 mod mkdir;
 mod mkfs;
 mod mv;

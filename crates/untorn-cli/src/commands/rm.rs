@@ -1,5 +1,6 @@
 //! `untorn rm`: removes files and directories.
 
+use super::met::Met;
 use crate::arguments::Rm;
 use crate::failure::{End, Outcome};
 use crate::target;
@@ -40,8 +41,9 @@ fn remove(volume: &Volume, path: &str, arguments: &Rm) -> anyhow::Result<()> {
 /// are removed, not followed.
 fn remove_tree(volume: &Volume, root: Ino) -> anyhow::Result<()> {
     let mut todo = vec![root];
-    let mut directories = Vec::new();
+    let (mut directories, mut met) = (Vec::new(), Met::default());
     while let Some(dir) = todo.pop() {
+        met.enter(dir)?;
         for entry in volume.entries_of(dir)? {
             match volume.metadata_of(entry.ino)?.kind {
                 FileKind::Directory => {

@@ -8,6 +8,7 @@ mod daily;
 mod db;
 mod fsx;
 mod images;
+mod loops;
 mod mkfs;
 mod names;
 mod places;

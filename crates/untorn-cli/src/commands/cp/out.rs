@@ -1,6 +1,7 @@
 //! Out of a volume to the host.
 
 use super::{Job, PIECE};
+use crate::commands::met::Met;
 use crate::failure::End;
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
@@ -31,7 +32,7 @@ impl Job<'_> {
             false => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
         };
         let mut end = End::Well;
-        let (mut seen, mut directories) = (Seen::new(), Vec::new());
+        let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
         let mut todo = vec![(volume.lookup(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
@@ -56,6 +57,7 @@ impl Job<'_> {
             directories.push((ino, to, found));
         }
         // A directory that may not be written, or whose time is old, gets that when it is full.
+            met.enter(ino)?;
         directories.iter().rev().try_for_each(|(ino, to, found)| {
             attributes(volume, *ino, to)?;
             dress(to, found)
