@@ -4,10 +4,11 @@
 //! only set aside. First one that is surely large enough, then ever smaller ones by what was left.
 
 use crate::build::fill;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, at_host};
 use crate::populate::{Data, Step};
 use crate::room::most_needed;
 use crate::tree::Tree;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use untorn::mkfs::{Groups, LogRoom, MkfsError, Options, Overwrite};
@@ -105,10 +106,10 @@ fn rehearse(
     scratch: &Path,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<u64> {
-    let file = tempfile::Builder::new().prefix(".untorn-").tempfile_in(scratch);
-    let file = file.map_err(crate::error::at_host(scratch))?;
-    file.as_file().set_len(size).map_err(crate::error::at_host(file.path()))?;
-    let device = Arc::new(FileDevice::open(file.path(), untorn_device::Access::ReadWrite)?);
+    let file = tempfile::tempfile_in(scratch).map_err(at_host(scratch))?;
+    file.set_len(size).map_err(at_host(scratch))?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let device = Arc::new(FileDevice::open(path, untorn_device::Access::ReadWrite)?);
     let options = Options {
         overwrite: Overwrite::Force,
         contents: untorn::mkfs::Contents::Zeroed,

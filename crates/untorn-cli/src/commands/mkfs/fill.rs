@@ -3,13 +3,12 @@
 //! Invariants: a file gets its name when all is written; where anything fails, what was there is
 //! there as before. A device, or a part of an image, cannot be so: it is left without a volume.
 
+use super::beside::Beside;
 use crate::arguments::Mkfs;
 use crate::failure::{End, Outcome};
 use crate::show::filled::Filled;
 use crate::{progress, show, target};
 use anyhow::{Context, bail, ensure};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::Write;
@@ -78,7 +77,7 @@ fn final_path(image: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The folder for files that are needed for a while.
-fn scratch(path: &Path) -> PathBuf {
+pub(super) fn scratch(path: &Path) -> PathBuf {
     let device = fs::metadata(path).is_ok_and(|found| !found.is_file());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     match parent {
@@ -108,7 +107,7 @@ fn read(arguments: &Mkfs, scratch: &Path) -> anyhow::Result<Tree> {
     let block_device = found.file_type().is_block_device();
     ensure!(!block_device, "{}: neither a directory nor an archive", name());
     let file = File::open(from).with_context(name)?;
-    tree.add_tar(seekable(file, scratch)?, &from.display().to_string())?;
+    tree.add_tar(seekable(file, &scratch)?, &from.display().to_string())?;
     Ok(tree)
 }
 
@@ -209,7 +208,7 @@ impl Job<'_> {
             let beside = Beside::new(self.path)?;
             match self.new_file(&beside, &options) {
                 Ok(built) => {
-                    beside.rename(self.path, old.is_some() || self.path.exists())?;
+                    beside.become_image(old.is_some() || self.path.exists())?;
                     return Ok(built);
                 }
                 Err(error) => {
@@ -227,7 +226,7 @@ impl Job<'_> {
 
     fn new_file(&self, beside: &Beside, options: &Options) -> anyhow::Result<Built> {
         let size = super::new_size(self.arguments, self.path, options)?;
-        let device: Arc<dyn BlockDevice> = Arc::new(FileDevice::create(&beside.path, size)?);
+        let device: Arc<dyn BlockDevice> = Arc::new(beside.create(size)?);
         let options = Options { contents: Contents::Zeroed, ..options.clone() };
         self.build(target::window(device, &self.arguments.place)?, &options)
     }

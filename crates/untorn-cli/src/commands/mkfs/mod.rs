@@ -2,6 +2,7 @@
 //!
 //! Invariants: where it refuses, nothing was written and no file was left behind.
 
+mod beside;
 mod choice;
 mod epoch;
 mod file;
