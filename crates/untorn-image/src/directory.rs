@@ -33,6 +33,12 @@ impl Tree {
         self.add_all(&[(path.to_vec(), from)])
     }
 
+    /// Refuses the file at `image` from now on: it will be written while the tree is read.
+    pub fn shun(&mut self, image: &Path) {
+        let found = fs::metadata(image).ok().filter(Metadata::is_file);
+        self.shunned = found.map(|found| (found.dev(), found.ino()));
+    }
+
     /// The same for several that may share files.
     pub fn add_all(&mut self, all: &[(Vec<u8>, &Path)]) -> Result<()> {
         let mut seen = Seen::new();
@@ -62,6 +68,11 @@ impl Tree {
         (seen, names): (&mut Seen, &mut [u8]),
     ) -> Result<()> {
         let key = (found.dev(), found.ino());
+        if self.shunned == Some(key) {
+            let path = shown(from.as_os_str().as_bytes());
+            let what = "is the image itself: keep it out of what goes into it";
+            return Err(Error::Source { path, what: what.to_owned() });
+        }
         if let Some(&id) = seen.get(&key) {
             return self.link(id, path);
         }

@@ -109,6 +109,8 @@ pub struct Tree {
     items: Vec<Item>,
     /// Directories that were made because something lies below them.
     implied: usize,
+    /// A file of the host, by device and inode, that must not go into it.
+    pub(crate) shunned: Option<(u64, u64)>,
 }
 
 impl Default for Tree {
@@ -120,7 +122,7 @@ impl Default for Tree {
 impl Tree {
     /// An empty directory.
     pub fn new() -> Self {
-        Self { items: vec![Item { names: 1, ..Item::directory() }], implied: 0 }
+        Self { items: vec![Item { names: 1, ..Item::directory() }], implied: 0, shunned: None }
     }
 
     /// The root.

@@ -1,6 +1,7 @@
 //! From the host into a volume.
 
 use super::Job;
+use crate::arguments::Destination;
 use crate::commands::mv::is_directory;
 use crate::progress;
 use anyhow::{Context, bail};
@@ -16,8 +17,9 @@ impl Job<'_> {
         &self,
         volume: &Volume,
         from: &[&Path],
-        to: &str,
+        destination: &Destination,
     ) -> anyhow::Result<Summary> {
+        let to = destination.path.as_str();
         let inside = is_directory(volume, to);
         if !inside && from.len() > 1 {
             bail!("{to}: is not a directory");
@@ -27,13 +29,13 @@ impl Job<'_> {
             false => to.trim_end_matches('/').rsplit_once('/').unwrap_or(("", to)),
         };
         let dir = volume.lookup(if dir.is_empty() { "/" } else { dir })?;
-        let tree = self.tree(from, name)?;
+        let tree = self.tree(from, name, &destination.image)?;
         let mut watch = progress::watch(&self.bar);
         Ok(populate(volume, dir, &tree, &mut watch)?)
     }
 
     /// What is copied, as it shall stand in the directory: called `to`, or as it is called.
-    fn tree(&self, from: &[&Path], to: &str) -> anyhow::Result<Tree> {
+    fn tree(&self, from: &[&Path], to: &str, image: &Path) -> anyhow::Result<Tree> {
         let mut tree = Tree::new();
         let mut all = Vec::new();
         for &path in from {
@@ -49,6 +51,7 @@ impl Job<'_> {
             };
             all.push((name, path));
         }
+        tree.shun(image);
         tree.add_all(&all)?;
         tree.own(&self.arguments.whose.owners()?);
         Ok(tree)

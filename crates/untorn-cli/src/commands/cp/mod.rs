@@ -46,7 +46,7 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
             });
             let from = from.collect::<anyhow::Result<Vec<_>>>()?;
             let image = image(arguments, to);
-            let summary = target::write(&image, |volume| job.copy_in(volume, &from, &to.path))?;
+            let summary = target::write(&image, |volume| job.copy_in(volume, &from, to))?;
             if arguments.json {
                 show::json(out, &show::filled::Filled::of(&summary))?;
             }

@@ -43,7 +43,7 @@ pub fn run(
         "-d size= and --minimize exclude each other"
     );
     let path = final_path(image)?;
-    let mut tree = read(arguments, &scratch(&path))?;
+    let mut tree = read(arguments, &path)?;
     tree.own(&arguments.filling.whose.owners()?);
     if let Some(epoch) = epoch {
         tree.stamp(epoch);
@@ -87,13 +87,14 @@ pub(super) fn scratch(path: &Path) -> PathBuf {
     }
 }
 
-/// Looks through the source.
-fn read(arguments: &Mkfs, scratch: &Path) -> anyhow::Result<Tree> {
+/// Looks through the source of the image at `path`.
+fn read(arguments: &Mkfs, path: &Path) -> anyhow::Result<Tree> {
     let Some(from) = &arguments.filling.from else { bail!("no source") };
-    let mut tree = Tree::new();
+    let (mut tree, scratch) = (Tree::new(), scratch(path));
+    tree.shun(path);
     if from.as_os_str() == "-" {
         let stdin = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-        tree.add_tar(seekable(stdin, scratch)?, "standard input")?;
+        tree.add_tar(seekable(stdin, &scratch)?, "standard input")?;
         return Ok(tree);
     }
     let name = || format!("--from {}", from.display());
@@ -275,43 +276,5 @@ fn advised(error: anyhow::Error) -> anyhow::Error {
             anyhow::anyhow!("{error}: give -d size={mib}m, or --minimize")
         }
         _ => error,
-    }
-}
-
-/// A file beside the image that becomes it, or goes.
-struct Beside {
-    path: PathBuf,
-}
-
-impl Beside {
-    fn new(image: &Path) -> anyhow::Result<Self> {
-        let name = image.file_name().context("names no file")?;
-        let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-        Ok(Self { path: image.with_file_name(name) })
-    }
-
-    /// Gives it the name of the image, in place of what may be there.
-    fn rename(self, image: &Path, there: bool) -> anyhow::Result<()> {
-        match there {
-            true => {
-                let permissions = fs::metadata(image)?.permissions();
-                fs::set_permissions(&self.path, permissions)?;
-                fs::rename(&self.path, image)?;
-            }
-            false => match renameat_with(CWD, &self.path, CWD, image, RenameFlags::NOREPLACE) {
-                // A host that does not know how.
-                Err(Errno::INVAL | Errno::NOSYS) => fs::rename(&self.path, image)?,
-                renamed => renamed?,
-            },
-        }
-        File::open(scratch(image))?.sync_all()?;
-        Ok(())
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        // After the renaming there is nothing of this name.
-        let _ = fs::remove_file(&self.path);
     }
 }
