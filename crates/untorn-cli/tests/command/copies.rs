@@ -106,3 +106,50 @@ fn a_link_that_stands_in_the_way_is_not_written_through_check() {
     assert!(!Path::new("/file").exists(), "a link below the target was followed");
     site.assert_sound();
 }
+
+#[test]
+fn capabilities_come_out_with_their_owner_check() {
+    let site = Site::new();
+    let (folder, out) = (site.path("folder"), site.path("out"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("program"), "x").unwrap();
+    let capability = [1u8, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let flags = rustix::fs::XattrFlags::empty();
+    let name = "security.capability";
+    if rustix::fs::setxattr(folder.join("program"), name, &capability, flags).is_err() {
+        return; // Only root may.
+    }
+    let into = format!("{}:/", site.image.display());
+    site.run(&["cp", "-r", folder.to_str().unwrap(), &into]).well();
+    let from = format!("{}:/folder", site.image.display());
+    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).well();
+    let mut value = [0; 64];
+    let length = rustix::fs::getxattr(out.join("program"), name, &mut value).unwrap();
+    assert_eq!(value[..length], capability);
+    site.assert_sound();
+}
+
+#[test]
+fn an_image_does_not_go_into_itself_check() {
+    let site = Site::new();
+    let folder = site.folder.path().to_str().unwrap().to_owned();
+    let into = format!("{}:/", site.image.display());
+    site.run(&["cp", "-r", &folder, &into]).refused(1, "volume.img: is the image itself");
+    site.run(&["mkfs", "-q", "-f", "--from", &folder, "@"]).refused(1, "is the image itself");
+    assert_eq!(site.run(&["ls", "@"]).well().out, "");
+    site.assert_sound();
+}
+
+#[test]
+fn a_path_without_a_name_stays_in_its_target_check() {
+    let site = Site::new();
+    let target = site.path("deep/target");
+    std::fs::create_dir_all(&target).unwrap();
+    site.run(&["mkdir", "@", "/a"]).well();
+    site.run_on(&["write", "@", "/file"], b"x").well();
+    let from = format!("{}:/a/..", site.image.display());
+    site.run(&["cp", "-r", &from, target.to_str().unwrap()]).well();
+    assert!(target.join("file").exists());
+    assert!(!site.path("deep/file").exists(), "it left its target");
+    site.assert_sound();
+}

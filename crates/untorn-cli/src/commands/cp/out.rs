@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
@@ -21,11 +21,17 @@ use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 /// Files of several names that were copied, and where to.
 type Seen = HashMap<Ino, PathBuf>;
 
+/// Permissions while something is not all there.
+const PRIVATE: u32 = 0o600;
+const PRIVATE_DIRECTORY: u32 = 0o700;
+
 impl Job<'_> {
     /// Copies what is at the path `from` to `to`, or into it where it is a directory. What the host
     /// does not let this user make is told of and left out.
     pub(super) fn copy_out(&self, volume: &Volume, from: &str, to: &Path) -> anyhow::Result<End> {
         let name = from.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        // No name in the target: `..` would lead out of it.
+        let name = if [".", ".."].contains(&name) { "" } else { name };
         let to = match to.is_dir() && !name.is_empty() {
             true => to.join(name),
             // A link that the user names is followed; none that is found below is.
@@ -51,17 +57,15 @@ impl Job<'_> {
             if !self.arguments.recursive {
                 bail!("{from}: is a directory; copy it with `untorn cp -r`");
             }
+            met.enter(ino)?;
             let below = volume.entries_of(ino)?.into_iter();
             let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
             todo.extend(below.map(|entry| (entry.ino, to.join(OsStr::from_bytes(&entry.name)))));
             directories.push((ino, to, found));
         }
         // A directory that may not be written, or whose time is old, gets that when it is full.
-            met.enter(ino)?;
-        directories.iter().rev().try_for_each(|(ino, to, found)| {
-            attributes(volume, *ino, to)?;
-            dress(to, found)
-        })?;
+        let mut full = directories.iter().rev();
+        full.try_for_each(|(ino, to, found)| dress(volume, *ino, to, found))?;
         Ok(end)
     }
 
@@ -76,14 +80,17 @@ impl Job<'_> {
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
-        let mode = Mode::from_raw_mode(u32::from(found.inode.mode & 0o777));
+        // Nobody else's until all is said of it.
+        let mode = Mode::from_raw_mode(PRIVATE);
         let node = |kind| {
             let (major, minor) = found.device.unwrap_or_default();
             mknodat(CWD, to, kind, mode, makedev(major, minor))
         };
         match found.kind {
             FileKind::Directory if is_directory(to) => return Ok(()),
-            FileKind::Directory => return Ok(fs::create_dir(to)?),
+            FileKind::Directory => {
+                return Ok(fs::DirBuilder::new().mode(PRIVATE_DIRECTORY).create(to)?);
+            }
             FileKind::Regular => self.contents_out(volume, ino, to)?,
             FileKind::Symlink => symlink(OsStr::from_bytes(&volume.link_target(ino)?), to)?,
             FileKind::Fifo => node(FileType::Fifo)?,
@@ -94,8 +101,7 @@ impl Job<'_> {
         if found.inode.nlink > 1 {
             seen.insert(ino, to.to_owned());
         }
-        attributes(volume, ino, to)?;
-        dress(to, found)
+        dress(volume, ino, to, found)
     }
 
     fn contents_out(&self, volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
@@ -131,7 +137,7 @@ fn is_directory(path: &Path) -> bool {
 /// An empty file; a link that stands there is not followed.
 fn create(path: &Path) -> anyhow::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true).truncate(true).mode(PRIVATE);
     let opened = options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
     match opened {
         Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
@@ -165,14 +171,16 @@ fn attributes(volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives owner (where that may be), permissions and times.
-fn dress(to: &Path, found: &Metadata) -> anyhow::Result<()> {
+/// Gives owner (where that may be), attributes, permissions and times.
+fn dress(volume: &Volume, ino: Ino, to: &Path, found: &Metadata) -> anyhow::Result<()> {
     let (uid, gid) = (Uid::from_raw(found.inode.uid), Gid::from_raw(found.inode.gid));
     // Bits that lend an owner's rights go with the owner.
     let kept = match chownat(CWD, to, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) => 0o7777,
         Err(_) => 0o1777,
     };
+    // Behind the owner: with a new one the host takes a program's capabilities away.
+    attributes(volume, ino, to)?;
     if found.kind != FileKind::Symlink {
         let mode = u32::from(found.inode.mode & kept);
         fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
