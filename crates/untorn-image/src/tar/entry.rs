@@ -91,7 +91,8 @@ impl<'f> Entry<'f> {
             Some(id) => id,
             None => own.ok(),
         };
-        match id.and_then(|id| u32::try_from(id).ok()) {
+        // The last of them is nobody: Linux does not let such files be used.
+        match id.and_then(|id| u32::try_from(id).ok()).filter(|&id| id != u32::MAX) {
             Some(id) => Ok(id),
             None => refuse(self, format!("has a {} that is no number of 32 bits", shown(key))),
         }

@@ -97,6 +97,8 @@ fn what_is_no_archive_is_refused() {
 fn numbers_that_are_none_are_refused() {
     let user = Archive::new().pax(&[("uid", b"4294967296")]).file("u", b"").done();
     refused(&user, &["u: ", "uid"]);
+    let nobody = Archive::new().pax(&[("gid", b"4294967295")]).file("g", b"").done();
+    refused(&nobody, &["g: ", "gid"]);
     let time = Archive::new().pax(&[("mtime", b"soon")]).file("t", b"").done();
     refused(&time, &["t: ", "mtime"]);
     let acl = Archive::new().pax(&[("SCHILY.acl.access", b"user::rwx")]).file("l", b"").done();
