@@ -28,11 +28,21 @@ pub fn schedules() -> usize {
 /// on, at places by chance.
 pub fn explore(body: impl Fn() + Send + Sync + 'static) {
     let body = Arc::new(body);
-    let mut config = Config::new();
-    config.stack_size = 1 << 20;
     let again = Arc::clone(&body);
-    Runner::new(RandomScheduler::new(schedules()), config.clone()).run(move || again());
-    Runner::new(PctScheduler::new(3, schedules()), config).run(move || body());
+    Runner::new(RandomScheduler::new(schedules()), roomy()).run(move || again());
+    Runner::new(PctScheduler::new(3, schedules()), roomy()).run(move || body());
+}
+
+/// Runs `body` once, where locks can be taken: under the scheduler alone.
+pub fn once(body: impl Fn() + Send + Sync + 'static) {
+    Runner::new(RandomScheduler::new(1), roomy()).run(body);
+}
+
+/// Stacks as threads of the machine have them; the scheduler's own 32 KiB overflow.
+fn roomy() -> Config {
+    let mut config = Config::new();
+    config.stack_size = 2 << 20;
+    config
 }
 
 /// A disk before whose requests others may have their turn.

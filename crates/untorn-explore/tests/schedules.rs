@@ -6,7 +6,7 @@ use shuttle::thread;
 use std::sync::{Arc, LazyLock};
 use untorn::{Background, Error, File, NewFile, OpenOptions, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
-use untorn_explore::{Slow, explore};
+use untorn_explore::{Slow, explore, once};
 use untorn_torture::disk::{Policy, SimDisk};
 
 const BLOCK: u64 = 4096;
@@ -17,21 +17,17 @@ static TEMPLATE: LazyLock<MemoryDevice> = LazyLock::new(|| {
     let contents = mkfs::Contents::Zeroed;
     let result = Arc::new(std::sync::Mutex::new(None));
     let told = result.clone();
-    // Locks can be taken under the scheduler alone.
-    shuttle::check_random(
-        move || {
-            let device = Arc::new(MemoryDevice::new(32 << 20));
-            mkfs::make(&*device, &mkfs::Options { contents, ..Default::default() }).unwrap();
-            let volume = Volume::open(device.clone(), undisturbed()).unwrap();
-            for name in NAMES {
-                let file = volume.create_file(name, NewFile::default()).unwrap();
-                file.write_atomic(0, &[1; 4 * BLOCK as usize], Sync::Visible).unwrap();
-            }
-            volume.close().unwrap();
-            *told.lock().unwrap() = Some(device.snapshot());
-        },
-        1,
-    );
+    once(move || {
+        let device = Arc::new(MemoryDevice::new(32 << 20));
+        mkfs::make(&*device, &mkfs::Options { contents, ..Default::default() }).unwrap();
+        let volume = Volume::open(device.clone(), undisturbed()).unwrap();
+        for name in NAMES {
+            let file = volume.create_file(name, NewFile::default()).unwrap();
+            file.write_atomic(0, &[1; 4 * BLOCK as usize], Sync::Visible).unwrap();
+        }
+        volume.close().unwrap();
+        *told.lock().unwrap() = Some(device.snapshot());
+    });
     let made = result.lock().unwrap().take();
     made.unwrap()
 });
