@@ -22,17 +22,15 @@ impl Pattern {
         Self { places, fill }
     }
 
-    /// Fills `bytes` with what operation number `number` writes at byte `offset`.
-    pub fn write(&self, number: u64, offset: u64, bytes: &mut [u8]) {
+    /// What operation number `number` writes at byte `offset`, behind what `data` holds.
+    fn append(&self, number: u64, offset: u64, length: usize, data: &mut Vec<u8>) {
         if let Some(fill) = self.fill {
-            bytes.fill(fill);
+            data.resize(data.len() + length, fill);
             return;
         }
         let base = number as u8;
-        let places = &self.places[offset as usize..][..bytes.len()];
-        for (byte, place) in bytes.iter_mut().zip(places) {
-            *byte = base.wrapping_add(*place);
-        }
+        let places = &self.places[offset as usize..][..length];
+        data.extend(places.iter().map(|place| base.wrapping_add(*place)));
     }
 }
 
@@ -42,13 +40,11 @@ impl Pattern {
     pub fn fill(&self, number: u64, op: &Op, data: &mut Vec<u8>) {
         let writes =
             matches!(op.kind, Kind::Write | Kind::WriteAtomic | Kind::MapWrite | Kind::Batch);
-        if !writes {
-            data.clear();
-            return;
-        }
-        data.resize(op.length as usize * usize::from(op.count), 0);
-        for (range, bytes) in op.writes().zip(data.chunks_mut(op.length as usize)) {
-            self.write(number, range.start, bytes);
+        data.clear();
+        if writes {
+            for range in op.writes() {
+                self.append(number, range.start, op.length as usize, data);
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ impl Core {
             return Ok(None);
         };
         let Some(_reserve) = self.try_reserve(count)? else { return Ok(None) };
-        self.claim_whole(ag, Some(block), count)
+        self.claim_whole(ag, Some(block), count, Effort::Some)
     }
 
     fn try_claim(
@@ -120,7 +120,7 @@ impl Core {
         let in_goal = |ag| goal.filter(|&(near, _)| near == ag).map(|(_, block)| block);
         let ags = || (0..self.geometry.ag_count).map(|i| rotate(first, i, self.geometry.ag_count));
         for ag in ags() {
-            if let Some(claim) = self.claim_whole(ag, in_goal(ag), count)? {
+            if let Some(claim) = self.claim_whole(ag, in_goal(ag), count, Effort::All)? {
                 return Ok(vec![claim]);
             }
         }
@@ -142,13 +142,14 @@ impl Core {
         ag: AgNumber,
         goal: Option<AgBlock>,
         count: u64,
+        effort: Effort,
     ) -> Result<Option<Claim>> {
         let _owner = self.ag(ag).owner.lock();
         let room = self.room_for_data(ag)?;
         let Some(want) = u32::try_from(count).ok().filter(|&want| want <= room) else {
             return Ok(None);
         };
-        let picked = space::pick(&mut Published(self), ag, goal, want, want)?;
+        let picked = space::pick(&mut Published(self), ag, goal, want, want, effort)?;
         Ok(picked.map(|extent| self.hold(extent)))
     }
 

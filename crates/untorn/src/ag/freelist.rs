@@ -93,7 +93,7 @@ pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
 }
 
 fn fill(tx: &mut Tx<'_>, ag: AgNumber, count: u32) -> Result<()> {
-    let picked = space::pick(tx, ag, None, count, 1)?;
+    let picked = space::pick(tx, ag, None, count, 1, space::Effort::All)?;
     let extent = picked.ok_or(Error::NoSpace { needed: count.into(), available: 0 })?;
     space::take(tx, extent)?;
     tx.core.promised.spend(extent.length);

@@ -30,7 +30,9 @@ pub(crate) use held::{Held, Hold};
 pub use inodes::EmptyChunks;
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode, is_allocated};
 pub(crate) use reserve::{Promised, Reserve};
-pub(crate) use space::{allocate_block, disown, free_block, own, own_mapped, pick, prepare, take};
+pub(crate) use space::{
+    Effort, allocate_block, disown, free_block, own, own_mapped, pick, prepare, take,
+};
 pub(crate) use trees::{Published, edit_agf, edit_agi};
 pub(crate) use trim::{discard, trim_some};
 

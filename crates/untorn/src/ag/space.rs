@@ -14,21 +14,24 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use untorn_format::ag::AgfDisk;
 use untorn_format::records::{AllocRec, RmapRec};
 use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
 
-/// Free extents looked at near a wanted place before any place will do.
+/// Free extents, and gaps between what is held in them, looked at near a place.
 const NEAR: usize = 16;
-/// Free extents of at least the wanted length looked at before the longest piece so far will do.
-const FIT: usize = 64;
+/// The same of at least the wanted length, the shortest first.
+const FIT: usize = 16;
+/// Gaps looked at before a search that need not succeed ends.
+const LONG: usize = 256;
 /// Free extents that are held from end to end passed over before waiting for them is cheaper.
 const SKIP: usize = 1024;
 
-/// How long a search for pieces goes on past extents that are held.
+/// How long a search goes on past what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Only so long as waiting for them would not be faster.
+    /// Only so long as doing without, or waiting, would not be faster.
     Some,
     /// Until everything was looked at.
     All,
@@ -38,6 +41,8 @@ pub(crate) enum Effort {
 struct Best {
     want: u32,
     piece: Option<Range<u32>>,
+    /// Gaps that may still be looked at.
+    looks: usize,
 }
 
 impl Best {
@@ -45,17 +50,27 @@ impl Best {
         self.piece.as_ref().map_or(0, |p| p.end - p.start)
     }
 
-    /// Looks at a free range; whether the search may stop.
-    fn offer(&mut self, held: &Held, free: Range<u32>) -> bool {
+    fn is_enough(&self) -> bool {
+        self.length() >= self.want
+    }
+
+    /// Whether the search is over.
+    fn is_over(&self) -> bool {
+        self.looks == 0 || self.is_enough()
+    }
+
+    /// Looks at a free range.
+    fn offer(&mut self, held: &Held, free: Range<u32>) {
+        self.looks = self.looks.saturating_sub(1);
         for gap in held.gaps(free) {
             if gap.end - gap.start > self.length() {
                 self.piece = Some(gap.start..gap.end.min(gap.start.saturating_add(self.want)));
-                if self.length() >= self.want {
-                    return true;
-                }
             }
+            if self.is_over() {
+                break;
+            }
+            self.looks -= 1;
         }
-        false
     }
 }
 
@@ -79,27 +94,49 @@ impl Holds for super::Published<'_> {
 
 /// Finds up to `want` free blocks of `ag` in one run, at or behind `goal` if that can be, at least
 /// `least`. The AG must be locked.
+///
+/// A free extent may hold thousands of claims: where the last search ended, the next one goes on,
+/// so that it does not pass over them again.
 pub(crate) fn pick<T: Trees + Holds>(
     source: &mut T,
     ag: AgNumber,
     goal: Option<AgBlock>,
     want: u32,
     least: u32,
+    effort: Effort,
 ) -> Result<Option<AgExtent>> {
-    let mut best = Best { want, piece: None };
-    let near = goal.unwrap_or_else(|| {
-        let rotor = &source.core().ag(ag).rotor;
-        AgBlock(rotor.load(std::sync::atomic::Ordering::Relaxed))
-    });
-    if !pick_near(source, ag, near, &mut best)? && !pick_fitting(source, ag, &mut best)? {
-        pick_longest(source, ag, &mut best, least)?;
+    let mut best = Best { want, piece: None, looks: 0 };
+    if let Some(goal) = goal {
+        pick_near(source, ag, goal, &mut best)?;
+    }
+    let is_elsewhere = !best.is_enough();
+    if is_elsewhere {
+        pick_elsewhere(source, ag, &mut best, least, effort)?;
     }
     let Some(piece) = best.piece.filter(|p| p.end - p.start >= least) else { return Ok(None) };
-    if goal.is_none() {
-        let rotor = &source.core().ag(ag).rotor;
-        rotor.store(piece.end, std::sync::atomic::Ordering::Relaxed);
+    if is_elsewhere {
+        source.core().ag(ag).rotor.store(piece.end, Ordering::Relaxed);
     }
     picked(source, ag, piece).map(Some)
+}
+
+fn pick_elsewhere<T: Trees + Holds>(
+    source: &mut T,
+    ag: AgNumber,
+    best: &mut Best,
+    least: u32,
+    effort: Effort,
+) -> Result<()> {
+    let rotor = AgBlock(source.core().ag(ag).rotor.load(Ordering::Relaxed));
+    pick_near(source, ag, rotor, best)?;
+    if !best.is_enough() {
+        pick_fitting(source, ag, best)?;
+    }
+    if !best.is_enough() {
+        best.looks = if effort == Effort::All { usize::MAX } else { LONG };
+        pick_longest(source, ag, best, least)?;
+    }
+    Ok(())
 }
 
 /// Finds `want` free blocks of `ag`, or as many as there are, in as few runs as can be, in order.
@@ -146,36 +183,38 @@ fn pick_near<T: Trees + Holds>(
     ag: AgNumber,
     goal: AgBlock,
     best: &mut Best,
-) -> Result<bool> {
+) -> Result<()> {
     let held = source.core().ag(ag).held.lock_arc();
+    best.looks = NEAR;
     let mut tree = source.tree(ag, ByBlock);
     let mut found = tree.seek(Find::AtMost, goal)?;
     if found.is_none() {
         found = tree.next()?;
     }
-    for _ in 0..NEAR {
-        let Some(free) = found else { return Ok(false) };
-        if best.offer(&held, free.start.0.max(goal.0)..free.end().0) {
-            return Ok(true);
+    while let Some(free) = found {
+        best.offer(&held, free.start.0.max(goal.0)..free.end().0);
+        if best.is_over() {
+            break;
         }
         found = tree.next()?;
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Looks at the shortest extents that are long enough.
-fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best) -> Result<bool> {
+fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best) -> Result<()> {
     let held = source.core().ag(ag).held.lock_arc();
+    best.looks = FIT;
     let mut tree = source.tree(ag, ByLength);
     let mut found = tree.seek(Find::AtLeast, (best.want, AgBlock(0)))?;
-    for _ in 0..FIT {
-        let Some(free) = found else { break };
-        if best.offer(&held, free.start.0..free.end().0) {
-            return Ok(true);
+    while let Some(free) = found {
+        best.offer(&held, free.start.0..free.end().0);
+        if best.is_over() {
+            break;
         }
         found = tree.next()?;
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Looks at ever shorter extents, of at least `least` blocks.
@@ -189,8 +228,9 @@ fn pick_longest<T: Trees + Holds>(
     let mut tree = source.tree(ag, ByLength);
     let mut found = tree.last()?;
     while let Some(free) = found.filter(|free| free.length > best.length().max(least - 1)) {
-        if best.offer(&held, free.start.0..free.end().0) {
-            return Ok(());
+        best.offer(&held, free.start.0..free.end().0);
+        if best.is_over() {
+            break;
         }
         found = tree.prev()?;
     }
@@ -344,7 +384,8 @@ pub(crate) fn allocate_block(
     near: Option<AgBlock>,
     owner: impl FnOnce(AgBlock) -> RmapRec,
 ) -> Result<AgBlock> {
-    let extent = pick(tx, ag, near, 1, 1)?.ok_or(Error::NoSpace { needed: 1, available: 0 })?;
+    let extent =
+        pick(tx, ag, near, 1, 1, Effort::All)?.ok_or(Error::NoSpace { needed: 1, available: 0 })?;
     take(tx, extent)?;
     tx.core.promised.spend(1);
     own(tx, ag, owner(extent.start))?;

@@ -12,6 +12,7 @@
 use super::blocks::{Image, Root, TreeBlocks};
 use super::kinds::TreeKind;
 use super::node::{Edit, Home, Node, disorder, fault};
+use smallvec::SmallVec;
 use untorn_format::Fault;
 use untorn_format::btree::MAX_LEVELS;
 
@@ -84,7 +85,7 @@ pub(super) enum Aim<R> {
 pub struct Tree<K: TreeKind, B> {
     pub(super) kind: K,
     pub(super) blocks: B,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: SmallVec<[Step; 4]>,
     /// Levels that the path has.
     pub(super) height: usize,
     pub(super) mark: Mark<K::Rank>,
@@ -93,7 +94,7 @@ pub struct Tree<K: TreeKind, B> {
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// The tree in `blocks`, positioned nowhere. Reads nothing.
     pub fn new(kind: K, blocks: B) -> Self {
-        Self { kind, blocks, steps: Vec::new(), height: 0, mark: Mark::Nowhere }
+        Self { kind, blocks, steps: SmallVec::new(), height: 0, mark: Mark::Nowhere }
     }
 
     /// What holds the blocks. The position is given up.

@@ -129,12 +129,18 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         self.steps[level].index = 0;
         self.mark = Mark::Nowhere;
         loop {
-            let index = self.steps[level].index;
-            let turn = self.view(level, |node| {
-                (index < node.count).then(|| choose(node, index)).transpose()
+            let from = self.steps[level].index;
+            let (index, turn) = self.view(level, |node| {
+                for index in from..node.count {
+                    match choose(node, index)? {
+                        Turn::Pass => {}
+                        turn => return Ok((index, Some(turn))),
+                    }
+                }
+                Ok((node.count, None))
             })?;
+            self.steps[level].index = index;
             match turn {
-                Some(Turn::Pass) => self.steps[level].index += 1,
                 Some(Turn::Enter) => {
                     self.enter(level)?;
                     self.steps[level].index += 1;
@@ -148,7 +154,7 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
                     }
                 }
                 None if level + 1 < self.height => level += 1,
-                None | Some(Turn::End) => return Ok(None),
+                None | Some(Turn::End | Turn::Pass) => return Ok(None),
             }
         }
     }

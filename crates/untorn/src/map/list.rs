@@ -11,19 +11,16 @@ pub(super) fn decode(fork: &[u8], count: u64) -> Result<Vec<Extent>, Fault> {
     if count > have {
         return Err(Fault::Short { what: WHAT, have, need: count });
     }
-    let records: Vec<Extent> = fork
-        .chunks_exact(Extent::SIZE)
-        .take(count)
-        .map(Extent::decode)
-        .collect::<Result<_, _>>()?;
-    let disorder = records.windows(2).position(|w| match w {
-        [a, b] => a.file_end() > b.file,
-        _ => false,
-    });
-    match disorder {
-        Some(index) => Err(Fault::Order { what: WHAT, rule: "extents overlap", index }),
-        None => Ok(records),
+    let mut records = Vec::<Extent>::with_capacity(count);
+    for (index, bytes) in fork.chunks_exact(Extent::SIZE).take(count).enumerate() {
+        let record = Extent::decode(bytes)?;
+        if records.last().is_some_and(|last| last.file_end() > record.file) {
+            let index = index.saturating_sub(1);
+            return Err(Fault::Order { what: WHAT, rule: "extents overlap", index });
+        }
+        records.push(record);
     }
+    Ok(records)
 }
 
 /// Writes `records` to a fork that has room for them, zeroes behind.

@@ -3,7 +3,7 @@
 
 use super::forks::DirTx;
 use super::target::target_to_blocks;
-use crate::ag::{pick, prepare, take};
+use crate::ag::{Effort, pick, prepare, take};
 use crate::dir;
 use crate::error::{Error, Result};
 use crate::inode::core_of;
@@ -40,7 +40,7 @@ pub(super) fn take_run(tx: &mut Tx<'_>, ino: Ino, blocks: u32) -> Result<AgExten
     let home = tx.core.geometry.split_ino(ino).map_or(0, |(ag, _)| ag.0);
     for ag in (0..count).map(|i| AgNumber((home + i) % count)) {
         prepare(tx, ag)?;
-        if let Some(run) = pick(tx, ag, None, blocks, blocks)? {
+        if let Some(run) = pick(tx, ag, None, blocks, blocks, Effort::All)? {
             take(tx, run)?;
             tx.counters.free_blocks -= i64::from(run.length);
             tx.core.promised.spend(run.length);

@@ -69,13 +69,16 @@ fn sizes_are_foretold() {
     }
 }
 
+fn written(pattern: &Pattern, offset: u64, length: u64) -> Vec<u8> {
+    let mut data = Vec::new();
+    pattern.fill(259, &op(Kind::Write, offset, length), &mut data);
+    data
+}
+
 #[test]
 fn bytes_tell_the_operation_and_the_place() {
     let pattern = Pattern::new(100, 1, None);
-    let mut low = [0; 50];
-    let mut high = [0; 40];
-    pattern.write(259, 0, &mut low);
-    pattern.write(259, 10, &mut high);
+    let (low, high) = (written(&pattern, 0, 50), written(&pattern, 10, 40));
     assert_eq!(low[10..], high);
     assert!(low.iter().step_by(2).all(|&byte| byte == 3));
     assert!(low.iter().skip(1).step_by(2).any(|&byte| byte != 3));

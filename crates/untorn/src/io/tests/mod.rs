@@ -10,6 +10,7 @@ mod hazards;
 mod lazy;
 mod matrix;
 mod options;
+mod picking;
 mod points;
 mod reviewed;
 mod sharers;

@@ -2,7 +2,7 @@
 
 use super::{BLOCK, Bench, contents};
 use crate::ag::tests::recount;
-use crate::ag::{Claim, Hold, Published, Users, lend, own, pick, release, stage};
+use crate::ag::{Claim, Effort, Hold, Published, Users, lend, own, pick, release, stage};
 use crate::inode::{CowPiece, CowState};
 use crate::{Error, File, OpenOptions, Sync, Volume};
 use untorn_format::inode::{ForkFormat, InodeFlags2};
@@ -67,7 +67,7 @@ fn fill(bench: &Bench, ag: AgNumber) -> Vec<std::ops::Range<u32>> {
     let core = bench.core();
     let _owner = core.ag(ag).owner.lock();
     let mut taken = Vec::new();
-    while let Some(run) = pick(&mut Published(core), ag, None, u32::MAX, 1).unwrap() {
+    while let Some(run) = pick(&mut Published(core), ag, None, u32::MAX, 1, Effort::All).unwrap() {
         let range = run.start.0..run.end().0;
         core.ag(ag).held.lock().insert(range.clone(), Hold::Claimed);
         taken.push(range);
