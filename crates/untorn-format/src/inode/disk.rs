@@ -2,6 +2,8 @@
 
 use crate::checksum::SealAt;
 use crate::fault::Fault;
+use crate::inode::{ForkFormat, InodeFlags2};
+use crate::records::Fork;
 use crate::wire::{U16, U32, U64, view, view_mut};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -105,5 +107,20 @@ impl DinodeDisk {
     /// The core at the start of a staged inode, to be edited.
     pub fn of_mut(bytes: &mut [u8]) -> Result<&mut Self, Fault> {
         view_mut("inode", bytes)
+    }
+    /// The form of a fork and its number of extents.
+    pub fn fork_shape(&self, fork: Fork) -> Result<(ForkFormat, u64), Fault> {
+        let flags2 = InodeFlags2(if self.version >= 3 { self.flags2.get() } else { 0 });
+        let wide = flags2.has(InodeFlags2::NREXT64);
+        let extents = match (fork, wide) {
+            (Fork::Data, true) => self.big_nextents.get(),
+            (Fork::Data, false) | (Fork::Attr, true) => self.nextents.get().into(),
+            (Fork::Attr, false) => self.anextents.get().into(),
+        };
+        let format = match fork {
+            Fork::Data => ForkFormat::from_disk("di_format", self.format)?,
+            Fork::Attr => ForkFormat::from_disk("di_aformat", self.aformat)?,
+        };
+        Ok((format, extents))
     }
 }

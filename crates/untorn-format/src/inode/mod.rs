@@ -117,13 +117,14 @@ impl InodeCore {
         let v3 = raw.version >= 3;
         let flags2 = InodeFlags2(if v3 { raw.flags2.get() } else { 0 });
         let times = encoding(flags2);
-        let wide = flags2.has(InodeFlags2::NREXT64);
         let v3_or_zero = |value: u64| if v3 { value } else { 0 };
+        let (format, extents) = raw.fork_shape(Fork::Data)?;
+        let (attr_format, attr_extents) = raw.fork_shape(Fork::Attr)?;
         Ok(Self {
             version: raw.version,
             mode: raw.mode.get(),
-            format: ForkFormat::from_disk("di_format", raw.format)?,
-            attr_format: ForkFormat::from_disk("di_aformat", raw.aformat)?,
+            format,
+            attr_format,
             metatype: if v3 { raw.metatype.get() } else { 0 },
             uid: raw.uid.get(),
             gid: raw.gid.get(),
@@ -137,8 +138,8 @@ impl InodeCore {
             blocks: raw.nblocks.get(),
             extent_size: raw.extsize.get(),
             cow_extent_size: if v3 { raw.cowextsize.get() } else { 0 },
-            extents: if wide { raw.big_nextents.get() } else { raw.nextents.get().into() },
-            attr_extents: if wide { raw.nextents.get() } else { raw.anextents.get().into() },
+            extents,
+            attr_extents: attr_extents as u32,
             fork_offset: raw.forkoff,
             flags: InodeFlags(raw.flags.get()),
             flags2,

@@ -118,10 +118,6 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Rank of the lowest key.
-    pub(super) fn low<K: TreeKind>(&self) -> K::Rank {
-        K::rank_of_key(&self.bytes)
-    }
     /// Rank of the highest key; only in trees that have those.
     pub(super) fn high<K: TreeKind>(&self) -> K::Rank {
         K::rank_of_key(&self.bytes[K::KIND.key_size()..])
@@ -198,6 +194,16 @@ impl<'a, K: TreeKind> Node<'a, K> {
     pub(super) fn rank(&self, index: usize) -> K::Rank {
         let entry = self.entry(0, index);
         if self.level == 0 { K::rank_of_record(entry) } else { K::rank_of_key(entry) }
+    }
+    /// The rank of the highest key of entry `index`; only in trees that have those.
+    pub(super) fn high(&self, index: usize) -> K::Rank {
+        let entry = self.entry(0, index);
+        if self.level > 0 {
+            return K::rank_of_key(&entry[K::KIND.key_size()..]);
+        }
+        let mut key = [0; LARGEST_KEY / 2];
+        K::KIND.high_key_of(entry, &mut key);
+        K::rank_of_key(&key)
     }
     /// How many entries have ranks for which `before` holds; those come first.
     pub(super) fn partition(&self, before: impl Fn(K::Rank) -> bool) -> usize {

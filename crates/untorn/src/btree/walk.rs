@@ -38,13 +38,14 @@ impl<R: Copy + Ord> Rising<R> {
     fn new() -> Self {
         Self([None; MAX_LEVELS as usize])
     }
-    fn pass<K: TreeKind<Rank = R>>(&mut self, node: &Node<'_, K>, at: usize) -> Result<(), Fault> {
+    /// The rank of entry `at`.
+    fn pass<K: TreeKind<Rank = R>>(&mut self, node: &Node<'_, K>, at: usize) -> Result<R, Fault> {
         let (last, rank) = (&mut self.0[usize::from(node.level)], node.rank(at));
         if last.is_some_and(|last| last >= rank) {
             return Err(disorder::<K>("ranks must rise", at));
         }
         *last = Some(rank);
-        Ok(())
+        Ok(rank)
     }
 }
 
@@ -80,11 +81,10 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         let kind = self.kind;
         let mut rising = Rising::new();
         let choose = |node: &Node<'_, K>, index: usize| {
-            rising.pass(node, index)?;
-            let spread = node.spread(index);
+            let rank = rising.pass(node, index)?;
             Ok(match node.level {
-                _ if spread.low::<K>() > high => Turn::End,
-                _ if spread.high::<K>() < low => Turn::Pass,
+                _ if rank > high => Turn::End,
+                _ if node.high(index) < low => Turn::Pass,
                 0 => Turn::Show(kind.decode(node.record(index))?),
                 _ => Turn::Enter,
             })

@@ -120,7 +120,9 @@ impl Inode {
     pub fn size(&self) -> Result<u64> {
         // In this order: what is no longer unsaved is in the core.
         let unsaved = self.unsaved.lock().size;
-        Ok(self.core()?.size.max(unsaved))
+        let image = self.image.read();
+        let disk = DinodeDisk::of(&image).map_err(|fault| fault.at(Place::inode(self.ino)))?;
+        Ok(disk.size.get().max(unsaved))
     }
 
     /// Cached writes have made the file `size` bytes long at least, at `time`. The caller holds the

@@ -212,7 +212,7 @@ fn change_list(
     out: &[Extent],
     records: &[Extent],
 ) -> Result<()> {
-    let mut list = read_list(ino, core, &tx.inode(ino), fork)?;
+    let mut list = read_list(ino, &tx.inode(ino), fork, core.fork_extents(fork))?;
     list.retain(|extent| !out.contains(extent));
     list.extend(records);
     list.sort_unstable_by_key(|extent| extent.file);

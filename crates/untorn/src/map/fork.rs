@@ -6,9 +6,8 @@ use super::tree::{ForkTree, PublishedFork};
 use crate::btree::{self, Find, Tree, TreeBlocks};
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::core_of;
 use crate::tx::Tx;
-use untorn_format::inode::{self, ForkFormat, InodeCore};
+use untorn_format::inode::{self, DinodeDisk, ForkFormat};
 use untorn_format::records::{Extent, Fork};
 use untorn_format::{Fault, FileBlock, Ino, Place};
 use untorn_store::Image;
@@ -73,14 +72,15 @@ pub(super) fn fork_bytes(ino: Ino, image: &[u8], fork: Fork) -> Result<&[u8]> {
     Ok(bytes.map_err(|fault| fault.at(Place::inode(ino)))?)
 }
 
-pub(super) fn read_list(
-    ino: Ino,
-    core: &InodeCore,
-    image: &[u8],
-    fork: Fork,
-) -> Result<Vec<Extent>> {
-    let bytes = fork_bytes(ino, image, fork)?;
-    let list = list::decode(bytes, core.fork_extents(fork));
+/// The form of a fork and its number of extents.
+fn shape_of(ino: Ino, image: &[u8], fork: Fork) -> Result<(ForkFormat, u64)> {
+    let shape = DinodeDisk::of(image).and_then(|disk| disk.fork_shape(fork));
+    Ok(shape.map_err(|fault| fault.at(Place::inode(ino)))?)
+}
+
+/// The `count` extents of a fork that is a list.
+pub(super) fn read_list(ino: Ino, image: &[u8], fork: Fork, count: u64) -> Result<Vec<Extent>> {
+    let list = list::decode(fork_bytes(ino, image, fork)?, count);
     Ok(list.map_err(|fault| fault.at(Place::inode(ino)))?)
 }
 
@@ -98,9 +98,9 @@ pub(crate) fn published<'c>(
     image: &Image,
     fork: Fork,
 ) -> Result<Extents<PublishedFork<'c>>> {
-    let inode = core_of(ino, image)?;
-    match inode.fork_format(fork) {
-        ForkFormat::Extents => Ok(Extents::List(read_list(ino, &inode, image, fork)?)),
+    let (format, count) = shape_of(ino, image, fork)?;
+    match format {
+        ForkFormat::Extents => Ok(Extents::List(read_list(ino, image, fork, count)?)),
         ForkFormat::Btree => {
             let blocks = PublishedFork { core, ino, fork, image: Image::clone(image) };
             Ok(Extents::Tree(Box::new(Tree::new(btree::Extents, blocks))))
@@ -116,9 +116,9 @@ pub(super) fn staged<'a, 'c>(
     fork: Fork,
 ) -> Result<Extents<ForkTree<'a, 'c>>> {
     let image = tx.inode(ino);
-    let inode = core_of(ino, &image)?;
-    match inode.fork_format(fork) {
-        ForkFormat::Extents => Ok(Extents::List(read_list(ino, &inode, &image, fork)?)),
+    let (format, count) = shape_of(ino, &image, fork)?;
+    match format {
+        ForkFormat::Extents => Ok(Extents::List(read_list(ino, &image, fork, count)?)),
         ForkFormat::Btree => {
             let blocks = ForkTree { tx, ino, fork };
             Ok(Extents::Tree(Box::new(Tree::new(btree::Extents, blocks))))

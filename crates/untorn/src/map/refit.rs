@@ -25,7 +25,7 @@ pub(crate) fn set_fork_offset(tx: &mut Tx<'_>, ino: Ino, fork_offset: u8) -> Res
     let format = core.format;
     let image = tx.inode(ino);
     let extents = match format {
-        ForkFormat::Extents => read_list(ino, &core, &image, Fork::Data)?,
+        ForkFormat::Extents => read_list(ino, &image, Fork::Data, core.fork_extents(Fork::Data))?,
         _ => Vec::new(),
     };
     let root = match format {
