@@ -49,6 +49,18 @@ pub enum Error {
         /// Blocks that files may still take.
         available: u64,
     },
+    /// There is enough free space, but not in one run, as a block of a directory or the target of
+    /// a symbolic link needs it. Nothing was changed.
+    #[error(
+        "no {needed} free blocks in a row, as a directory block or a long symbolic link needs \
+         them: the {available} free ones lie in shorter pieces; remove or move files first"
+    )]
+    NoRun {
+        /// Blocks in a row that were asked for.
+        needed: u64,
+        /// Blocks that files may still take.
+        available: u64,
+    },
     /// One atomic change is larger than what one journal transaction can carry. Nothing changed.
     #[error("the change needs {need} bytes of journal in one transaction; the limit is {limit}")]
     TooLarge {

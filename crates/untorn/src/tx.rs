@@ -119,7 +119,9 @@ impl Core {
                     return Err(Error::TooLarge { need, limit });
                 }
                 Err(Error::Outgrown(need)) => bytes = need + need / 4,
-                Err(Error::NoSpace { .. }) if !forced && self.busy_blocks() > 0 => {
+                Err(Error::NoSpace { .. } | Error::NoRun { .. })
+                    if !forced && self.busy_blocks() > 0 =>
+                {
                     self.settle_busy()?;
                     forced = true;
                 }

@@ -101,6 +101,18 @@ impl Birth {
 }
 
 impl Stamp {
+    /// Writes where the block lies.
+    pub(crate) fn set_addr(
+        &self,
+        what: &'static str,
+        bytes: &mut [u8],
+        addr: DiskAddr,
+    ) -> Result<(), Fault> {
+        let (need, have) = (self.addr + size_of::<U64>(), bytes.len());
+        let field = bytes.get_mut(self.addr..need).ok_or(Fault::Short { what, have, need })?;
+        field.copy_from_slice(&addr.0.to_be_bytes());
+        Ok(())
+    }
     /// Checks checksum, UUID, position, owner and LSN of `bytes` against `identity`.
     pub(crate) fn verify(
         &self,

@@ -38,13 +38,24 @@ pub use leaf::{Leaf, LeafEntry};
 pub use short::Short;
 pub use space::{DataPtr, DirBlock, Space};
 
-use crate::Fault;
 use crate::checksum::SealAt;
 use crate::da::stamp;
 use crate::kind::{BlockKind, Identity};
+use crate::{DiskAddr, Fault};
 
 /// Where blocks of the data and free spaces keep checksum and LSN.
 pub(crate) const SEAL: SealAt = stamp::DIR.seal;
+
+/// Writes into a block of a directory that it lies at `addr`; `kind` is one of the directory kinds
+/// or a node of the index.
+pub fn move_block(kind: BlockKind, bytes: &mut [u8], addr: DiskAddr) -> Result<(), Fault> {
+    match kind {
+        BlockKind::DirBlock | BlockKind::DirData | BlockKind::DirFree => &stamp::DIR,
+        BlockKind::DirLeaf1 | BlockKind::DirLeafN | BlockKind::DaNode => &stamp::DA,
+        _ => panic!("{kind:?} is not a directory block"),
+    }
+    .set_addr(kind.name(), bytes, addr)
+}
 
 /// Checks a directory block just read; `kind` is one of the directory kinds.
 pub fn verify_block(kind: BlockKind, bytes: &[u8], identity: &Identity<'_>) -> Result<(), Fault> {

@@ -96,7 +96,7 @@ impl World {
             return None;
         }
         match self.perform(volume, &before, op) {
-            Err(error @ Error::NoSpace { .. }) => {
+            Err(error @ (Error::NoSpace { .. } | Error::NoRun { .. })) => {
                 self.model = before;
                 // Making another file without a name lets go of the one before first.
                 if matches!(op, Op::MakeUnnamed { .. }) {

@@ -19,7 +19,7 @@ mod write;
 pub use list::{Cookie, Listed};
 pub use lookup::Found;
 pub use node::NodeFork;
-pub use small::{DirFork, Refusal, init, leave_inode};
+pub use small::{DirFork, init, leave_inode};
 pub use write::{add, is_empty, remove, replace};
 
 use crate::da::ForkBlocks;

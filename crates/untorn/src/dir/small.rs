@@ -9,20 +9,12 @@ use untorn_format::dir::short_edit::Room;
 use untorn_format::dir::{Block, FileType, NewEntry, Short, block_edit, short, short_edit};
 use untorn_format::{Fault, Geometry, Ino};
 
-/// Why a directory is not changed although it and the request are in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Its block lies in several pieces of the volume.
-    #[error("changing a directory block that lies in several pieces")]
-    InPieces,
-}
-
 /// The data fork of a directory inside a transaction that holds its owner lock.
 ///
 /// After an error the transaction must be dropped: the fork may be between two forms.
 pub trait DirFork {
     /// What its operations fail with.
-    type Error: From<Refusal>;
+    type Error;
 
     /// The volume's numbers.
     fn geometry(&self) -> &Geometry;
@@ -161,7 +153,9 @@ fn inline<F: DirFork>(fork: &F) -> Result<Option<Vec<u8>>, F::Error> {
 }
 
 fn one_block<F: DirFork>(fork: &mut F) -> Result<(), F::Error> {
-    if fork.is_one_block()? { Ok(()) } else { Err(Refusal::InPieces.into()) }
+    let not_alone =
+        Fault::Field { what: "directory", field: "block behind the only one", value: 1 };
+    if fork.is_one_block()? { Ok(()) } else { Err(fork.corrupt(not_alone)) }
 }
 
 fn stage<F: DirFork>(fork: &mut F) -> Result<&mut [u8], F::Error> {

@@ -1,7 +1,8 @@
 //! Making inodes, with a name or without.
 
+use super::dir_fork::DirTx;
 use super::entries::{Entry, add_name, demand_room_for_links, demand_usable, note_change};
-use super::forks::{DirTx, lookup_locked};
+use super::forks::lookup_locked;
 use super::inherit::{FirstCore, hand_down_acls};
 use super::target::set_target;
 use super::unlinked::link_to_chain;

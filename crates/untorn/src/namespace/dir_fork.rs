@@ -1,61 +1,48 @@
 //! The blocks of a directory inside a transaction that has locked it: data, index, free index.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::evict::take_run;
-use super::forks::DirTx;
-use crate::ag::{Users, release};
+use super::forks::inline;
+use super::pieces::{Lies, read_pieces};
 use crate::da::{ForkBlocks, IndexFork};
-use crate::dir::NodeFork;
+use crate::dir::{DirFork, NodeFork};
 use crate::error::{Error, Result};
+use crate::inode::core_of;
 use crate::map;
+use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::da::{Birth, DaBlock};
 use untorn_format::dir::Space;
+use untorn_format::inode::{self, ForkFormat, InodeCore};
 use untorn_format::records::{Extent, ExtentState, Fork};
-use untorn_format::{BlockKind, Fault, FileBlock, Geometry, Place};
-use untorn_store::BlockRef;
+use untorn_format::{BlockKind, Fault, FileBlock, Geometry, Ino, Place};
+
+/// The data fork of a directory inside a transaction that has locked it.
+pub(super) struct DirTx<'a, 'c> {
+    pub tx: &'a mut Tx<'c>,
+    pub ino: Ino,
+}
+
+/// A directory's first block.
+const FIRST: DaBlock = DaBlock(0);
 
 impl DirTx<'_, '_> {
+    pub(super) fn core(&self) -> Result<InodeCore> {
+        core_of(self.ino, self.tx.inode_bytes(self.ino))
+    }
+
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut InodeCore)) -> Result<()> {
+        let mut core = self.core()?;
+        change(&mut core);
+        core.encode(self.tx.inode_mut(self.ino));
+        Ok(())
+    }
+
     /// Blocks of the volume in one block of the directory.
-    fn span(&self) -> u32 {
+    pub(super) fn span(&self) -> u32 {
         1 << self.tx.core.geometry.dir_block_log
-    }
-
-    /// The extent in which the block at `at` begins, if it is mapped.
-    fn extent_at(&mut self, at: DaBlock) -> Result<Option<Extent>> {
-        let wanted = at.file_block();
-        let found = map::next_extent(self.tx, self.ino, Fork::Data, wanted)?;
-        Ok(found.filter(|extent| extent.file <= wanted))
-    }
-
-    /// The buffer of the block at `at`, if it is mapped. Blocks that Linux laid down in pieces are
-    /// not changed here.
-    fn buffer(&mut self, at: DaBlock, kind: BlockKind) -> Result<Option<BlockRef>> {
-        let Some(extent) = self.extent_at(at)? else { return Ok(None) };
-        let skip = at.file_block().0 - extent.file.0;
-        if extent.file_end().0 < at.file_block().0 + u64::from(self.span()) {
-            return Err(Error::Unsupported {
-                what: format!("a directory block in several pieces, of inode {},", self.ino),
-                remedy: "copy the directory to a new one on Linux".to_owned(),
-            });
-        }
-        let run = self.tx.core.ag_extent(extent.start, extent.length)?;
-        let geometry = &self.tx.core.geometry;
-        let start = untorn_format::AgBlock(run.start.0 + skip as u32);
-        Ok(Some(BlockRef {
-            addr: geometry.addr(run.ag, start),
-            length: geometry.dir_block_size() as u32,
-            kind,
-            owner: Some(self.ino.0),
-        }))
-    }
-
-    fn mapped_buffer(&mut self, at: DaBlock, kind: BlockKind) -> Result<BlockRef> {
-        let hole = Fault::Field { what: "directory", field: "hole", value: at.0.into() };
-        let found = self.buffer(at, kind)?;
-        found.ok_or_else(|| ForkBlocks::corrupt(self, Some(at), hole))
     }
 
     /// The first place of the index where nothing is mapped, and behind which nothing is; where
@@ -89,9 +76,10 @@ impl ForkBlocks for DirTx<'_, '_> {
     }
 
     fn read(&mut self, at: DaBlock, kind: BlockKind) -> Result<Option<Arc<[u8]>>> {
-        match self.buffer(at, kind)? {
-            Some(block) => self.tx.read(&block).map(Some),
-            None => Ok(None),
+        match self.lies(at, kind)? {
+            Lies::Nowhere => Ok(None),
+            Lies::Whole(block) => self.tx.read(&block).map(Some),
+            Lies::InPieces(pieces) => read_pieces(self.tx.core, self.ino, &pieces, kind).map(Some),
         }
     }
 
@@ -128,29 +116,18 @@ impl IndexFork for DirTx<'_, '_> {
     }
 
     fn create(&mut self, at: DaBlock, kind: BlockKind) -> Result<(Birth, &mut [u8])> {
-        let block = self.mapped_buffer(at, kind)?;
+        let block = self.in_one_run(at, kind)?;
         let birth = Birth { uuid: self.tx.core.meta_uuid(), addr: block.addr, owner: self.ino };
         Ok((birth, self.tx.buffers_mut().create(&block)))
     }
 
     fn stage(&mut self, at: DaBlock, kind: BlockKind) -> Result<&mut [u8]> {
-        let block = self.mapped_buffer(at, kind)?;
+        let block = self.gathered(at, kind)?;
         self.tx.stage(&block)
     }
 
     fn free(&mut self, at: DaBlock, count: u32) -> Result<()> {
-        for index in 0..count {
-            let at = DaBlock(at.0 + index * self.span());
-            let block = self.mapped_buffer(at, BlockKind::DaNode)?;
-            self.tx.buffers_mut().cancel(&block);
-            let first = at.file_block();
-            let range = first..FileBlock(first.0 + u64::from(self.span()));
-            for piece in map::unmap(self.tx, self.ino, Fork::Data, range)? {
-                let run = self.tx.core.ag_extent(piece.start, piece.length)?;
-                release(self.tx, run, Users::One)?;
-            }
-        }
-        Ok(())
+        (0..count).try_for_each(|index| self.free_block(DaBlock(at.0 + index * self.span())))
     }
 
     fn make_empty_leaf(&mut self) -> Result<()> {
@@ -188,5 +165,81 @@ impl NodeFork for DirTx<'_, '_> {
 
     fn set_size(&mut self, bytes: u64) -> Result<()> {
         self.set(|core| core.size = bytes)
+    }
+}
+
+impl DirFork for DirTx<'_, '_> {
+    type Error = Error;
+
+    fn geometry(&self) -> &Geometry {
+        &self.tx.core.geometry
+    }
+
+    fn is_one_block(&mut self) -> Result<bool> {
+        let blocks = 1u64 << self.tx.core.geometry.dir_block_log;
+        let size = self.tx.core.geometry.dir_block_size() as u64;
+        let core = self.core()?;
+        if core.size != size {
+            return Ok(false);
+        }
+        let behind = match core.format {
+            ForkFormat::Extents | ForkFormat::Btree => {
+                map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(blocks))?
+            }
+            _ => return Ok(false),
+        };
+        Ok(behind.is_none())
+    }
+
+    fn room(&self) -> usize {
+        inode::data_fork(self.tx.inode_bytes(self.ino)).map_or(0, <[u8]>::len)
+    }
+
+    fn inline(&self) -> Option<&[u8]> {
+        let core = self.core().ok()?;
+        inline(self.ino, &core, self.tx.inode_bytes(self.ino)).ok().flatten()
+    }
+
+    fn set_inline(&mut self, bytes: &[u8]) -> Result<()> {
+        self.set(|core| {
+            core.format = ForkFormat::Local;
+            core.size = bytes.len() as u64;
+        })?;
+        let place = Place::inode(self.ino);
+        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
+        let fork = fork.map_err(|fault| fault.at(place))?;
+        fork.fill(0);
+        fork[..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Arc<[u8]>> {
+        let read = ForkBlocks::read(self, FIRST, BlockKind::DirBlock)?;
+        read.ok_or_else(|| self.hole(FIRST))
+    }
+
+    fn stage(&mut self) -> Result<&mut [u8]> {
+        IndexFork::stage(self, FIRST, BlockKind::DirBlock)
+    }
+
+    fn grow(&mut self) -> Result<(Birth, &mut [u8])> {
+        let size = self.tx.core.geometry.dir_block_size();
+        self.set(|core| {
+            core.format = ForkFormat::Extents;
+            (core.extents, core.size) = (0, size as u64);
+        })?;
+        let place = Place::inode(self.ino);
+        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
+        fork.map_err(|fault| fault.at(place))?.fill(0);
+        self.map_block(FIRST)?;
+        IndexFork::create(self, FIRST, BlockKind::DirBlock)
+    }
+
+    fn shrink(&mut self) -> Result<()> {
+        self.free(FIRST, 1)
+    }
+
+    fn corrupt(&self, fault: Fault) -> Error {
+        fault.at(Place::inode(self.ino)).into()
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! The caller has locked the directory and the inodes that are named.
 
-use super::forks::{DirTx, lookup_locked};
+use super::dir_fork::DirTx;
+use super::forks::lookup_locked;
 use super::unlinked::link_to_chain;
 use crate::attr::{self, Key, NewValue, Outcome, SetMode};
 use crate::dir::{self, Found};

@@ -1,7 +1,7 @@
 //! Moving the inline contents of directories and symbolic links to blocks, when attributes need
 //! their place.
 
-use super::forks::DirTx;
+use super::dir_fork::DirTx;
 use super::target::target_to_blocks;
 use crate::ag::{Effort, pick, prepare, take};
 use crate::dir;
@@ -47,5 +47,9 @@ pub(super) fn take_run(tx: &mut Tx<'_>, ino: Ino, blocks: u32) -> Result<AgExten
             return Ok(run);
         }
     }
-    Err(Error::NoSpace { needed: blocks.into(), available: 0 })
+    let (needed, available) = (blocks.into(), tx.core.available()?);
+    match blocks > 1 && available >= needed {
+        true => Err(Error::NoRun { needed, available }),
+        false => Err(Error::NoSpace { needed, available }),
+    }
 }

@@ -1,32 +1,23 @@
 //! The forks of directories and symlinks as the rooms below ask for them.
 
-use super::evict::take_run;
-use crate::ag::{Users, release};
+use super::dir_fork::DirTx;
+use super::pieces::read_pieces;
 use crate::core::Core;
 use crate::da::ForkBlocks;
-use crate::dir::{Cookie, DirFork, Directory, Found, Listed, Refusal};
+use crate::dir::{Cookie, Directory, Found, Listed};
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
-use crate::map::{self, MappingState, find, published};
+use crate::map::{MappingState, find, published};
 use crate::tx::Tx;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use untorn_format::da::{Birth, DaBlock};
+use untorn_format::da::DaBlock;
 use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
-use untorn_format::records::{Extent, ExtentState, Fork};
+use untorn_format::records::Fork;
 use untorn_format::{
-    AgExtent, BlockKind, DiskAddr, Fault, FileBlock, FsBlock, Geometry, Ino, Place, kind, symlink,
+    AgExtent, BlockKind, Fault, FileBlock, FsBlock, Geometry, Ino, Place, symlink,
 };
 use untorn_store::{BlockRef, Image};
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Unsupported {
-            what: refusal.to_string(),
-            remedy: "copy the directory to a new one on Linux".to_owned(),
-        }
-    }
-}
 
 /// The published blocks of one fork. The caller holds the inode's owner lock.
 pub(crate) struct ForkReader<'c> {
@@ -65,33 +56,11 @@ impl<'c> ForkReader<'c> {
     }
 
     fn read_runs(&self, runs: &[AgExtent], kind: BlockKind) -> Result<Image> {
+        let [run] = runs else { return read_pieces(self.core, self.ino, runs, kind) };
         let geometry = &self.core.geometry;
-        let addr = |run: &AgExtent| geometry.addr(run.ag, run.start);
-        let bytes = |run: &AgExtent| (run.length as usize) << geometry.block_log;
-        let length = runs.iter().map(bytes).sum::<usize>();
-        let first = runs.first().map_or(DiskAddr(0), addr);
-        if let [_] = runs {
-            let owner = Some(self.ino.0);
-            let block = BlockRef { addr: first, length: length as u32, kind, owner };
-            return Ok(self.core.store.cache().read(&block)?);
-        }
-        // A directory block in pieces, as only Linux lays them out: read past the cache.
-        let mut whole = vec![0; length];
-        let mut rest = &mut whole[..];
-        for run in runs {
-            let (part, behind) = rest.split_at_mut(bytes(run));
-            self.core.store.device().read_at(geometry.byte_of(addr(run)), part)?;
-            rest = behind;
-        }
-        let identity = kind::Identity {
-            geometry,
-            uuid: self.core.meta_uuid(),
-            addr: first,
-            owner: Some(self.ino.0),
-            newest: self.core.store.cache().newest(),
-        };
-        kind::verify(kind, &whole, &identity).map_err(|fault| fault.at(Place::at(first)))?;
-        Ok(whole.into())
+        let addr = geometry.addr(run.ag, run.start);
+        let (length, owner) = (run.length << geometry.block_log, Some(self.ino.0));
+        Ok(self.core.store.cache().read(&BlockRef { addr, length, kind, owner })?)
     }
 }
 
@@ -153,7 +122,7 @@ fn directory_core(ino: Ino, image: &[u8]) -> Result<InodeCore> {
 }
 
 /// The contents of an inline data fork.
-fn inline<'a>(ino: Ino, inode: &InodeCore, image: &'a [u8]) -> Result<Option<&'a [u8]>> {
+pub(super) fn inline<'a>(ino: Ino, inode: &InodeCore, image: &'a [u8]) -> Result<Option<&'a [u8]>> {
     if inode.format != ForkFormat::Local {
         return Ok(None);
     }
@@ -205,13 +174,7 @@ pub(super) fn lookup_locked(tx: &mut Tx<'_>, ino: Ino, name: &[u8]) -> Result<Op
     let dinode = directory_core(ino, &image)?;
     let inline = inline(ino, &dinode, &image)?;
     let blocks = DirTx { tx, ino };
-    match (Directory { ino, size: dinode.size, inline, blocks }).lookup(name) {
-        // Blocks in pieces can be read; they were not changed.
-        Err(Error::Unsupported { .. }) => {
-            look_into(tx.core, ino, &image, |directory| directory.lookup(name))
-        }
-        other => other,
-    }
+    Directory { ino, size: dinode.size, inline, blocks }.lookup(name)
 }
 
 /// Shows the entries of a directory from `from` on.
@@ -280,127 +243,4 @@ fn remote_block(core: &Core, ino: Ino, start: FsBlock, length: u64) -> Result<Bl
         kind: BlockKind::Symlink,
         owner: Some(ino.0),
     })
-}
-
-/// The data fork of a directory inside a transaction that has locked it.
-pub(super) struct DirTx<'a, 'c> {
-    pub tx: &'a mut Tx<'c>,
-    pub ino: Ino,
-}
-
-impl DirTx<'_, '_> {
-    pub(super) fn core(&self) -> Result<InodeCore> {
-        core_of(self.ino, self.tx.inode_bytes(self.ino))
-    }
-
-    pub(super) fn set(&mut self, change: impl FnOnce(&mut InodeCore)) -> Result<()> {
-        let mut core = self.core()?;
-        change(&mut core);
-        core.encode(self.tx.inode_mut(self.ino));
-        Ok(())
-    }
-
-    /// The directory's only block.
-    fn only(&mut self) -> Result<(Extent, BlockRef)> {
-        let blocks = 1u32 << self.tx.core.geometry.dir_block_log;
-        let found = map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(0))?;
-        let extent = found.filter(|e| e.file == FileBlock(0) && e.length == blocks);
-        let extent = extent.ok_or(Error::from(Refusal::InPieces))?;
-        let core = self.tx.core;
-        let run = core.ag_extent(extent.start, extent.length)?;
-        let block = BlockRef {
-            addr: core.geometry.addr(run.ag, run.start),
-            length: core.geometry.dir_block_size() as u32,
-            kind: BlockKind::DirBlock,
-            owner: Some(self.ino.0),
-        };
-        Ok((extent, block))
-    }
-}
-
-impl DirFork for DirTx<'_, '_> {
-    type Error = Error;
-
-    fn geometry(&self) -> &Geometry {
-        &self.tx.core.geometry
-    }
-
-    fn is_one_block(&mut self) -> Result<bool> {
-        let blocks = 1u64 << self.tx.core.geometry.dir_block_log;
-        let size = self.tx.core.geometry.dir_block_size() as u64;
-        let core = self.core()?;
-        if core.size != size {
-            return Ok(false);
-        }
-        let behind = match core.format {
-            ForkFormat::Extents | ForkFormat::Btree => {
-                map::next_extent(self.tx, self.ino, Fork::Data, FileBlock(blocks))?
-            }
-            _ => return Ok(false),
-        };
-        Ok(behind.is_none())
-    }
-
-    fn room(&self) -> usize {
-        inode::data_fork(self.tx.inode_bytes(self.ino)).map_or(0, <[u8]>::len)
-    }
-
-    fn inline(&self) -> Option<&[u8]> {
-        let core = self.core().ok()?;
-        inline(self.ino, &core, self.tx.inode_bytes(self.ino)).ok().flatten()
-    }
-
-    fn set_inline(&mut self, bytes: &[u8]) -> Result<()> {
-        self.set(|core| {
-            core.format = ForkFormat::Local;
-            core.size = bytes.len() as u64;
-        })?;
-        let place = Place::inode(self.ino);
-        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
-        let fork = fork.map_err(|fault| fault.at(place))?;
-        fork.fill(0);
-        fork[..bytes.len()].copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn read(&mut self) -> Result<Arc<[u8]>> {
-        let (_, block) = self.only()?;
-        self.tx.read(&block)
-    }
-
-    fn stage(&mut self) -> Result<&mut [u8]> {
-        let (_, block) = self.only()?;
-        self.tx.stage(&block)
-    }
-
-    fn grow(&mut self) -> Result<(Birth, &mut [u8])> {
-        let run = take_run(self.tx, self.ino, 1 << self.tx.core.geometry.dir_block_log)?;
-        let size = self.tx.core.geometry.dir_block_size();
-        self.set(|core| {
-            core.format = ForkFormat::Extents;
-            (core.extents, core.size) = (0, size as u64);
-        })?;
-        let place = Place::inode(self.ino);
-        let fork = inode::data_fork_mut(self.tx.inode_mut(self.ino));
-        fork.map_err(|fault| fault.at(place))?.fill(0);
-        let start = self.tx.core.geometry.fs_block(run.ag, run.start);
-        let (file, length, state) = (FileBlock(0), run.length, ExtentState::Written);
-        map::map(self.tx, self.ino, Fork::Data, Extent { file, start, length, state })?;
-        let (_, block) = self.only()?;
-        let uuid = self.tx.core.meta_uuid();
-        let birth = Birth { uuid, addr: block.addr, owner: self.ino };
-        Ok((birth, self.tx.buffers_mut().create(&block)))
-    }
-
-    fn shrink(&mut self) -> Result<()> {
-        let (extent, block) = self.only()?;
-        self.tx.buffers_mut().cancel(&block);
-        map::unmap(self.tx, self.ino, Fork::Data, extent.file..extent.file_end())?;
-        let run = self.tx.core.ag_extent(extent.start, extent.length)?;
-        release(self.tx, run, Users::One)
-    }
-
-    fn corrupt(&self, fault: Fault) -> Error {
-        fault.at(Place::inode(self.ino)).into()
-    }
 }

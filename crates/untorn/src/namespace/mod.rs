@@ -15,6 +15,7 @@ mod inherit;
 mod known;
 mod link;
 mod paths;
+mod pieces;
 mod remove;
 mod rename;
 mod target;

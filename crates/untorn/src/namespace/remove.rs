@@ -1,8 +1,8 @@
 //! Removing names. What loses its last name goes onto an unlinked chain in the same transaction and
 //! is freed afterwards.
 
+use super::dir_fork::DirTx;
 use super::entries::{Entry, Left, demand_usable, drop_link, note_change, take_name};
-use super::forks::DirTx;
 use crate::core::Core;
 use crate::dir;
 use crate::error::{Error, Result};

@@ -5,11 +5,12 @@
 //! and what has entries is not removed.
 
 use super::create::{Make, NewInode, make_inode};
+use super::dir_fork::DirTx;
 use super::entries::{
     Entry, Left, add_name, demand_room_for_links, demand_usable, drop_link, note_change,
     note_renamed, set_parent, take_name, turn_name,
 };
-use super::forks::{DirTx, lookup};
+use super::forks::lookup;
 use super::link::demand_same_project;
 use crate::core::Core;
 use crate::dir;

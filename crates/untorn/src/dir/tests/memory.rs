@@ -1,6 +1,6 @@
 //! A directory's fork in memory.
 
-use crate::dir::{DirFork, Refusal};
+use crate::dir::DirFork;
 use std::sync::Arc;
 use untorn_format::da::Birth;
 use untorn_format::kind::{self, Identity};
@@ -9,14 +9,7 @@ use untorn_format::{BlockKind, DiskAddr, Fault, FsBlock, Geometry, Ino, Lsn};
 /// Why an operation on it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    Refused(Refusal),
     Corrupt(Fault),
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 /// What the fork holds.

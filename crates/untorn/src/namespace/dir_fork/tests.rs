@@ -15,16 +15,21 @@ fn names(usual: usize) -> usize {
     std::env::var("UNTORN_NAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
-struct Bench {
-    device: Arc<MemoryDevice>,
-    volume: Volume,
-    model: BTreeMap<Vec<u8>, Ino>,
+pub(in crate::namespace) struct Bench {
+    pub device: Arc<MemoryDevice>,
+    pub volume: Volume,
+    pub model: BTreeMap<Vec<u8>, Ino>,
     seed: u64,
 }
 
 impl Bench {
-    fn new(block_size: u32, dir_block_size: u32) -> Self {
-        let device = Arc::new(MemoryDevice::new(1 << 30));
+    pub fn new(block_size: u32, dir_block_size: u32) -> Self {
+        Self::on(1 << 30, block_size, dir_block_size)
+    }
+
+    /// The same on a volume of `size` bytes.
+    pub fn on(size: u64, block_size: u32, dir_block_size: u32) -> Self {
+        let device = Arc::new(MemoryDevice::new(size));
         let options = mkfs::Options {
             contents: mkfs::Contents::Zeroed,
             block_size,
@@ -42,7 +47,7 @@ impl Bench {
         (self.seed >> 33) as usize % limit
     }
 
-    fn add(&mut self, name: Vec<u8>) {
+    pub fn add(&mut self, name: Vec<u8>) {
         let path = [b"/d/".as_slice(), &name].concat();
         let ino = self.volume.create_file(path, NewFile::default()).unwrap().ino();
         self.model.insert(name, ino);
@@ -58,13 +63,13 @@ impl Bench {
         assert!(self.model.remove(name).is_some());
     }
 
-    fn remove_any(&mut self) {
+    pub fn remove_any(&mut self) {
         let name = self.any();
         self.remove(&name);
     }
 
     /// A new inode takes the place of one that has a name already.
-    fn replace_any(&mut self) {
+    pub fn replace_any(&mut self) {
         let name = self.any();
         let ino = self.volume.create_file("/new", NewFile::default()).unwrap().ino();
         let path = [b"/d/".as_slice(), &name].concat();
@@ -73,7 +78,7 @@ impl Bench {
     }
 
     /// The directory lists and finds what the model has, and the checker has nothing to say.
-    fn judge(&self, what: &str) {
+    pub fn judge(&self, what: &str) {
         let listed: BTreeMap<Vec<u8>, Ino> = self
             .volume
             .read_dir("/d")
@@ -99,7 +104,7 @@ impl Bench {
 }
 
 /// A name of varied length.
-fn name(number: usize) -> Vec<u8> {
+pub(in crate::namespace) fn name(number: usize) -> Vec<u8> {
     let mut name = format!("name-{number}-").into_bytes();
     name.resize(name.len() + number * 13 % 60, b'x');
     name

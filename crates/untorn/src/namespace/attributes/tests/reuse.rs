@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dir;
-use crate::namespace::forks::DirTx;
+use crate::namespace::dir_fork::DirTx;
 
 /// Fills the volume with one file and makes it durable; its bytes.
 fn fill_volume(bench: &Bench) -> Vec<u8> {
