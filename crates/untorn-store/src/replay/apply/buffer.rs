@@ -1,6 +1,7 @@
 //! Buffer items.
 
 use super::Replay;
+use super::pieces::may_be_piece;
 use crate::replay::error::RecoverError;
 use std::sync::Arc;
 use untorn_format::checksum;
@@ -43,6 +44,11 @@ impl Replay {
         let format = &item.format;
         let held = self.blocks.read(format.addr, format.blocks.into())?;
         copy(item, &mut held.bytes);
+        if may_be_piece(format, &self.sb) {
+            held.change(None, lsn);
+            self.pieces.note(format, lsn);
+            return Ok(());
+        }
         let kind = BlockKind::from_blft(format.code, &held.bytes);
         if kind.is_none() && format.code == BTREE {
             let found = held.bytes.first_chunk().map_or(0, |b| u32::from_be_bytes(*b)).into();

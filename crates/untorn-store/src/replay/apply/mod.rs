@@ -10,6 +10,7 @@ mod buffer;
 mod create;
 mod inode;
 mod owner;
+mod pieces;
 mod quota;
 
 use super::cancelled::Cancelled;
@@ -17,6 +18,7 @@ use super::error::RecoverError;
 use super::held::{HeldBlocks, Leaving};
 use super::intents::Intents;
 use super::transaction::Transaction;
+use pieces::Pieces;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use untorn_device::BlockDevice;
@@ -73,6 +75,7 @@ pub(crate) struct Replay {
     area: LogArea,
     blocks: HeldBlocks,
     first: FirstPass,
+    pieces: Pieces,
     pub(crate) intents: Intents,
     pub(crate) transactions: u64,
     pub(crate) items: u64,
@@ -113,6 +116,7 @@ impl Replay {
             area,
             blocks: HeldBlocks::new(device, sb),
             first,
+            pieces: Pieces::default(),
             intents: Intents::default(),
             transactions: 0,
             items: 0,
@@ -126,6 +130,7 @@ impl Replay {
             .map(|regions| decode(&regions, transaction, &area))
             .collect::<Result<Vec<_>, _>>()?;
         items.sort_by_key(turn);
+        self.pieces.look(&items, &self.sb);
         for together in items.chunks(TOGETHER) {
             let wanted = together.iter().filter_map(|item| self.wanted(item)).collect();
             self.blocks.prefetch(wanted)?;
@@ -168,6 +173,7 @@ impl Replay {
     }
     /// Writes home what is still held. Volatile until flushed.
     pub(crate) fn write_home(&mut self) -> Result<u64, RecoverError> {
+        self.join_pieces()?;
         self.blocks.write_home(Leaving::Done)
     }
 }
