@@ -68,7 +68,7 @@ impl Phase {
 pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let folder = scratch_root();
     let size = (256 << 20) + (scale.names as u64 * 8192).next_multiple_of(1 << 20);
-    let rounds = scale.rounds + 1;
+    let rounds = scale.tree_rounds + 1;
     lines.expect(1 + rounds * (THREADS.len() * Shape::ALL.len()) as u64)?;
     lines.step("making images")?;
     let mut everybody: Vec<Box<dyn Names>> = vec![Box::new(OurNames::new(&folder, size)?)];
@@ -76,11 +76,12 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
         Some(linux) => everybody.push(Box::new(linux)),
         None => lines.note("Linux is not measured: it needs root, loop devices and xfsprogs")?,
     }
-    // The first round warms up.
+    // The first round warms up; for that fewer files do.
     for round in 0..rounds {
         for shape in Shape::ALL {
             for threads in THREADS {
-                let work = Work { shape, threads, files: scale.names };
+                let files = if round == 0 { (scale.names / 10).max(400) } else { scale.names };
+                let work = Work { shape, threads, files };
                 lines.step(&work.case("names"))?;
                 for names in in_turn(round, &everybody) {
                     lines.wait();

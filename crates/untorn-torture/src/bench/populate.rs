@@ -26,7 +26,7 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let (files, bytes) = (scale.inodes * 2, scale.streamed);
     let folder = tempfile::tempdir_in(scratch_root())?;
     let source = folder.path().join("source");
-    let rounds = scale.rounds.min(5);
+    let rounds = scale.tree_rounds;
     lines.expect(1 + rounds)?;
     lines.step("making a tree")?;
     sow(&source, files, bytes)?;

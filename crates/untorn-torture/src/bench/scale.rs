@@ -31,6 +31,8 @@ pub(super) struct Scale {
     pub inodes: u64,
     /// Operations in one measurement of a curve; there are three times as many rounds.
     pub repeats: u64,
+    /// Times that everybody makes trees of names and images.
+    pub tree_rounds: u64,
     /// Files whose names are made, found and removed; a multiple of 400.
     pub names: usize,
 }
@@ -52,6 +54,7 @@ impl Scale {
             volumes: [30, 33, 36, 40].map(|log| 1 << log).into(),
             inodes: 10_000,
             repeats: 2_000,
+            tree_rounds: 3,
             names: 100_000,
         }
     }
@@ -72,6 +75,7 @@ impl Scale {
             volumes: [30, 36].map(|log| 1 << log).into(),
             inodes: 1_000,
             repeats: 300,
+            tree_rounds: 3,
             names: 10_000,
         }
     }

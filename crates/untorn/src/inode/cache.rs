@@ -17,7 +17,7 @@ use untorn_format::{AgBlock, BlockKind, Fault, Ino, Place};
 use untorn_store::{BlockRef, NumberHash};
 
 /// How many idle handles are kept where nobody says otherwise.
-pub(crate) const IDLE: usize = 16 * 1024;
+pub(crate) const IDLE: usize = 128 * 1024;
 
 const SHARDS: usize = 16;
 

@@ -23,7 +23,7 @@ use untorn_format::Ino;
 use untorn_store::NumberHash;
 
 /// How many names are known for each idle inode that may be kept.
-const EACH: usize = 8;
+const EACH: usize = 2;
 
 const SHARDS: usize = 16;
 
@@ -67,7 +67,7 @@ pub(crate) struct KnownNames {
 }
 
 impl KnownNames {
-    /// Knows nothing yet, and at most about eight names for each of `idle` inodes.
+    /// Knows nothing yet, and at most about two names for each of `idle` inodes.
     pub fn new(idle: usize) -> Self {
         let shards = std::array::from_fn(|_| RwLock::default());
         let limit = (idle.saturating_mul(EACH) / SHARDS / 2).max(1);

@@ -52,7 +52,7 @@ pub struct OpenOptions {
     /// What becomes of chunks of inodes that nobody uses.
     pub empty_chunks: EmptyChunks,
     /// Inodes kept in memory that nobody uses, about: a few hundred bytes each, and 2 KiB where
-    /// their files were read or written. Those in use come on top. For each, up to eight names
+    /// their files were read or written. Those in use come on top. For each, up to two names
     /// are known without a look into their directory: about 100 bytes and the name itself each.
     pub idle_inodes: usize,
     /// Where the times in inodes come from.
