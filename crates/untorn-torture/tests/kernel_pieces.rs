@@ -1,5 +1,5 @@
-//! Directory blocks that Linux laid down in several pieces: recovered from a journal of Linux, read,
-//! changed, under power cuts, and read by Linux again.
+//! Directory blocks that Linux laid down in several pieces: recovered from a journal of Linux,
+//! read, changed, under power cuts, and read by Linux again.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,9 +1,9 @@
 //! Where the blocks of a directory lie. Linux lays one that is larger than a block of the volume
 //! down in several pieces where free space is in pieces.
 //!
-//! Such a block is read piece by piece, past the cache: its pieces are no buffers here. What changes
-//! it gives it one run first, in the same transaction: it is written there as a new block, the
-//! pieces are let go of. So a crash finds it in the old place or in the new one.
+//! Such a block is read piece by piece, past the cache: its pieces are no buffers here. What
+//! changes it gives it one run first, in the same transaction: it is written there as a new block,
+//! the pieces are let go of. So a crash finds it in the old place or in the new one.
 
 #[cfg(test)]
 mod tests;

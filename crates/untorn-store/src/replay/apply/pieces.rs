@@ -7,11 +7,11 @@
 //!
 //! So a buffer that may be a piece is kept as bytes alone. When all is replayed, the directories
 //! among the inodes that changed together with such buffers say what belongs together: whole blocks
-//! are put together from the journal and the device, sealed, and taken apart again. What is no piece
-//! of a directory was a whole block (a node of attributes is as short) and is sealed as one.
+//! are put together from the journal and the device, sealed, and taken apart again. What is no
+//! piece of a directory was a whole block (a node of attributes is as short), sealed as one.
 //!
-//! A crash before the end changes nothing: pieces carry no LSN that holds, so another replay applies
-//! all their changes again.
+//! A crash before the end changes nothing: pieces carry no LSN that holds, so another replay
+//! applies all their changes again.
 
 use super::Replay;
 use crate::replay::error::RecoverError;
