@@ -112,7 +112,7 @@ fn listed(volume: &Volume) -> Names {
     let entries = entries.filter(|entry| entry.name != b"." && entry.name != b"..");
     let names: Names = entries.map(|entry| String::from_utf8(entry.name).unwrap()).collect();
     for name in names.iter().step_by(5) {
-        volume.lookup(&format!("/d/{name}")).unwrap();
+        volume.lookup(format!("/d/{name}")).unwrap();
     }
     names
 }
@@ -138,7 +138,7 @@ fn change(volume: &Volume, names: &mut Names, count: u64, mut state: impl FnMut(
         let old = names.iter().nth(number as usize * 31 % names.len()).unwrap().clone();
         match number % 3 {
             0 => {
-                volume.remove(&format!("/d/{old}")).unwrap();
+                volume.remove(format!("/d/{old}")).unwrap();
                 names.remove(&old);
             }
             _ => {
@@ -184,7 +184,7 @@ fn pieces_in_a_journal_of_linux_are_recovered_read_and_gathered_kernel() {
 fn without_room(volume: &Volume, names: &mut Names) {
     let mut refused = 0;
     for name in names.iter().step_by(23).cloned().collect::<Vec<_>>() {
-        match volume.remove(&format!("/d/{name}")) {
+        match volume.remove(format!("/d/{name}")) {
             Ok(()) => drop(names.remove(&name)),
             Err(Error::NoRun { .. }) => refused += 1,
             Err(error) => panic!("{name}: {error}"),

@@ -29,6 +29,7 @@ fn smallest() -> Scale {
         volumes: vec![1 << 30],
         inodes: 100,
         repeats: 20,
+        tree_rounds: 1,
         names: 400,
     }
 }
