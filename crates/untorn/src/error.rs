@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The volume is damaged.
-    #[error("{0}; run a check (`untorn check`) before writing to this volume")]
+    #[error("{0}; check the volume before writing to it")]
     Corrupt(#[from] Corrupt),
     /// A chain of deleted files that nobody freed yet is damaged. Nothing on it was changed.
     #[error(

@@ -26,7 +26,4 @@ pub struct Db {
     /// Touch nothing on the device: what this command does anyway.
     #[arg(short = 'r', long, hide = true)]
     pub read_only: bool,
-    /// Print JSON: for each command a line, where it says something.
-    #[arg(long)]
-    pub json: bool,
 }

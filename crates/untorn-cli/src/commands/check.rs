@@ -20,7 +20,7 @@ pub fn run(arguments: &Check, out: &mut dyn Write) -> Outcome {
             return Ok(End::Unchecked);
         }
     };
-    match arguments.reading.json {
+    match show::is_json() {
         true => show::json(out, &report)?,
         false => tell(&report, out)?,
     }
@@ -41,11 +41,7 @@ fn look(arguments: &Check) -> anyhow::Result<Report> {
     let options = Options { limit: arguments.limit, progress: Some(&show), ..Options::default() };
     let report = check(&*device, &options);
     bar.finish_and_clear();
-    let hint = " (or see what recovery would leave: `untorn check --replay`)";
-    report.map_err(|error| match error {
-        untorn_check::CheckError::DirtyJournal => anyhow::anyhow!("{error}{hint}"),
-        error => error.into(),
-    })
+    Ok(report?)
 }
 
 /// The volume as recovery would leave it, on an overlay.

@@ -1,8 +1,9 @@
 //! Out of a volume to the host.
 
 use super::{Job, PIECE};
+use crate::arguments::VolumePath;
 use crate::commands::met::Met;
-use crate::failure::End;
+use crate::failure::{self, At, Code, End, Refusal};
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
 use rustix::fs::{OFlags, XattrFlags, chownat, lsetxattr, mknodat, utimensat};
@@ -28,25 +29,30 @@ const PRIVATE_DIRECTORY: u32 = 0o700;
 impl Job<'_> {
     /// Copies what is at the path `from` to `to`, or into it where it is a directory. What the host
     /// does not let this user make is told of and left out.
-    pub(super) fn copy_out(&self, volume: &Volume, from: &str, to: &Path) -> anyhow::Result<End> {
-        let name = from.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    pub(super) fn copy_out(
+        &self,
+        volume: &Volume,
+        from: &VolumePath,
+        to: &Path,
+    ) -> anyhow::Result<End> {
         // No name in the target: `..` would lead out of it.
-        let name = if [".", ".."].contains(&name) { "" } else { name };
-        let to = match to.is_dir() && !name.is_empty() {
-            true => to.join(name),
+        let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
+        let to = match name.filter(|_| to.is_dir()) {
+            Some(name) => to.join(OsStr::from_bytes(name)),
             // A link that the user names is followed; none that is found below is.
-            false => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
+            None => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
         };
         let mut end = End::Well;
         let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
-        let mut todo = vec![(volume.lookup(from)?, to)];
+        let mut todo = vec![(volume.lookup(from).at(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
             self.bar.set_message(to.display().to_string());
             let made = self.one_out(volume, ino, &found, &to, &mut seen);
             match (made, found.device) {
                 (Err(error), Some(_)) if is_forbidden(&error) => {
-                    self.bar.suspend(|| eprintln!("untorn: {}: left out: {error}", to.display()));
+                    let told = format!("{}: left out: {error}", to.display());
+                    self.bar.suspend(|| failure::warn(Code::LeftOut, told));
                     end = End::Found;
                 }
                 (made, _) => made.with_context(|| to.display().to_string())?,
@@ -55,7 +61,9 @@ impl Job<'_> {
                 continue;
             }
             if !self.arguments.recursive {
-                bail!("{from}: is a directory; copy it with `untorn cp -r`");
+                let told = format!("{from}: is a directory");
+                let remedy = "copy it with `untorn cp -r`";
+                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
             }
             met.enter(ino)?;
             let below = volume.entries_of(ino)?.into_iter();

@@ -44,7 +44,7 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Outcome {
     let good = scores.iter().all(Score::is_good);
     let cuts: u64 = scores.iter().map(|score| score.cuts).sum();
     let rate = cuts as f64 / seconds.max(1e-9);
-    if arguments.json {
+    if show::is_json() {
         let Demo { writes, seed, .. } = *arguments;
         let states_per_second = rate;
         let scenarios = &scores;

@@ -59,7 +59,7 @@ pub fn run(
     }
     let built = job.make().with_context(|| name.clone())?;
     let superblock = &built.made.superblock;
-    if arguments.json {
+    if show::is_json() {
         let layout = show::info::Layout::of(&name, superblock, None);
         show::json(out, &Shown { layout, filled: Filled::of(&built.summary) })?;
     } else if !arguments.quiet {
