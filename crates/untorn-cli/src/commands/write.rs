@@ -44,7 +44,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         let (offset, bytes) = match &whole {
             Some(bytes) => atomic(&file, arguments, bytes)
                 .inspect_err(|_| take_back(volume, arguments, created))?,
-            None => plain(&file, arguments, &mut input)?,
+            None => plain(&file, arguments, &mut input).inspect_err(|_| {
+                let untouched = created && file.size().is_ok_and(|size| size == 0);
+                take_back(volume, arguments, untouched);
+            })?,
         };
         let (path, size) = (arguments.path.clone(), file.size()?);
         let (atomic, durable) = (arguments.atomic, arguments.sync);
@@ -112,8 +115,13 @@ fn plain(file: &File, arguments: &Arguments, input: &mut dyn Read) -> anyhow::Re
             break;
         }
         let written = at - start;
-        let told = || format!("{}: {written} bytes were written, then", arguments.path);
-        file.write_at(at, &piece, Sync::Visible).with_context(told)?;
+        let done = file.write_at(at, &piece, Sync::Visible).at(&arguments.path);
+        match written {
+            0 => done?,
+            _ => {
+                done.with_context(|| format!("{written} bytes were written, then one more piece"))?
+            }
+        }
         at += piece.len() as u64;
     }
     if arguments.sync {

@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use untorn::Error;
 use untorn::mkfs::MkfsError;
@@ -87,6 +88,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
 fn of_library(error: &Error) -> Code {
     match error {
         Error::Device(error) => of_device(error),
+        Error::NotXfs => Code::NoVolume,
         Error::Corrupt(_) | Error::UnlinkedChain { .. } => Code::Damaged,
         Error::Unsupported { .. } => Code::Unsupported,
         Error::NoSpace { .. } => Code::NoSpace,
@@ -112,7 +114,9 @@ fn of_library(error: &Error) -> Code {
 fn of_image(error: &untorn_image::Error) -> Option<Code> {
     use untorn_image::Error;
     match error {
-        Error::Entry { .. } | Error::Source { .. } => Some(Code::BadSource),
+        Error::Entry { .. } | Error::Compressed { .. } | Error::Source { .. } => {
+            Some(Code::BadSource)
+        }
         Error::NoRoom { .. } => Some(Code::NoSpace),
         Error::Host { source, .. } => Some(of_host(source)),
         _ => None,
@@ -159,8 +163,8 @@ fn of_host(error: &std::io::Error) -> Code {
 /// something to say would have done.
 pub fn remedy(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
-        let own = cause.downcast_ref::<Refusal>().map(|refusal| refusal.remedy);
-        let own = own.map(|remedy| remedy.map(str::to_owned));
+        let own = cause.downcast_ref::<Refusal>().map(|refusal| refusal.remedy.clone());
+        let own = own.map(|remedy| remedy.map(Cow::into_owned));
         let library = || cause.downcast_ref().map(next_step);
         let image = || cause.downcast_ref().map(after_image);
         let check = || cause.downcast_ref().map(after_check);
@@ -169,8 +173,12 @@ pub fn remedy(error: &anyhow::Error) -> Option<String> {
     })
 }
 
+/// Where a volume may be instead.
+const PLACE: &str = "for a volume inside a disk image give --partition or --offset";
+
 fn next_step(error: &Error) -> Option<String> {
     let step = match error {
+        Error::NotXfs => PLACE,
         Error::Corrupt(_) => "see what is damaged with `untorn check`",
         Error::NotFound(_) => "list the directory with `untorn ls`",
         Error::NotDirectory(_) | Error::NotRegular(_) => "see what it is with `untorn stat`",
@@ -188,9 +196,13 @@ fn next_step(error: &Error) -> Option<String> {
 fn after_image(error: &untorn_image::Error) -> Option<String> {
     use untorn_image::Error;
     match error {
-        Error::NoRoom { needed, .. } => {
-            let mib = needed.div_ceil(1 << 20);
-            Some(format!("a volume of {mib} MiB is surely large enough"))
+        Error::NoRoom { .. } => {
+            let step = "what was copied before it stays; remove files with `untorn rm`, or enlarge \
+                        the volume: `untorn grow`";
+            Some(step.to_owned())
+        }
+        Error::Compressed { tool, .. } => {
+            Some(format!("pipe it, as in `{tool} ARCHIVE | untorn mkfs --from -`"))
         }
         _ => None,
     }
@@ -198,6 +210,7 @@ fn after_image(error: &untorn_image::Error) -> Option<String> {
 
 fn after_check(error: &CheckError) -> Option<String> {
     match error {
+        CheckError::NotXfs => Some(PLACE.to_owned()),
         CheckError::DirtyJournal => Some(
             "run `untorn recover` first, or mount and unmount it (or see what recovery would \
              leave: `untorn check --replay`)"

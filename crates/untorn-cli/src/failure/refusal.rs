@@ -3,6 +3,7 @@
 use super::Code;
 use crate::arguments::VolumePath;
 use anyhow::Context;
+use std::borrow::Cow;
 use std::fmt;
 use untorn::Error;
 
@@ -14,7 +15,7 @@ pub struct Refusal {
     /// What is wrong.
     pub message: String,
     /// What to do instead.
-    pub remedy: Option<&'static str>,
+    pub remedy: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
@@ -24,8 +25,8 @@ impl Refusal {
     }
 
     /// The same with something to do.
-    pub fn or(self, remedy: &'static str) -> Self {
-        Self { remedy: Some(remedy), ..self }
+    pub fn or(self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Job;
 use crate::arguments::{Destination, VolumePath};
 use crate::commands::mv::is_directory;
-use crate::failure::{At, Code, Refusal};
-use crate::progress;
+use crate::failure::{self, At, Code, End, Refusal};
+use crate::{progress, show};
 use anyhow::Context;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -13,13 +13,14 @@ use untorn::{Error, Volume};
 use untorn_image::{Summary, Tree, populate};
 
 impl Job<'_> {
-    /// Copies `from` to the path `to`, or into it where it is a directory.
+    /// Copies `from` to the path `to`, or into it where it is a directory. What changes meanwhile
+    /// is told of.
     pub(super) fn copy_in(
         &self,
         volume: &Volume,
         from: &[&Path],
         destination: &Destination,
-    ) -> anyhow::Result<Summary> {
+    ) -> anyhow::Result<(Summary, End)> {
         let to = &destination.path;
         let inside = is_directory(volume, to);
         if !inside && from.len() > 1 {
@@ -31,8 +32,17 @@ impl Job<'_> {
         };
         let dir = volume.lookup(&dir).at(&dir)?;
         let tree = self.tree(from, name, &destination.image)?;
-        let mut watch = progress::watch(&self.bar);
-        Ok(populate(volume, dir, &tree, &mut watch)?)
+        let mut end = End::Well;
+        let changed = |path: &[u8]| {
+            let told = "changed while it was copied: cut or padded to the size that it had";
+            let told = format!("{}: {told}", show::printable(path));
+            self.bar.suspend(|| failure::warn(Code::Changed, told));
+            end = End::Found;
+        };
+        let mut watch = progress::watch(&self.bar, changed);
+        let summary = populate(volume, dir, &tree, &mut watch)?;
+        drop(watch);
+        Ok((summary, end))
     }
 
     /// What is copied, as it shall stand in the directory: called `to`, or as it is called.

@@ -65,11 +65,12 @@ fn hosts(sides: &[Side]) -> anyhow::Result<Vec<&Path>> {
 
 impl Job<'_> {
     fn bring(&self, from: &[&Path], to: &Destination, out: &mut dyn Write) -> Outcome {
-        let summary = target::write(&self.image(to), |volume| self.copy_in(volume, from, to))?;
+        let copy = |volume: &_| self.copy_in(volume, from, to);
+        let (summary, end) = target::write(&self.image(to), copy)?;
         if show::is_json() {
             show::json(out, &show::filled::Filled::of(&summary))?;
         }
-        Ok(End::Well)
+        Ok(end)
     }
 
     fn take_out(&self, from: &[&Destination], to: &Path) -> Outcome {

@@ -6,13 +6,15 @@ use crate::commands::met::Met;
 use crate::failure::{self, At, Code, End, Refusal};
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
-use rustix::fs::{OFlags, XattrFlags, chownat, lsetxattr, mknodat, utimensat};
+use rustix::fs::{XattrFlags, chownat, lsetxattr, mknodat, utimensat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt, symlink,
+};
 use std::path::{Path, PathBuf};
 use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
@@ -85,6 +87,7 @@ impl Job<'_> {
         to: &Path,
         seen: &mut Seen,
     ) -> anyhow::Result<()> {
+        make_way(to, found.kind)?;
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
@@ -142,17 +145,28 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// An empty file; a link that stands there is not followed.
+/// Removes what stands where something of this kind shall be: a link, which is never written
+/// through, a pipe, an earlier copy. Directories and devices stay.
+fn make_way(to: &Path, kind: FileKind) -> anyhow::Result<()> {
+    let Ok(found) = fs::symlink_metadata(to) else { return Ok(()) };
+    let is = found.file_type();
+    let same = is.is_char_device() && kind == FileKind::CharDevice
+        || is.is_block_device() && kind == FileKind::BlockDevice;
+    if (is.is_char_device() || is.is_block_device()) && !same {
+        bail!("is a device, which is not replaced; remove it");
+    }
+    match (found.is_dir(), kind == FileKind::Directory) {
+        (true, true) => Ok(()),
+        (true, false) => bail!("is a directory, and what is copied is none; remove it"),
+        (false, true) => bail!("is no directory, and what is copied is one; remove it"),
+        (false, false) => Ok(fs::remove_file(to)?),
+    }
+}
+
+/// A new empty file.
 fn create(path: &Path) -> anyhow::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(PRIVATE);
-    let opened = options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
-    match opened {
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            bail!("is a symbolic link, which is not written through; remove it")
-        }
-        opened => Ok(opened?),
-    }
+    Ok(options.write(true).create_new(true).mode(PRIVATE).open(path)?)
 }
 
 /// Whether the host forbade it to this user.

@@ -13,7 +13,7 @@ mod set;
 mod supported;
 
 use crate::arguments::Mkfs;
-use crate::failure::{End, Outcome};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::{Context, bail};
 use options::Wanted;
@@ -95,7 +95,9 @@ fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
 
 fn occupied(error: mkfs::MkfsError) -> anyhow::Error {
     match error {
-        mkfs::MkfsError::Occupied { .. } => anyhow::anyhow!("{error}: give -f"),
+        mkfs::MkfsError::Occupied { .. } => {
+            Refusal::new(Code::Occupied, error).or("give -f").into()
+        }
         error => error.into(),
     }
 }
