@@ -50,6 +50,25 @@ fn damage_is_found_and_named_with_its_place() {
 }
 
 #[test]
+fn copies_of_the_superblock_are_counted_where_the_first_is_no_use() {
+    let site = Site::bare();
+    site.run(&["mkfs", "-q", "-d", "size=300m,agcount=5", "@"]).well();
+    let image = OpenOptions::new().write(true).open(&site.image).unwrap();
+    image.write_all_at(&[0xff], 100).unwrap();
+    let told = "is damaged (";
+    let said = site.run(&["check", "@"]).refused(8, told).err;
+    assert!(said.contains("; 4 of its 4 copies are sound and agree; xfs_repair"), "{said}");
+    assert!(site.run(&["check", "--replay", "@"]).refused(8, told).err.contains("4 of its 4"));
+    let said = site.run(&["check", "@", "--json"]);
+    assert!(said.err.starts_with("{\"error\":{\"code\":\"damaged\""), "{}", said.err);
+    // All of the first group's headers, and one copy.
+    image.write_all_at(&[0; 8192], 0).unwrap();
+    image.write_all_at(&[0xff], (60 << 20) + 120).unwrap();
+    let said = site.run(&["check", "@"]).refused(8, "the first superblock is gone").err;
+    assert!(said.contains("3 of its 4 copies are sound and agree"), "{said}");
+}
+
+#[test]
 fn a_write_that_has_no_room_changes_nothing_check() {
     let site = Site::new();
     site.run_on(&["write", "@", "/file", "--atomic"], b"old").well();
