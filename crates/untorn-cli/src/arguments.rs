@@ -10,6 +10,7 @@ pub use db::{DB, Db};
 pub use images::*;
 pub use inside::{Destination, Side, VolumePath};
 
+use crate::failure::Code;
 use crate::show::Ends;
 use crate::{permissions, size};
 use clap::{Args, Parser, Subcommand};
@@ -25,10 +26,36 @@ Three promises, kept apart:
   ordered  Of two writes the later never survives without the earlier. Only a sync between them
            promises this.";
 
+const JSON: &str = r#"For programs, with --json:
+  Standard output has one document: what was found, or what was changed, in a list under one word,
+  also where the rest failed:
+    mkdir         made       path, inode
+    touch         touched    path, created
+    put           put        path, inode, bytes
+    rm            removed    path
+    mv            moved      path, to
+    mv --exchange exchanged  path, to
+    ln            linked     path, target
+    clone         cloned     path, to
+    cp            cloned     path, to (inside a volume)
+    chmod         changed    path, mode
+    chown         changed    path, uid, gid
+    truncate      truncated  path, size, created
+    fallocate     changed    path, size
+    setfattr      set        path, attribute
+    setfattr -x   removed    path, attribute
+  as in {"removed":[{"path":"/a"}]}. Where a name is no UTF-8, its bytes stand beside it in
+  hexadecimal, as path_bytes. cat, completions and man print what they always print; db prints a
+  line for each command.
+  Standard error has a line for each failure, {"error":{"code":C,"message":M,"remedy":R}}, or
+  warning, {"warning":{...}}; R may be null. Codes stay what they are:
+"#;
+
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
 #[derive(Debug, Parser)]
 #[command(name = "untorn", version, propagate_version = true)]
 #[command(max_term_width = 100, after_help = PROMISES)]
+#[command(after_long_help = format!("{PROMISES}\n\n{JSON}{}", Code::all()))]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -87,10 +114,11 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
-    /// Copy files and trees into a volume or out of it.
-    #[command(after_help = CP)]
+    /// Copy files and trees into a volume, out of it, or inside it.
+    #[command(after_help = CP, override_usage = "untorn cp [OPTIONS] <SOURCE>... <TARGET>")]
     Cp(Cp),
     /// Give files another name, or move them into a directory.
+    #[command(override_usage = "untorn mv [OPTIONS] <IMAGE> <SOURCE>... <TARGET>")]
     Mv(Mv),
     /// Give a file one more name, or make a symbolic link.
     Ln(Ln),

@@ -12,7 +12,11 @@ use std::ffi::OsString;
 pub(super) const CP: &str = "Examples:
   untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
   untorn cp -r --squash site disk.img:/   all files root's
-  untorn cp -r disk.img:/etc saved        out again";
+  untorn cp -r disk.img:/etc saved        out again
+  untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
+
+What is copied replaces what has its name: links, pipes and files, never through a link. Exit
+status: 0 well, 1 something failed, was left out, or changed while it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]

@@ -13,6 +13,8 @@ info, hash, uuid, label, help, quit. Fields have xfs_db's names.
   untorn db disk.img -c 'inode 128' -c 'p core.size u3.bmx[0-2].startblock'
   untorn db disk.img -c 'agf 0' -c 'addr bnoroot' -c 'p recs[1-5]'
 
+With --json each command that says something is a line of JSON.
+
 Exit status: 0 all commands were done, 1 some were refused.";
 
 /// `untorn db`.

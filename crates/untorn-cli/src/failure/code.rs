@@ -1,7 +1,7 @@
 //! The sorts of failures, as programs read them, and what to do about each.
 
 use super::Refusal;
-use serde::Serialize;
+use clap::ValueEnum;
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use untorn::Error;
@@ -11,8 +11,7 @@ use untorn_device::DeviceError;
 
 /// The sort of a failure or warning: for programs, its name in small letters with dashes, as in
 /// `not-found`. Words stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Code {
     /// What was typed is no command.
     Usage,
@@ -68,6 +67,23 @@ pub enum Code {
     LeftOut,
     /// Anything else.
     Failed,
+}
+
+impl Code {
+    /// The word for programs.
+    pub fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// All words, each with what it means, a line each.
+    pub fn all() -> String {
+        let values = Self::value_variants().iter().filter_map(Self::to_possible_value);
+        let lines = values.map(|value| {
+            let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+            format!("    {:<19} {help}\n", value.get_name())
+        });
+        lines.collect()
+    }
 }
 
 /// The sort of an error: that of its first cause which has one.

@@ -87,7 +87,7 @@ fn form() -> Form {
 fn report(kind: &str, code: Code, message: &str, remedy: Option<&str>, form: Form) {
     match (form, remedy) {
         (Form::Json, remedy) => {
-            let what = json!({"code": code, "message": message, "remedy": remedy});
+            let what = json!({"code": code.word(), "message": message, "remedy": remedy});
             eprintln!("{}", json!({ kind: what }));
         }
         (Form::Words, Some(remedy)) => eprintln!("untorn: {message}; {remedy}"),

@@ -93,9 +93,18 @@ fn help_manual_and_completions_come_from_one_definition() {
     let page = untorn_on(&["man", "write"], b"").well().out;
     assert!(page.contains(".TH") && page.contains("atomic"), "{page}");
     assert!(untorn_on(&["man"], b"").well().out.contains("recover"));
+    let page = untorn_on(&["man", "cp"], b"").well().out;
+    let synopsis = "untorn cp [OPTIONS] <SOURCE>... <TARGET>";
+    assert!(page.contains(&format!(".SH SYNOPSIS\n{synopsis}\n.SH DESCRIPTION")), "{page}");
+    assert!(untorn_on(&["cp", "--help"], b"").well().out.contains(synopsis));
+    let page = untorn_on(&["man", "ls"], b"").well().out;
+    assert!(page.contains("print0") && page.contains("human") && page.contains("json"), "{page}");
+    let whole = untorn_on(&["man"], b"").well().out;
+    assert!(whole.contains("path_bytes") && whole.contains("link\\-loop"), "{whole}");
     untorn_on(&["man", "none"], b"").refused(1, "no command none");
     for shell in ["bash", "zsh", "fish"] {
         assert!(untorn_on(&["completions", shell], b"").well().out.contains("bmap"), "{shell}");
+        assert!(untorn_on(&["completions", shell], b"").well().out.contains("print0"), "{shell}");
     }
 }
 
