@@ -15,8 +15,8 @@ pub(super) const CP: &str = "Examples:
   untorn cp -r disk.img:/etc saved        out again
   untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
 
-What is copied replaces what has its name: links, pipes and files, never through a link. Exit
-status: 0 well, 1 something failed, was left out, or changed while it was copied.";
+What is copied replaces what has its name: links, pipes and files, never through a link; inside a
+volume nothing is replaced. Exit status: 0 well, 1 something failed, was left out, or changed while it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]
@@ -87,6 +87,7 @@ pub struct Chmod {
     #[command(flatten)]
     pub image: Image,
     /// Permissions: in octal, or letters as in u+x,go-w.
+    #[arg(allow_hyphen_values = true)]
     pub mode: NewMode,
     /// What gets them.
     #[arg(required = true)]

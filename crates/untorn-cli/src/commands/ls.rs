@@ -46,9 +46,11 @@ fn whole(volume: &Volume, path: &VolumePath, arguments: &Ls) -> anyhow::Result<O
     if arguments.directory {
         return entry(volume, path.as_ref().to_vec(), itself.inode.ino).map(Some);
     }
-    // A link to a directory leads there.
+    // A link to a directory leads there, unless all is to be said of it.
     let found = match itself.kind {
-        FileKind::Symlink => volume.lookup(path).and_then(|ino| volume.metadata_of(ino)),
+        FileKind::Symlink if !arguments.long => {
+            volume.lookup(path).and_then(|ino| volume.metadata_of(ino))
+        }
         _ => Ok(itself.clone()),
     };
     match found.is_ok_and(|found| found.kind == FileKind::Directory) {

@@ -58,8 +58,9 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let text = error.render().to_string();
-    let message = text.lines().next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     let remedy = "see `untorn help` and the command's --help";
     report("error", Code::Usage, message, Some(remedy), Form::Json);
     ExitCode::from(2)

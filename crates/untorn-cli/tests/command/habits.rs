@@ -29,6 +29,8 @@ fn lists_show_what_the_letters_ask_for() {
     let root = inode(&site, "/");
     assert!(above.trim_start().starts_with(&format!("{d} .\n")), "{above}");
     assert!(above.contains(&format!("{root} ..\n")), "{above}");
+    let link = site.run(&["ls", "-l", "@", "/soft"]).well().out;
+    assert!(link.ends_with(" /soft -> d\n") && link.lines().count() == 1, "{link}");
     let long = site.run(&["ls", "-lh", "@", "/d"]).well().out;
     assert!(long.contains(" 4.9K 20"), "{long}");
     assert!(site.run(&["ls", "--help"]).well().out.contains("Usage:"));
@@ -136,6 +138,9 @@ fn modes_change_by_letters_check() {
     let said = site.run(&["chmod", "@", "--json", "o+r", "/d/file.txt"]).json();
     assert_eq!(said["changed"][0]["mode"], "0775");
     assert_eq!(site.run(&["chmod", "@", "u+q", "/d"]).status, 2);
+    let said = site.run(&["chmod", "--json", "@", "-x", "/d/file.txt"]).json();
+    assert_eq!(said["changed"][0]["mode"], "0664");
+    site.run(&["chmod", "@", "-R", "755", "/d"]).well();
     site.assert_sound();
 }
 

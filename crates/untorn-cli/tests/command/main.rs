@@ -10,6 +10,7 @@ mod fsx;
 mod habits;
 mod images;
 mod loops;
+mod messages;
 mod mkfs;
 mod names;
 mod paths;

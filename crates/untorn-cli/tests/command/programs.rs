@@ -109,6 +109,8 @@ fn failures_have_words_that_stay() {
         );
     }
     assert_eq!(error(&untorn_on(&["frobnicate", "--json"], b""))["code"], "usage");
+    let missing = error(&untorn_on(&["--json", "ls"], b""));
+    assert!(missing["message"].as_str().unwrap().contains("<IMAGE>"), "{missing}");
     site.assert_sound();
 }
 
