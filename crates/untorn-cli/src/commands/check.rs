@@ -44,9 +44,9 @@ fn look(arguments: &Check) -> anyhow::Result<Report> {
     let options = Options { limit: arguments.limit, progress: Some(&show), ..Options::default() };
     let report = check(&*device, &options);
     bar.finish_and_clear();
-    report.or_else(|error| match error {
-        CheckError::NotXfs | CheckError::Superblock(_) => Err(by_copies(&*device, error)),
-        error => Err(error.into()),
+    report.map_err(|error| match error {
+        CheckError::NotXfs | CheckError::Superblock(_) => by_copies(&*device, error),
+        error => error.into(),
     })
 }
 

@@ -41,26 +41,33 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
 
 /// All paths, each on a volume.
 fn volumes(sides: &[Side]) -> anyhow::Result<Vec<&Destination>> {
-    let one = |side| match side {
-        &Side::Volume(ref found) => Ok(found),
-        &Side::Host(ref path) => {
-            let told = format!("{}: names no path on a volume", path.display());
-            Err(Refusal::new(Code::Invalid, told).or("write IMAGE:/path").into())
+    let mut found = Vec::new();
+    for side in sides {
+        match side {
+            Side::Volume(side) => found.push(side),
+            Side::Host(path) => {
+                let told = format!("{}: names no path on a volume", path.display());
+                return Err(Refusal::new(Code::Invalid, told).or("write IMAGE:/path").into());
+            }
         }
-    };
-    sides.iter().map(one).collect()
+    }
+    Ok(found)
 }
 
 /// All paths, each of the host.
 fn hosts(sides: &[Side]) -> anyhow::Result<Vec<&Path>> {
-    let one = |side| match side {
-        &Side::Host(ref path) => Ok(path.as_path()),
-        &Side::Volume(ref found) => {
-            let told = format!("{}: lies on a volume, others do not", found.path);
-            Err(Refusal::new(Code::Invalid, told).or("copy them one after the other").into())
+    let mut found = Vec::new();
+    for side in sides {
+        match side {
+            Side::Host(path) => found.push(path.as_path()),
+            Side::Volume(side) => {
+                let told = format!("{}: lies on a volume, others do not", side.path);
+                let remedy = "copy them one after the other";
+                return Err(Refusal::new(Code::Invalid, told).or(remedy).into());
+            }
         }
-    };
-    sides.iter().map(one).collect()
+    }
+    Ok(found)
 }
 
 impl Job<'_> {
