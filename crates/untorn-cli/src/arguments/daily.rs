@@ -16,7 +16,8 @@ pub(super) const CP: &str = "Examples:
   untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
 
 What is copied replaces what has its name: links, pipes and files, never through a link; inside a
-volume nothing is replaced. Exit status: 0 well, 1 something failed, was left out, or changed while it was copied.";
+volume nothing is replaced. Exit status: 0 well, 1 something failed, was left out, or changed while
+it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]
