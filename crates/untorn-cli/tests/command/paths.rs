@@ -108,3 +108,24 @@ fn an_empty_path_is_not_the_root() {
         assert!(said.err.contains("an empty path names nothing"), "{}", said.err);
     }
 }
+
+#[test]
+fn programs_get_the_bytes_of_names_that_no_string_is_check() {
+    let site = Site::new();
+    let made = run(&site, &["mkdir", "--json", "@"], &[b"/d\xe9"]).json();
+    assert_eq!(made["made"][0]["path_bytes"], "2f64e9");
+    let moved = run(&site, &["mv", "--json", "@"], &[b"/d\xe9", b"/d\xe8"]).json();
+    assert_eq!(moved["moved"][0]["to_bytes"], "2f64e8");
+    for command in
+        [&["find", "@", "--json", "/"][..], &["du", "@", "--json"], &["stat", "@", "--json"]]
+    {
+        let name: &[&[u8]] = if command[0] == "stat" { &[b"/d\xe8"] } else { &[] };
+        let found = run(&site, command, name).json();
+        let all = found.as_array().unwrap();
+        assert!(all.iter().any(|one| one["path_bytes"] == "2f64e8"), "{found}");
+        assert!(all.iter().all(|one| one["path"] != "/" || one.get("path_bytes").is_none()));
+    }
+    let listed = run(&site, &["ls", "@", "--json"], &[b"/d\xe8"]).json();
+    assert_eq!(listed[0]["path_bytes"], "2f64e8");
+    site.assert_sound();
+}
