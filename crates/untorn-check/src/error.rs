@@ -17,10 +17,7 @@ pub enum CheckError {
     #[error("cannot check this volume: {0}")]
     Superblock(Corrupt),
     /// The journal holds changes that are not home yet.
-    #[error(
-        "the journal holds changes that are not written home: run `untorn recover` first, or mount \
-         and unmount the volume"
-    )]
+    #[error("the journal holds changes that are not written home: it has to be replayed first")]
     DirtyJournal,
     /// The device failed.
     #[error(transparent)]

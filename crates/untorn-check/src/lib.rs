@@ -24,6 +24,7 @@
 mod attr;
 mod check;
 mod code;
+mod copies;
 mod da;
 mod dir;
 mod error;
@@ -42,6 +43,7 @@ mod tree;
 
 pub use check::check;
 pub use code::{Code, Severity};
+pub use copies::{Copies, superblock_copies};
 pub use error::CheckError;
 pub use options::{Journal, Options, Progress, Stage};
 pub use report::{Finding, Report, Stats};

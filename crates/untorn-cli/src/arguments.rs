@@ -3,13 +3,18 @@
 mod daily;
 mod db;
 mod images;
+mod inside;
 
 pub use daily::*;
 pub use db::{DB, Db};
 pub use images::*;
+pub use inside::{Destination, Side, VolumePath};
 
-use crate::size;
+use crate::failure::Code;
+use crate::show::Ends;
+use crate::{permissions, size};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const PROMISES: &str = "\
@@ -21,14 +26,64 @@ Three promises, kept apart:
   ordered  Of two writes the later never survives without the earlier. Only a sync between them
            promises this.";
 
+const JSON: &str = r#"For programs, with --json:
+  Standard output has one document: what was found, or what was changed, in a list under one word,
+  also where the rest failed:
+    mkdir         made       path, inode
+    touch         touched    path, created
+    put           put        path, inode, bytes
+    rm            removed    path
+    mv            moved      path, to
+    mv --exchange exchanged  path, to
+    ln            linked     path, target
+    clone         cloned     path, to
+    cp            cloned     path, to (inside a volume)
+    chmod         changed    path, mode
+    chown         changed    path, uid, gid
+    truncate      truncated  path, size, created
+    fallocate     changed    path, size
+    setfattr      set        path, attribute
+    setfattr -x   removed    path, attribute
+  as in {"removed":[{"path":"/a"}]}. Where a name is no UTF-8, its bytes stand beside it in
+  hexadecimal, as path_bytes. cat, completions and man print what they always print; db prints a
+  line for each command.
+  Standard error has a line for each failure, {"error":{"code":C,"message":M,"remedy":R}}, or
+  warning, {"warning":{...}}; R may be null. Codes stay what they are:
+"#;
+
 /// XFS in user space: read and write XFS v5 volumes through XFS's own journal, no mount needed.
 #[derive(Debug, Parser)]
 #[command(name = "untorn", version, propagate_version = true)]
 #[command(max_term_width = 100, after_help = PROMISES)]
+#[command(after_long_help = format!("{PROMISES}\n\n{JSON}{}", Code::all()))]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Print JSON: what was found or done; failures and warnings, too, on standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What was typed, with the words that find takes after a single dash as they are known here.
+pub fn typed(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut command = None;
+    words.enumerate().map(move |(at, word)| {
+        let is_command = at > 0 && command.is_none() && !word.as_encoded_bytes().starts_with(b"-");
+        if is_command {
+            command = Some(word.clone());
+        }
+        let of_find = command.as_deref().is_some_and(|command| command == "find");
+        let dashed = SINGLE_DASHED.iter().any(|known| word == *known);
+        match of_find && dashed {
+            true => {
+                let mut double = OsString::from("-");
+                double.push(&word);
+                double
+            }
+            false => word,
+        }
+    })
 }
 
 /// The commands.
@@ -59,10 +114,11 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
-    /// Copy files and trees into a volume or out of it.
-    #[command(after_help = CP)]
+    /// Copy files and trees into a volume, out of it, or inside it.
+    #[command(after_help = CP, override_usage = "untorn cp [OPTIONS] <SOURCE>... <TARGET>")]
     Cp(Cp),
     /// Give files another name, or move them into a directory.
+    #[command(override_usage = "untorn mv [OPTIONS] <IMAGE> <SOURCE>... <TARGET>")]
     Mv(Mv),
     /// Give a file one more name, or make a symbolic link.
     Ln(Ln),
@@ -79,6 +135,7 @@ pub enum Command {
     /// Show how much space files and directories take.
     Du(Du),
     /// Print the paths below one.
+    #[command(after_help = FIND)]
     Find(Find),
     /// Make files that share their blocks with others.
     Clone(Clone),
@@ -152,9 +209,6 @@ impl Image {
 /// How a command that only reads is asked.
 #[derive(Args, Clone, Debug)]
 pub struct Reading {
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
     /// Touch nothing on the device: what this command does anyway.
     #[arg(long, hide = true)]
     pub read_only: bool,
@@ -164,7 +218,7 @@ pub struct Reading {
 #[derive(Args, Clone, Debug)]
 pub struct Owner {
     /// Permissions, in octal.
-    #[arg(long, value_name = "OCTAL", value_parser = octal)]
+    #[arg(long, value_name = "OCTAL", value_parser = permissions::octal)]
     pub mode: Option<u16>,
     /// Owner of what is made.
     #[arg(long, default_value_t = 0)]
@@ -174,9 +228,12 @@ pub struct Owner {
     pub gid: u32,
 }
 
-fn octal(text: &str) -> Result<u16, String> {
-    let mode = u16::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o7777);
-    mode.ok_or_else(|| format!("{text:?} is no mode: octal digits from 0 to 7777"))
+impl Owner {
+    /// What is made, with these permissions unless others were given.
+    pub fn new_file(&self, permissions: u16) -> untorn::NewFile {
+        let permissions = self.mode.unwrap_or(permissions);
+        untorn::NewFile { permissions, uid: self.uid, gid: self.gid }
+    }
 }
 
 /// `untorn mkfs`.
@@ -242,9 +299,6 @@ pub struct Mkfs {
     /// List what can be asked for, and make nothing.
     #[arg(long)]
     pub supported: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn info`.
@@ -275,9 +329,6 @@ pub struct Label {
     /// Leave the volume without a label.
     #[arg(long, conflicts_with = "label")]
     pub clear: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn uuid`.
@@ -291,9 +342,6 @@ pub struct Uuid {
     /// A random one.
     #[arg(long, conflicts_with = "uuid")]
     pub generate: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn grow`.
@@ -304,30 +352,55 @@ pub struct Grow {
     /// Bytes of the volume from now on; all that there is otherwise [k, m, g, t].
     #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
     pub size: Option<u64>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn ls`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct Ls {
     #[command(flatten)]
     pub image: Image,
     /// What to list.
     #[arg(default_value = "/")]
-    pub path: String,
+    pub paths: Vec<VolumePath>,
     /// Kind and permissions, links, owner, group, size, time, name, target.
     #[arg(short = 'l')]
     pub long: bool,
+    /// The directory itself and the one above it, too: `.` and `..`.
+    #[arg(short = 'a')]
+    pub all: bool,
+    /// All but those two: what this command does anyway.
+    #[arg(short = 'A', hide = true)]
+    pub almost_all: bool,
+    /// Numbers of inodes before the names.
+    #[arg(short = 'i')]
+    pub inode: bool,
+    /// Directories themselves, not what is in them.
+    #[arg(short = 'd', conflicts_with = "recursive")]
+    pub directory: bool,
     /// Directories and all below them.
     #[arg(short = 'R')]
     pub recursive: bool,
     /// One name a line: what this command does anyway.
-    #[arg(short = '1', hide = true)]
+    #[arg(short = '1')]
     pub single: bool,
     #[command(flatten)]
+    pub human: Human,
+    #[command(flatten)]
+    pub ends: Ends,
+    #[command(flatten)]
     pub reading: Reading,
+}
+
+/// Sizes for people, with the letter that they have everywhere.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Human {
+    /// Sizes for people: 4.0K, 12M, 1.5G.
+    #[arg(short = 'h', long = "human-readable")]
+    pub human: bool,
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// `untorn cat`.
@@ -337,7 +410,7 @@ pub struct Cat {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// Touch nothing on the device: what this command does anyway.
     #[arg(long, hide = true)]
     pub read_only: bool,
@@ -350,7 +423,7 @@ pub struct Stat {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     #[command(flatten)]
     pub reading: Reading,
 }
@@ -361,7 +434,7 @@ pub struct Bmap {
     #[command(flatten)]
     pub image: Image,
     /// The file.
-    pub path: String,
+    pub path: VolumePath,
     /// The attribute fork.
     #[arg(short = 'a')]
     pub attributes: bool,
@@ -382,7 +455,7 @@ pub struct Mkdir {
     pub image: Image,
     /// The directories.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// Make missing parents, too; what exists already is no error.
     #[arg(short = 'p')]
     pub parents: bool,
@@ -396,8 +469,8 @@ pub struct Rm {
     #[command(flatten)]
     pub image: Image,
     /// What to remove.
-    #[arg(required = true)]
-    pub paths: Vec<String>,
+    #[arg(required_unless_present = "force")]
+    pub paths: Vec<VolumePath>,
     /// Directories with all that is in them, too.
     #[arg(short = 'r', visible_short_alias = 'R')]
     pub recursive: bool,
@@ -409,10 +482,10 @@ pub struct Rm {
 /// `untorn put`.
 #[derive(Args, Debug)]
 pub struct Put {
-    /// The file to put there, up to 1 GiB.
+    /// The file to put there, up to 1 GiB; - is standard input.
     pub source: PathBuf,
     /// Image and path: IMAGE:/path. A file that is there keeps owner, mode and attributes.
-    #[arg(value_name = "IMAGE:/PATH", value_parser = destination)]
+    #[arg(value_name = "IMAGE:/PATH")]
     pub to: Destination,
     /// Whole or not at all: what this command does anyway.
     #[arg(long)]
@@ -421,22 +494,6 @@ pub struct Put {
     pub place: Place,
     #[command(flatten)]
     pub owner: Owner,
-}
-
-/// A path on the volume of an image.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// Image file or block device.
-    pub image: PathBuf,
-    /// The path, from its slash on.
-    pub path: String,
-}
-
-fn destination(typed: &str) -> Result<Destination, String> {
-    match typed.rsplit_once(":/").filter(|(image, path)| !image.is_empty() && !path.is_empty()) {
-        Some((image, path)) => Ok(Destination { image: image.into(), path: format!("/{path}") }),
-        None => Err("names no file on a volume: write IMAGE:/path".to_owned()),
-    }
 }
 
 impl Put {
@@ -452,7 +509,7 @@ pub struct Write {
     /// Image file or block device.
     pub image: PathBuf,
     /// The file; it is made, empty at first, where it does not exist.
-    pub path: String,
+    pub path: VolumePath,
     /// Whole or not at all. All input is read first, up to 1 GiB.
     #[arg(long)]
     pub atomic: bool,
@@ -471,9 +528,6 @@ pub struct Write {
     /// Say what was done.
     #[arg(short = 'v', long)]
     pub verbose: bool,
-    /// Say it in JSON.
-    #[arg(long)]
-    pub json: bool,
     /// The volume begins at this byte of the image [k, m, g, t].
     #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
     #[arg(conflicts_with = "partition")]
@@ -513,9 +567,6 @@ pub struct Recover {
     /// Replay in memory and say what would be done; touch nothing on the device.
     #[arg(long)]
     pub read_only: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn trim`.
@@ -532,9 +583,6 @@ pub struct Trim {
     /// Leave shorter runs of free bytes alone.
     #[arg(long, value_name = "BYTES", value_parser = size::bytes, default_value = "0")]
     pub minimum: u64,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `untorn check`.
@@ -569,7 +617,4 @@ pub struct Demo {
     /// Leave an image with a file that was written atomically, for a look with the other commands.
     #[arg(long, value_name = "FILE")]
     pub keep: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }

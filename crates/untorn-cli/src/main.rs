@@ -5,17 +5,25 @@
 //! ```
 //! Never here: policy of the filesystem, or bytes of its format.
 
+mod accounts;
 mod arguments;
 mod commands;
 mod failure;
+mod permissions;
 mod progress;
 mod show;
 mod size;
 mod target;
 
+use arguments::Arguments;
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    failure::to_exit(commands::run(&arguments::Arguments::parse()))
+    let arguments = match Arguments::try_parse_from(arguments::typed(std::env::args_os())) {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::usage(&error),
+    };
+    show::ask(arguments.json);
+    failure::to_exit(commands::run(&arguments))
 }

@@ -26,6 +26,61 @@ pub fn bytes_in(text: &str, units: Units) -> Result<u64, String> {
     parse(text, Some(units))
 }
 
+/// A size, or how one comes from another, as truncate takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewSize {
+    /// This.
+    Exactly(u64),
+    /// So much more: `+5`.
+    More(u64),
+    /// So much less, not below nothing: `-5`.
+    Less(u64),
+    /// This at most: `<5`.
+    AtMost(u64),
+    /// This at least: `>5`.
+    AtLeast(u64),
+    /// The next multiple down: `/5`.
+    Down(u64),
+    /// The next multiple up: `%5`.
+    Up(u64),
+}
+
+impl std::str::FromStr for NewSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut rest = text.chars();
+        let how = match rest.next() {
+            Some('+') => Self::More,
+            Some('-') => Self::Less,
+            Some('<') => Self::AtMost,
+            Some('>') => Self::AtLeast,
+            Some('/') => Self::Down,
+            Some('%') => Self::Up,
+            _ => return bytes(text).map(Self::Exactly),
+        };
+        match how(bytes(rest.as_str())?) {
+            Self::Down(0) | Self::Up(0) => Err(format!("{text:?}: there are no multiples of 0")),
+            size => Ok(size),
+        }
+    }
+}
+
+impl NewSize {
+    /// What becomes of `size`; nothing where 64 bits cannot say it.
+    pub fn of(self, size: u64) -> Option<u64> {
+        match self {
+            Self::Exactly(to) => Some(to),
+            Self::More(by) => size.checked_add(by),
+            Self::Less(by) => Some(size.saturating_sub(by)),
+            Self::AtMost(most) => Some(size.min(most)),
+            Self::AtLeast(least) => Some(size.max(least)),
+            Self::Down(unit) => Some(size - size.checked_rem(unit)?),
+            Self::Up(unit) => size.checked_next_multiple_of(unit),
+        }
+    }
+}
+
 /// A whole number as C writes it: decimal, hexadecimal with `0x`, octal with `0`.
 pub fn number(text: &str) -> Option<u64> {
     let (digits, radix) = match (text.strip_prefix("0x").or(text.strip_prefix("0X")), text) {
@@ -111,6 +166,17 @@ mod tests {
         for text in ["", "k", "-1", "+1", "1.5g", "1kk", "0x", "0x+1", "1 k", "é", "1é", "٣"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn new_sizes_come_from_old_ones_as_truncate_makes_them() {
+        let of = |text: &str, size| text.parse::<NewSize>().unwrap().of(size);
+        let cases = [("5", 5), ("+1k", 1124), ("-5", 95), ("-5k", 0), ("<7", 7), (">7", 100)];
+        for (text, size) in cases.into_iter().chain([("/64", 64), ("%64", 128)]) {
+            assert_eq!(of(text, 100), Some(size), "{text}");
+        }
+        assert_eq!(of("+1", u64::MAX), None);
+        assert!(["/0", "%0", "+", "++1", "-x"].iter().all(|text| text.parse::<NewSize>().is_err()));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! writes closes the volume again, so that its journal needs no replay.
 
 use crate::arguments::{Image, Place};
+use crate::failure::{self, Code, End, Outcome};
+use crate::show::{self, Deeds};
 use anyhow::Context;
+use std::io::Write;
 use std::sync::Arc;
 use untorn::{Access, OpenOptions, Volume};
 use untorn_device::{Access as DeviceAccess, BlockDevice, FileDevice, WindowDevice};
@@ -33,7 +36,8 @@ pub fn read(image: &Image) -> anyhow::Result<Volume> {
     let options = OpenOptions { access: Access::ReadOnly, ..OpenOptions::default() };
     let volume = Volume::open(device, options).with_context(|| image.name())?;
     if !volume.recovery().was_clean {
-        eprintln!("journal is dirty: showing the volume as recovery would leave it");
+        let told = "journal is dirty: showing the volume as recovery would leave it";
+        failure::warn(Code::DirtyJournal, told);
     }
     Ok(volume)
 }
@@ -50,4 +54,20 @@ pub fn write<T>(
     let done = done?;
     closed?;
     Ok(done)
+}
+
+/// Changes the volume by `work`; tells programs what was done, also where the rest failed, in one
+/// list under the word `verb`.
+pub fn change(
+    image: &Image,
+    out: &mut dyn Write,
+    verb: &'static str,
+    work: impl FnOnce(&Volume, &mut Deeds) -> anyhow::Result<()>,
+) -> Outcome {
+    let mut deeds = None;
+    let done = write(image, |volume| work(volume, deeds.insert(Deeds::default())));
+    if let Some(deeds) = deeds.filter(|_| show::is_json()) {
+        deeds.print(out, verb)?;
+    }
+    done.map(|()| End::Well)
 }

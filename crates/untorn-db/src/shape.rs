@@ -53,9 +53,7 @@ impl Shape {
                 return Ok(shape);
             }
         }
-        refuse(
-            "no superblock of XFS and no copy: is this the whole volume? (--offset, --partition)",
-        )
+        refuse("no superblock of XFS and no copy: is this the whole volume, from its start?")
     }
     fn of(bytes: &[u8], found_at: u64) -> Option<Self> {
         let superblock = *SuperblockDisk::of(bytes).ok()?;

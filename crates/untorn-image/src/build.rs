@@ -1,6 +1,6 @@
 //! A new volume with a tree on it.
 
-use crate::error::Result;
+use crate::error::{Error, Result, shown};
 use crate::populate::{Data, Onto, Step, Summary, write};
 use crate::tree::Tree;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Built {
 /// volume's. Where the options give time and UUID, the volume's bytes depend on nothing but
 /// the options, the size of a device that holds zeroes, and the tree.
 ///
+/// A file that changes while it is read fails it.
+///
 /// Where it fails after it began to write, the device holds a volume that lacks something.
 pub fn build(
     device: Arc<dyn BlockDevice>,
@@ -47,7 +49,22 @@ pub(crate) fn fill(
     // What a thread does at its own time would follow the machine.
     let open = OpenOptions { background: Background::Off, clock, ..OpenOptions::default() };
     let volume = Volume::open(device, open)?;
-    let summary = match write(&volume, Onto::NewRoot, tree, data, watch) {
+    let mut changed = None;
+    let mut noting = |step: Step<'_>| {
+        if let Step::Changed(path) = step {
+            changed.get_or_insert_with(|| shown(path));
+        }
+        watch(step);
+    };
+    let written = write(&volume, Onto::NewRoot, tree, data, &mut noting);
+    let written = written.and_then(|summary| match changed {
+        None => Ok(summary),
+        Some(path) => {
+            let what = "changed while it was read: try again when nobody writes to it".to_owned();
+            Err(Error::Source { path, what })
+        }
+    });
+    let summary = match written {
         Ok(summary) => summary,
         Err(error) => {
             // What is there is of no use to anybody.

@@ -1,6 +1,7 @@
 //! Where the bytes of a regular file are.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,13 @@ pub struct Contents {
     /// Bytes of it that may be something else than zeroes, at most.
     pub data: u64,
     pub(crate) place: Place,
+    /// When a file of the host was changed last, as it was when it was looked at.
+    pub(crate) changed: Option<(i64, i64)>,
+}
+
+/// When a file was changed last, whatever was changed of it: nobody sets this time.
+pub(crate) fn change_time(found: &Metadata) -> (i64, i64) {
+    (found.ctime(), found.ctime_nsec())
 }
 
 /// Where they are.
@@ -39,11 +47,12 @@ pub(crate) struct Run {
 impl Contents {
     /// A file of `size` zeroes.
     pub fn zeroes(size: u64) -> Self {
-        Self { size, data: 0, place: Place::Zeroes }
+        Self { size, data: 0, place: Place::Zeroes, changed: None }
     }
 
     pub(crate) fn archive(archive: &Arc<File>, size: u64, runs: Vec<Run>) -> Self {
         let data = runs.iter().map(|run| run.length).sum();
-        Self { size, data, place: Place::Archive(Arc::clone(archive), runs) }
+        let place = Place::Archive(Arc::clone(archive), runs);
+        Self { size, data, place, changed: None }
     }
 }

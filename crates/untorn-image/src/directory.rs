@@ -4,7 +4,7 @@
 //! below are part of the tree.
 
 use crate::attributes::{self, ACCESS, DEFAULT};
-use crate::contents::{Contents, Place};
+use crate::contents::{Contents, Place, change_time};
 use crate::error::{Error, Result, at_host, shown};
 use crate::tree::{Attribute, Item, ItemId, Times, Tree, What};
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
@@ -118,7 +118,7 @@ fn contents(from: &Path, found: &Metadata) -> Contents {
     // Hosts that pack small files, or compress, tell less than there is.
     let sparse = size > 1 << 20 && found.blocks().saturating_mul(SECTOR) < size / 2;
     let data = if sparse { found.blocks().saturating_mul(SECTOR) } else { size };
-    Contents { size, data, place: Place::Host(from.to_owned()) }
+    Contents { size, data, place: Place::Host(from.to_owned()), changed: Some(change_time(found)) }
 }
 
 fn times(found: &Metadata) -> Times {
@@ -182,6 +182,9 @@ pub(crate) fn set(item: &mut Item, full: &[u8], value: Vec<u8>) -> std::result::
         DEFAULT => item.default = Some(acl(&value)?),
         _ => {
             if let Some((namespace, name)) = attributes::from_host(full) {
+                if name.contains(&0) {
+                    return Err("has a zero byte in its name".to_owned());
+                }
                 if name.len() > 255 || value.len() > LARGEST {
                     return Err("is longer than XFS keeps".to_owned());
                 }

@@ -27,6 +27,14 @@ pub enum Error {
         /// What is wrong and what to do.
         what: String,
     },
+    /// An archive is compressed.
+    #[error("{name}: is compressed: unpack it first (`{tool}`)")]
+    Compressed {
+        /// The archive.
+        name: String,
+        /// What unpacks it to its standard output.
+        tool: &'static str,
+    },
     /// Two parts of a source contradict each other, or it changed while it was read.
     #[error("{path}: {what}")]
     Source {
@@ -39,10 +47,7 @@ pub enum Error {
     #[error(transparent)]
     Volume(Box<AtPath>),
     /// The volume is too small for the tree.
-    #[error(
-        "{path}: no space left: the volume has {size} bytes, all that goes into it needs at most \
-         {needed}"
-    )]
+    #[error("{path}: no space left on the volume of {size} bytes")]
     NoRoom {
         /// Where space ran out.
         path: String,

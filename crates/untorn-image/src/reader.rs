@@ -4,7 +4,7 @@
 //! else than zeroes is read. The order is that of the files, so what is done with the buffers does
 //! not depend on how fast anybody is.
 
-use crate::contents::{Contents, Place, Run};
+use crate::contents::{Contents, Place, Run, change_time};
 use crate::error::{Error, Result, at_host, shown};
 use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::io::Errno;
@@ -44,7 +44,10 @@ pub(crate) struct Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last {
     No,
+    /// None.
     Yes,
+    /// None, and the file changed while it was read: what is there may be a mixture.
+    YesButChanged,
 }
 
 /// A buffer and what it holds.
@@ -115,18 +118,19 @@ type Read = std::result::Result<(), Stop>;
 impl Reader {
     fn all(&mut self, files: &[&Contents]) -> Read {
         for (file, contents) in files.iter().enumerate() {
-            match &contents.place {
-                _ if contents.size == 0 => {}
-                Place::Zeroes => {}
+            let last = match &contents.place {
+                Place::Zeroes => Last::Yes,
                 Place::Host(path) => {
                     let opened = open_regular(path)?;
                     self.windows(file, contents.size, &Host { path, file: &opened })?;
+                    is_as_before(path, &opened, contents)?
                 }
                 Place::Archive(archive, runs) => {
                     self.windows(file, contents.size, &Archive { file: archive, runs })?;
+                    Last::Yes
                 }
-            }
-            self.end(file, contents.size)?;
+            };
+            self.end(file, contents.size, last)?;
         }
         self.send()
     }
@@ -193,12 +197,12 @@ impl Reader {
         Ok(self.used)
     }
 
-    fn end(&mut self, file: usize, size: u64) -> Read {
+    fn end(&mut self, file: usize, size: u64, last: Last) -> Read {
         let at = self.room(0)?.min(BUFFER);
         let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
         match load.parts.last_mut().filter(|part| part.file == file) {
-            Some(part) => part.last = Last::Yes,
-            None => load.parts.push(Part { file, offset: size, bytes: at..at, last: Last::Yes }),
+            Some(part) => part.last = last,
+            None => load.parts.push(Part { file, offset: size, bytes: at..at, last }),
         }
         Ok(())
     }
@@ -234,6 +238,13 @@ fn open_regular(path: &Path) -> Result<File> {
     }
 }
 
+/// Whether a file that was read is as long, and as old, as when it was looked at.
+fn is_as_before(path: &Path, file: &File, contents: &Contents) -> Result<Last> {
+    let now = file.metadata().map_err(at_host(path))?;
+    let same = now.len() == contents.size && contents.changed == Some(change_time(&now));
+    Ok(if same { Last::Yes } else { Last::YesButChanged })
+}
+
 /// Whether a window may hold anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
@@ -267,13 +278,20 @@ impl Source for Host<'_> {
     }
 
     fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
-        self.file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => {
-                let path = shown(self.path.as_os_str().as_bytes());
-                changed(&path, "became shorter while it was copied")
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, at + filled as u64) {
+                // It became shorter: zeroes, as a hole at its end would be.
+                Ok(0) => {
+                    rest.fill(0);
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(at_host(self.path)(error)),
             }
-            _ => at_host(self.path)(error),
-        })
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ use untorn_format::inode::Timestamp;
 
 /// Longest name.
 const MAX_NAME: usize = 255;
+/// Longest target of a symbolic link.
+const MAX_TARGET: usize = 1023;
 /// Most directories above one another: more than any path that a system call takes.
 const MAX_DEPTH: usize = 4096;
 
@@ -160,6 +162,9 @@ impl Tree {
     /// are missing. A directory where one is already keeps what is in it and takes the rest of the
     /// new one.
     pub fn put(&mut self, path: &[u8], item: Item) -> Result<ItemId> {
+        if let What::Symlink(target) = &item.what {
+            demand_target(path, target)?;
+        }
         let Some((dir, name)) = self.place(path)? else {
             return self.redress(self.root(), path, item);
         };
@@ -271,6 +276,20 @@ impl Tree {
     /// Gives everything times that do not follow the clock.
     pub fn stamp(&mut self, epoch: Epoch) {
         self.items.iter_mut().for_each(|item| epoch.stamp(item));
+    }
+}
+
+/// Refuses what no symbolic link can say.
+fn demand_target(path: &[u8], target: &[u8]) -> Result<()> {
+    match target {
+        [] => refuse(path, "is a symbolic link to nothing"),
+        _ if target.contains(&0) => {
+            refuse(path, "is a symbolic link with a zero byte in its target")
+        }
+        _ if target.len() > MAX_TARGET => {
+            refuse(path, "is a symbolic link whose target is longer than XFS keeps")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -147,7 +147,7 @@ fn tools(feature: &Feature) -> (First, First) {
         "rmapbt" => (any, Version("4.8.0")),
         "reflink" => (any, Version("4.9.0")),
         "sparse" => (Version("2.04"), Version("4.2.0")),
-        "meta_uuid" => (any, Unknown),
+        "meta_uuid" => (any, Version("4.3.0")),
         "inobtcount" => (any, Version("5.10.0")),
         "bigtime" => (Version("2.12"), Version("5.10.0")),
         "needsrepair" => (Version("2.12"), Version("5.11.0")),

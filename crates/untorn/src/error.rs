@@ -14,8 +14,11 @@ pub enum Error {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The volume is damaged.
-    #[error("{0}; run a check (`untorn check`) before writing to this volume")]
+    #[error("{0}; check the volume before writing to it")]
     Corrupt(#[from] Corrupt),
+    /// There is no volume at that place.
+    #[error("this is no XFS volume: no XFSB at its start")]
+    NotXfs,
     /// A chain of deleted files that nobody freed yet is damaged. Nothing on it was changed.
     #[error(
         "the chain of deleted files in bucket {bucket} of AG {ag} is damaged ({cause}): run \

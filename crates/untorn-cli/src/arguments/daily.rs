@@ -1,45 +1,37 @@
 //! What the commands of daily work take: copies, names, owners, space, attributes.
 
 use super::Whose;
-use super::{Destination, Image, Owner, Place, Reading, octal};
-use crate::size;
+use super::{Human, Image, Owner, Place, Reading, Side, VolumePath};
+use crate::accounts::Who;
+use crate::permissions::NewMode;
+use crate::show::Ends;
+use crate::size::{self, NewSize};
 use clap::Args;
+use std::ffi::OsString;
 
 pub(super) const CP: &str = "Examples:
   untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
   untorn cp -r --squash site disk.img:/   all files root's
-  untorn cp -r disk.img:/etc saved        out again";
+  untorn cp -r disk.img:/etc saved        out again
+  untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
+
+What is copied replaces what has its name: links, pipes and files, never through a link; inside a
+volume nothing is replaced. Exit status: 0 well, 1 something failed, was left out, or changed while
+it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]
 pub struct Cp {
     /// What to copy, and where to: IMAGE:/path is on a volume, all else on the host.
-    #[arg(required = true, num_args = 2.., value_parser = side)]
-    pub paths: Vec<crate::commands::cp::Side>,
+    #[arg(required = true, num_args = 2..)]
+    pub paths: Vec<Side>,
     #[command(flatten)]
     pub place: Place,
     /// Directories with all that is in them.
-    #[arg(short = 'r', visible_short_alias = 'R')]
+    #[arg(short = 'r', visible_short_aliases = ['R', 'a'])]
     pub recursive: bool,
     #[command(flatten)]
     pub whose: Whose,
-    /// Say in JSON what was copied into a volume.
-    #[arg(long)]
-    pub json: bool,
-}
-
-fn side(typed: &str) -> Result<crate::commands::cp::Side, String> {
-    use crate::commands::cp::Side;
-    Ok(match destination_or_root(typed) {
-        Some(found) => Side::Volume(found),
-        None => Side::Host(typed.into()),
-    })
-}
-
-/// `IMAGE:/path`, the root directory included.
-fn destination_or_root(typed: &str) -> Option<Destination> {
-    let (image, path) = typed.rsplit_once(":/").filter(|(image, _)| !image.is_empty())?;
-    Some(Destination { image: image.into(), path: format!("/{path}") })
 }
 
 /// `untorn mv`.
@@ -49,7 +41,7 @@ pub struct Mv {
     pub image: Image,
     /// What to move, and where to: a new name, or a directory.
     #[arg(required = true, num_args = 2..)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// Refuse to replace what has the new name.
     #[arg(short = 'n')]
     pub no_clobber: bool,
@@ -64,9 +56,9 @@ pub struct Ln {
     #[command(flatten)]
     pub image: Image,
     /// The file, or with -s what the link says.
-    pub target: String,
+    pub target: VolumePath,
     /// The new name, or a directory for it.
-    pub name: String,
+    pub name: VolumePath,
     /// Make a symbolic link.
     #[arg(short = 's')]
     pub symbolic: bool,
@@ -82,7 +74,7 @@ pub struct Touch {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// Make none that is not there.
     #[arg(short = 'c')]
     pub no_create: bool,
@@ -95,12 +87,12 @@ pub struct Touch {
 pub struct Chmod {
     #[command(flatten)]
     pub image: Image,
-    /// Permissions, in octal.
-    #[arg(value_name = "OCTAL", value_parser = octal)]
-    pub mode: u16,
+    /// Permissions: in octal, or letters as in u+x,go-w.
+    #[arg(allow_hyphen_values = true)]
+    pub mode: NewMode,
     /// What gets them.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// And all below it.
     #[arg(short = 'R')]
     pub recursive: bool,
@@ -111,28 +103,16 @@ pub struct Chmod {
 pub struct Chown {
     #[command(flatten)]
     pub image: Image,
-    /// Owner and group by number: `1000`, `1000:100` or `:100`.
-    #[arg(value_name = "UID:GID", value_parser = owner)]
-    pub owner: (Option<u32>, Option<u32>),
+    /// Owner and group: `user`, `user:group`, `:group`, or `user:` for the user's own group. Names
+    /// are those of the volume's /etc/passwd and /etc/group, or of this machine; numbers serve too.
+    #[arg(value_name = "USER:GROUP")]
+    pub owner: Who,
     /// What gets them.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// And all below it.
     #[arg(short = 'R')]
     pub recursive: bool,
-}
-
-pub(super) fn owner(text: &str) -> Result<(Option<u32>, Option<u32>), String> {
-    let refused = || format!("{text:?} is no owner: numbers as in 1000, 1000:100 or :100");
-    let number = |word: &str| match word {
-        "" => Ok(None),
-        word => word.parse().map(Some).map_err(|_| refused()),
-    };
-    let (uid, gid) = text.split_once(':').unwrap_or((text, ""));
-    match (number(uid)?, number(gid)?) {
-        (None, None) if !text.is_empty() => Err(refused()),
-        found => Ok(found),
-    }
 }
 
 /// `untorn truncate`.
@@ -142,10 +122,11 @@ pub struct Truncate {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
-    /// Bytes that each has afterwards.
-    #[arg(short = 's', value_name = "BYTES", value_parser = size::bytes)]
-    pub size: u64,
+    pub paths: Vec<VolumePath>,
+    /// Bytes that each has afterwards; with +, -, <, >, / or % before them: so much more, less, at
+    /// most, at least, the next multiple down, up [k, m, g, t].
+    #[arg(short = 's', value_name = "BYTES", allow_hyphen_values = true)]
+    pub size: NewSize,
     /// Make none that is not there.
     #[arg(short = 'c')]
     pub no_create: bool,
@@ -153,21 +134,49 @@ pub struct Truncate {
 
 /// `untorn df`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct Df {
     #[command(flatten)]
     pub image: Image,
+    /// Inodes in place of bytes.
+    #[arg(short = 'i')]
+    pub inodes: bool,
+    /// Bytes, not KiB.
+    #[arg(short = 'B', value_name = "1", value_parser = ["1"])]
+    pub unit: Option<String>,
+    /// KiB: what this command does anyway.
+    #[arg(short = 'k', hide = true)]
+    pub kib: bool,
+    #[command(flatten)]
+    pub human: Human,
     #[command(flatten)]
     pub reading: Reading,
 }
 
 /// `untorn du`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct Du {
     #[command(flatten)]
     pub image: Image,
     /// What to measure, with all below it.
     #[arg(default_value = "/")]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
+    /// The sum of each path alone, not of the directories below it.
+    #[arg(short = 's')]
+    pub sum: bool,
+    /// Files below it, too, not only directories.
+    #[arg(short = 'a', conflicts_with = "sum")]
+    pub all: bool,
+    /// KiB: what this command does anyway.
+    #[arg(short = 'k', hide = true)]
+    pub kib: bool,
+    #[command(flatten)]
+    pub human: Human,
+    #[command(flatten)]
+    pub ends: Ends,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// Sorts of files, by the letters of find.
@@ -205,6 +214,12 @@ impl Sort {
     }
 }
 
+/// Words that find takes after a single dash, as people type them.
+pub(super) const SINGLE_DASHED: [&str; 5] = ["-name", "-type", "-inum", "-print", "-print0"];
+
+pub(super) const FIND: &str = "\
+Words with a single dash are taken as find takes them: -name, -type, -inum, -print, -print0.";
+
 /// `untorn find`.
 #[derive(Args, Debug)]
 pub struct Find {
@@ -212,16 +227,23 @@ pub struct Find {
     pub image: Image,
     /// Where to begin.
     #[arg(default_value = "/")]
-    pub path: String,
+    pub path: VolumePath,
     /// Names of this pattern alone: * for any letters, ? for any one.
-    #[arg(long)]
-    pub name: Option<String>,
+    #[arg(long, value_name = "GLOB")]
+    pub name: Option<OsString>,
     /// Files of this sort alone.
     #[arg(long = "type")]
     pub sort: Option<Sort>,
     /// The paths of this inode alone: at once on a volume with parent pointers.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, alias = "inum", value_name = "NUMBER")]
     pub inode: Option<u64>,
+    /// Print the paths: what this command does anyway.
+    #[arg(long, hide = true)]
+    pub print: bool,
+    #[command(flatten)]
+    pub ends: Ends,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// `untorn clone`.
@@ -230,9 +252,9 @@ pub struct Clone {
     #[command(flatten)]
     pub image: Image,
     /// What to clone.
-    pub from: String,
+    pub from: VolumePath,
     /// The name of the clone, or a directory for it.
-    pub to: String,
+    pub to: VolumePath,
     /// Directories with all that is in them.
     #[arg(short = 'r', visible_short_alias = 'R')]
     pub recursive: bool,
@@ -244,7 +266,7 @@ pub struct Fallocate {
     #[command(flatten)]
     pub image: Image,
     /// The file.
-    pub path: String,
+    pub path: VolumePath,
     /// Byte to begin at.
     #[arg(short = 'o', value_name = "BYTES", value_parser = size::bytes, default_value = "0")]
     pub from: u64,
@@ -289,10 +311,13 @@ pub struct GetAttributes {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// This attribute alone, as in user.name.
     #[arg(short = 'n')]
-    pub name: Option<String>,
+    pub name: Option<OsString>,
+    /// Values as well as names: what this command does anyway.
+    #[arg(short = 'd', long = "dump")]
+    pub dump: bool,
     #[command(flatten)]
     pub reading: Reading,
 }
@@ -304,14 +329,14 @@ pub struct SetAttribute {
     pub image: Image,
     /// The files.
     #[arg(required = true)]
-    pub paths: Vec<String>,
+    pub paths: Vec<VolumePath>,
     /// Set this attribute, as in user.name.
     #[arg(short = 'n', conflicts_with = "remove")]
-    pub name: Option<String>,
+    pub name: Option<OsString>,
     /// To this value.
     #[arg(short = 'v', requires = "name")]
-    pub value: Option<String>,
+    pub value: Option<OsString>,
     /// Remove this attribute.
     #[arg(short = 'x')]
-    pub remove: Option<String>,
+    pub remove: Option<OsString>,
 }

@@ -13,6 +13,8 @@ info, hash, uuid, label, help, quit. Fields have xfs_db's names.
   untorn db disk.img -c 'inode 128' -c 'p core.size u3.bmx[0-2].startblock'
   untorn db disk.img -c 'agf 0' -c 'addr bnoroot' -c 'p recs[1-5]'
 
+With --json each command that says something is a line of JSON.
+
 Exit status: 0 all commands were done, 1 some were refused.";
 
 /// `untorn db`.
@@ -26,7 +28,4 @@ pub struct Db {
     /// Touch nothing on the device: what this command does anyway.
     #[arg(short = 'r', long, hide = true)]
     pub read_only: bool,
-    /// Print JSON: for each command a line, where it says something.
-    #[arg(long)]
-    pub json: bool,
 }

@@ -1,6 +1,5 @@
 //! Arguments of what goes into a volume from a directory or an archive.
 
-use super::daily::owner;
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -47,13 +46,24 @@ pub struct Whose {
 /// Longest map of owners.
 const LONGEST: u64 = 1 << 20;
 
+/// Owner and group by number: `1000`, `1000:100` or `:100`.
+fn owner(text: &str) -> Option<(Option<u32>, Option<u32>)> {
+    let number = |word: &str| match word {
+        "" => Some(None),
+        word => word.parse().ok().map(Some),
+    };
+    let (uid, gid) = text.split_once(':').unwrap_or((text, ""));
+    let both = (number(uid)?, number(gid)?);
+    (both != (None, None)).then_some(both)
+}
+
 impl Whose {
     /// What the arguments say, a map read from its file.
     pub fn owners(&self) -> anyhow::Result<Owners> {
         let Some(text) = self.owner.as_deref().filter(|text| !text.is_empty()) else {
             return Ok(if self.squash { Owners::Squash } else { Owners::Keep });
         };
-        if let Ok((uid, gid)) = owner(text) {
+        if let Some((uid, gid)) = owner(text) {
             return Ok(Owners::Fixed(uid, gid));
         }
         let name = || format!("--owner {text}: neither UID:GID nor a map");

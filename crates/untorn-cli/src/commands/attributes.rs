@@ -1,12 +1,14 @@
 //! `untorn getfattr` and `untorn setfattr`: extended attributes, as the tools of that name show and
 //! take them.
 
-use crate::arguments::{GetAttributes, SetAttribute};
-use crate::failure::{End, Outcome};
+use crate::arguments::{GetAttributes, SetAttribute, VolumePath};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use untorn::Volume;
 use untorn::attr::SetMode;
 use untorn_format::attr::Namespace;
 
@@ -18,8 +20,12 @@ const SPACES: [(Namespace, &str); 3] = [
 
 #[derive(Serialize)]
 struct Attribute {
-    path: String,
+    #[serde(flatten)]
+    path: VolumePath,
     name: String,
+    /// In hexadecimal, where the name is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_bytes: Option<String>,
     /// Hexadecimal.
     value: String,
 }
@@ -29,75 +35,96 @@ pub fn get(arguments: &GetAttributes, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
     let mut all = Vec::new();
     for path in &arguments.paths {
-        let listed = volume.attributes(volume.lookup(path)?)?;
-        for attribute in &listed {
-            let prefix = SPACES.iter().find(|(space, _)| *space == attribute.namespace);
-            let Some((_, prefix)) = prefix else { continue };
-            let name = format!("{prefix}{}", show::printable(&attribute.name));
-            if arguments.name.as_ref().is_some_and(|wanted| *wanted != name) {
-                continue;
-            }
-            let value = attribute.value.iter().map(|byte| format!("{byte:02x}")).collect();
-            all.push((Attribute { path: path.clone(), name, value }, attribute.value.clone()));
-        }
-    }
-    if arguments.reading.json {
-        let all: Vec<_> = all.iter().map(|(attribute, _)| attribute).collect();
-        show::json(out, &all)?;
-        return Ok(End::Well);
-    }
-    let mut last = "";
-    for (Attribute { path, name, .. }, value) in &all {
-        if path != last {
+        let found = of(&volume, path, arguments)?;
+        if show::is_json() {
+            all.extend(found.iter().map(|(name, value)| Attribute {
+                path: path.clone(),
+                name: String::from_utf8_lossy(name).into_owned(),
+                name_bytes: show::name_bytes(name),
+                value: value.iter().map(|byte| format!("{byte:02x}")).collect(),
+            }));
+        } else if !found.is_empty() {
             writeln!(out, "# file: {path}")?;
-            last = path;
+            for (name, value) in found {
+                writeln!(out, "{}=\"{}\"", show::printable(&name), encode(&value))?;
+            }
         }
-        writeln!(out, "{name}=\"{}\"", encode(value))?;
+    }
+    if show::is_json() {
+        show::json(out, &all)?;
     }
     Ok(End::Well)
 }
 
+/// Names and values that were asked for.
+fn of(
+    volume: &Volume,
+    path: &VolumePath,
+    arguments: &GetAttributes,
+) -> anyhow::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let listed = volume.lookup(path).and_then(|ino| volume.attributes(ino)).at(path)?;
+    let named = listed.into_iter().filter_map(|attribute| {
+        let (_, prefix) = SPACES.iter().find(|(space, _)| *space == attribute.namespace)?;
+        Some(([prefix.as_bytes(), &attribute.name].concat(), attribute.value))
+    });
+    let wanted = arguments.name.as_ref().map(|name| name.as_bytes());
+    let found: Vec<_> = named.filter(|(name, _)| wanted.is_none_or(|w| w == name)).collect();
+    match (wanted, found.is_empty()) {
+        (Some(wanted), true) => {
+            let told = format!("{path}: {}: no such attribute", show::printable(wanted));
+            Err(Refusal::new(Code::NoSuchAttribute, told).into())
+        }
+        _ => Ok(found),
+    }
+}
+
 /// Sets or removes an attribute of each path.
-pub fn set(arguments: &SetAttribute) -> Outcome {
+pub fn set(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
     let typed = arguments.name.as_ref().or(arguments.remove.as_ref());
-    let typed = typed.context("say which: -n NAME -v VALUE, or -x NAME")?;
-    let split =
-        SPACES.iter().find_map(|(space, prefix)| Some((*space, typed.strip_prefix(prefix)?)));
-    let (space, name) =
-        split.with_context(|| format!("{typed}: begins with user., trusted. or security."))?;
-    let value = decode(arguments.value.as_deref().unwrap_or_default())?;
-    target::write(&arguments.image, |volume| {
-        arguments.paths.iter().try_for_each(|path| {
-            let (ino, name) = (volume.lookup(path)?, (space, name.as_bytes()));
-            let done = match arguments.remove {
+    let typed = typed.context("say which: -n NAME -v VALUE, or -x NAME")?.as_bytes();
+    let split = SPACES
+        .iter()
+        .find_map(|(space, prefix)| Some((*space, typed.strip_prefix(prefix.as_bytes())?)));
+    let shown = show::printable(typed);
+    let name =
+        split.with_context(|| format!("{shown}: begins with user., trusted. or security."))?;
+    let value = arguments.value.as_ref().map_or(&b""[..], |value| value.as_bytes());
+    let value = decode(value)?;
+    let verb = if arguments.remove.is_some() { "removed" } else { "set" };
+    target::change(&arguments.image, out, verb, |volume, deeds| {
+        for path in &arguments.paths {
+            let ino = volume.lookup(path).at(path)?;
+            match arguments.remove {
                 Some(_) => volume.remove_attribute(ino, name),
                 None => volume.set_attribute(ino, name, &value, SetMode::Upsert),
-            };
-            Ok(done?)
-        })
-    })?;
-    Ok(End::Well)
+            }
+            .at(path)?;
+            deeds.add(path).with("attribute", &shown);
+        }
+        Ok(())
+    })
 }
 
 /// A value as setfattr takes it: text, in quotation marks with octal escapes, `0x` and hexadecimal
 /// digits, or `0s` and base64.
-fn decode(typed: &str) -> anyhow::Result<Vec<u8>> {
-    let rest = |prefixes: [&str; 2]| prefixes.iter().find_map(|prefix| typed.strip_prefix(prefix));
-    if let Some(digits) = rest(["0x", "0X"]) {
-        return hexadecimal(digits).with_context(|| format!("{typed}: not pairs of hex digits"));
+fn decode(typed: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let rest = |prefixes: [&[u8]; 2]| prefixes.iter().find_map(|p| typed.strip_prefix(*p));
+    let told = |what| format!("{}: not {what}", show::printable(typed));
+    if let Some(digits) = rest([b"0x", b"0X"]) {
+        return hexadecimal(digits).with_context(|| told("pairs of hex digits"));
     }
-    if let Some(letters) = rest(["0s", "0S"]) {
-        return base64(letters).with_context(|| format!("{typed}: not base64"));
+    if let Some(letters) = rest([b"0s", b"0S"]) {
+        return base64(letters).with_context(|| told("base64"));
     }
-    match typed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(quoted) => Ok(unquoted(quoted.as_bytes())),
-        None => Ok(typed.as_bytes().to_vec()),
+    match typed.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
+        Some(quoted) => Ok(unquoted(quoted)),
+        None => Ok(typed.to_vec()),
     }
 }
 
-fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let digits: Vec<u32> = digits.as_bytes().iter().map(digit).collect::<Option<_>>()?;
+    let digits: Vec<u32> = digits.iter().map(digit).collect::<Option<_>>()?;
     let pairs = digits.chunks(2).map(|pair| match pair {
         [high, low] => u8::try_from(high * 16 + low).ok(),
         _ => None,
@@ -105,14 +132,15 @@ fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
-fn base64(letters: &str) -> Option<Vec<u8>> {
+fn base64(letters: &[u8]) -> Option<Vec<u8>> {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let trimmed = letters.trim_end_matches('=');
+    let end = letters.iter().rposition(|&letter| letter != b'=').map_or(0, |at| at + 1);
+    let trimmed = letters.get(..end)?;
     if !letters.len().is_multiple_of(4) || letters.len() - trimmed.len() > 2 {
         return None;
     }
     let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
-    for letter in trimmed.bytes() {
+    for letter in trimmed.iter().copied() {
         let value = LETTERS.iter().position(|&other| other == letter)?;
         held = held << 6 | value as u32;
         bits += 6;
@@ -173,17 +201,17 @@ mod tests {
             ("", b""),
         ];
         for (typed, expected) in cases {
-            assert_eq!(decode(typed).unwrap(), expected, "{typed}");
+            assert_eq!(decode(typed.as_bytes()).unwrap(), expected, "{typed}");
         }
         for typed in ["0x123", "0xzz", "0sA", "0sQQ=", "0s====", "0sQR=="] {
-            assert!(decode(typed).is_err(), "{typed}");
+            assert!(decode(typed.as_bytes()).is_err(), "{typed}");
         }
     }
 
     #[test]
     fn what_is_shown_is_taken_back() {
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(decode(&format!("\"{}\"", encode(&all))).unwrap(), all);
+        assert_eq!(decode(format!("\"{}\"", encode(&all)).as_bytes()).unwrap(), all);
         assert_eq!(encode(b"a\n\"\\\xff"), r#"a\012\"\\\377"#);
     }
 }

@@ -1,7 +1,7 @@
 //! `untorn bmap`: where a file's blocks lie.
 
 use crate::arguments::Bmap;
-use crate::failure::{End, Outcome};
+use crate::failure::{At, End, Outcome};
 use crate::show::bmap::{self, Row, Stripes};
 use crate::{show, target};
 use std::io::Write;
@@ -11,15 +11,15 @@ use untorn_format::Fork;
 pub fn run(arguments: &Bmap, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
     let fork = if arguments.attributes { Fork::Attr } else { Fork::Data };
-    let extents = volume.extents(&arguments.path, fork)?;
+    let extents = volume.extents(&arguments.path, fork).at(&arguments.path)?;
     let stripes = Stripes::of(volume.superblock());
     let rows: Vec<Row> = extents.iter().map(|extent| Row::of(extent, stripes)).collect();
-    match arguments.reading.json {
+    match show::is_json() {
         true => show::json(out, &rows)?,
-        false => bmap::table(out, &arguments.path, &rows)?,
+        false => bmap::table(out, &arguments.path.to_string(), &rows)?,
     }
     let mapped = rows.iter().any(|row| row.block.is_some());
-    if arguments.verbose > 1 && mapped && !arguments.reading.json {
+    if arguments.verbose > 1 && mapped && !show::is_json() {
         bmap::legend(out)?;
     }
     Ok(End::Well)

@@ -1,7 +1,7 @@
 //! `untorn cat`: a file's bytes to standard output, a piece at a time.
 
-use crate::arguments::Cat;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Cat, VolumePath};
+use crate::failure::{At, End, Outcome};
 use crate::target;
 use std::io::Write;
 use untorn::{File, Volume};
@@ -16,12 +16,12 @@ pub fn run(arguments: &Cat, out: &mut dyn Write) -> Outcome {
     Ok(End::Well)
 }
 
-fn copy(volume: &Volume, path: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-    let file: File = volume.open_file(path)?;
+fn copy(volume: &Volume, path: &VolumePath, out: &mut dyn Write) -> anyhow::Result<()> {
+    let file: File = volume.open_file(path).at(path)?;
     let mut piece = vec![0; PIECE];
     let mut offset = 0;
     loop {
-        let count = file.read_at(offset, &mut piece)?;
+        let count = file.read_at(offset, &mut piece).at(path)?;
         let Some(bytes) = piece.get(..count).filter(|bytes| !bytes.is_empty()) else {
             return Ok(());
         };

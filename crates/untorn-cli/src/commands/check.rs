@@ -1,14 +1,16 @@
 //! `untorn check`: what the independent checker finds.
 
 use crate::arguments::Check;
-use crate::failure::{self, End, Outcome};
+use crate::failure::{self, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::sync::Arc;
 use untorn::{OpenOptions, Volume};
-use untorn_check::{Options, Progress, Report, Stage, check};
+use untorn_check::{
+    CheckError, Copies, Options, Progress, Report, Stage, check, superblock_copies,
+};
 use untorn_device::{Access, BlockDevice, OverlayDevice};
 
 /// Checks and tells. The end says whether the volume is clean, damaged, or could not be checked.
@@ -20,7 +22,7 @@ pub fn run(arguments: &Check, out: &mut dyn Write) -> Outcome {
             return Ok(End::Unchecked);
         }
     };
-    match arguments.reading.json {
+    match show::is_json() {
         true => show::json(out, &report)?,
         false => tell(&report, out)?,
     }
@@ -29,7 +31,8 @@ pub fn run(arguments: &Check, out: &mut dyn Write) -> Outcome {
 
 fn look(arguments: &Check) -> anyhow::Result<Report> {
     let mut device = target::device(&arguments.image, Access::ReadOnly)?;
-    if arguments.replay {
+    // Without a superblock there is nothing to replay: the checker says why.
+    if arguments.replay && untorn::probe(&*device).is_ok() {
         device = replayed(device).context("replaying the journal in memory")?;
     }
     let bar = bar();
@@ -41,11 +44,26 @@ fn look(arguments: &Check) -> anyhow::Result<Report> {
     let options = Options { limit: arguments.limit, progress: Some(&show), ..Options::default() };
     let report = check(&*device, &options);
     bar.finish_and_clear();
-    let hint = " (or see what recovery would leave: `untorn check --replay`)";
     report.map_err(|error| match error {
-        untorn_check::CheckError::DirtyJournal => anyhow::anyhow!("{error}{hint}"),
+        CheckError::NotXfs | CheckError::Superblock(_) => by_copies(&*device, error),
         error => error.into(),
     })
+}
+
+/// What the copies of a superblock that is no use have to say.
+fn by_copies(device: &dyn BlockDevice, error: CheckError) -> anyhow::Error {
+    let Ok(Some(Copies { all, agree, differ })) = superblock_copies(device) else {
+        return error.into();
+    };
+    let what = match error {
+        CheckError::Superblock(corrupt) => format!("the first superblock is damaged ({corrupt})"),
+        _ => "the first superblock is gone".to_owned(),
+    };
+    let others = if differ > 0 { format!(", {differ} say something else") } else { String::new() };
+    let told = format!("{what}; {agree} of its {all} copies are sound and agree{others}");
+    let remedy = "xfs_repair puts it back from them (`xfs_repair -n` shows what it would do); \
+                  `untorn db` reads by a copy meanwhile";
+    Refusal::new(Code::Damaged, told).or(remedy).into()
 }
 
 /// The volume as recovery would leave it, on an overlay.

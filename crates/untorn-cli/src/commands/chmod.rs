@@ -1,54 +1,67 @@
 //! `untorn chmod` and `untorn chown`: permissions and owners.
 
-use crate::arguments::{Chmod, Chown};
-use crate::failure::{End, Outcome};
+use super::met::Met;
+use crate::accounts::Accounts;
+use crate::arguments::{Chmod, Chown, VolumePath};
+use crate::failure::{At, Outcome};
 use crate::target;
-use untorn::{NewMetadata, Volume};
+use std::io::Write;
+use untorn::{Metadata, NewMetadata, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Sets permissions.
-pub fn mode(arguments: &Chmod) -> Outcome {
-    let change = NewMetadata { permissions: Some(arguments.mode), ..NewMetadata::default() };
-    target::write(&arguments.image, |volume| {
-        each(volume, &arguments.paths, arguments.recursive, &|ino, kind| {
-            // The permissions of a symbolic link mean nothing.
-            if kind == FileKind::Symlink { Ok(()) } else { volume.set_metadata_of(ino, &change) }
-        })
-    })?;
-    Ok(End::Well)
+pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
+    target::change(&arguments.image, out, "changed", |volume, deeds| {
+        for path in &arguments.paths {
+            let set = |ino, found: &Metadata| match found.kind {
+                // The permissions of a symbolic link mean nothing.
+                FileKind::Symlink => Ok(()),
+                kind => {
+                    let mode = arguments.mode.of(found.inode.mode, kind);
+                    let permissions = Some(mode);
+                    volume.set_metadata_of(ino, &NewMetadata { permissions, ..Default::default() })
+                }
+            };
+            let top = each(volume, path, arguments.recursive, &set)?;
+            let mode = volume.metadata_of(top).at(path)?.inode.mode & 0o7777;
+            deeds.add(path).with("mode", format!("{mode:04o}"));
+        }
+        Ok(())
+    })
 }
 
 /// Sets owner and group.
-pub fn owner(arguments: &Chown) -> Outcome {
-    let (uid, gid) = arguments.owner;
-    let change = NewMetadata { uid, gid, ..NewMetadata::default() };
-    target::write(&arguments.image, |volume| {
-        each(volume, &arguments.paths, arguments.recursive, &|ino, _| {
-            volume.set_metadata_of(ino, &change)
-        })
-    })?;
-    Ok(End::Well)
+pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
+    target::change(&arguments.image, out, "changed", |volume, deeds| {
+        let (uid, gid) = Accounts::of(volume).numbers(&arguments.owner)?;
+        let change = NewMetadata { uid, gid, ..NewMetadata::default() };
+        for path in &arguments.paths {
+            let set = |ino, _: &Metadata| volume.set_metadata_of(ino, &change);
+            let top = each(volume, path, arguments.recursive, &set)?;
+            let found = volume.metadata_of(top).at(path)?.inode;
+            deeds.add(path).with("uid", found.uid).with("gid", found.gid);
+        }
+        Ok(())
+    })
 }
 
-/// Changes each path, and with `recursive` all below it. Links are not followed below a path.
+/// Changes what is at the path, and with `recursive` all below it; links are not followed there.
 fn each(
     volume: &Volume,
-    paths: &[String],
+    path: &VolumePath,
     recursive: bool,
-    change: &dyn Fn(Ino, FileKind) -> untorn::Result<()>,
-) -> anyhow::Result<()> {
-    for path in paths {
-        let mut todo = vec![volume.lookup(path)?];
-        while let Some(ino) = todo.pop() {
-            let kind = volume.metadata_of(ino)?.kind;
-            change(ino, kind)?;
-            if recursive && kind == FileKind::Directory {
-                let below = volume.entries_of(ino)?.into_iter();
-                let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
-                todo.extend(below.map(|entry| entry.ino));
-            }
+    change: &dyn Fn(Ino, &Metadata) -> untorn::Result<()>,
+) -> anyhow::Result<Ino> {
+    let top = volume.lookup(path).at(path)?;
+    let (mut todo, mut met) = (vec![top], Met::default());
+    while let Some(ino) = todo.pop() {
+        let found = volume.metadata_of(ino).at(path)?;
+        change(ino, &found).at(path)?;
+        if recursive && found.kind == FileKind::Directory {
+            met.enter(ino)?;
+            todo.extend(volume.entries_of(ino).at(path)?.iter().map(|entry| entry.ino));
         }
     }
-    Ok(())
+    Ok(top)
 }

@@ -2,60 +2,83 @@
 
 use super::met::Met;
 use super::mv::{inside, is_directory};
-use crate::arguments::Clone;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Clone, VolumePath};
+use crate::failure::{At, Code, Outcome, Refusal};
 use crate::target;
-use anyhow::bail;
+use std::io::Write;
 use untorn::{Make, NewFile, Volume};
 use untorn_format::inode::FileKind;
 
 /// Clones a file, or with `-r` a tree: at once, whatever their sizes.
-pub fn run(arguments: &Clone) -> Outcome {
-    target::write(&arguments.image, |volume| {
-        let to = match is_directory(volume, &arguments.to) {
-            true => inside(&arguments.to, &arguments.from)?,
-            false => arguments.to.clone(),
-        };
-        if !arguments.recursive && is_directory(volume, &arguments.from) {
-            bail!("{}: is a directory; clone it with `untorn clone -r`", arguments.from);
-        }
-        let below = format!("{}/", arguments.from.trim_end_matches('/'));
-        if to.starts_with(&below) {
-            bail!("{to}: lies inside {}", arguments.from);
-        }
-        tree(volume, arguments.from.as_bytes(), to.as_bytes())
-    })?;
-    Ok(End::Well)
+pub fn run(arguments: &Clone, out: &mut dyn Write) -> Outcome {
+    let Clone { from, to, recursive, .. } = arguments;
+    target::change(&arguments.image, out, "cloned", |volume, deeds| {
+        let to = clone(volume, from, to, *recursive, "clone it with `untorn clone -r`")?;
+        deeds.add(from).with_path("to", &to);
+        Ok(())
+    })
 }
 
-fn tree(volume: &Volume, from: &[u8], to: &[u8]) -> anyhow::Result<()> {
+/// Clones what is at `from` to `to`, or into it where it is a directory; the path of the clone.
+pub(super) fn clone(
+    volume: &Volume,
+    from: &VolumePath,
+    to: &VolumePath,
+    recursive: bool,
+    remedy: &'static str,
+) -> anyhow::Result<VolumePath> {
+    let to = match is_directory(volume, to) {
+        true => inside(to, from)?,
+        false => to.clone(),
+    };
+    if !recursive && is_directory(volume, from) {
+        let told = format!("{from}: is a directory");
+        return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
+    }
+    let below = [from.without_slashes(), b"/"].concat();
+    if to.as_ref().starts_with(&below) {
+        return Err(Refusal::new(Code::Invalid, format!("{to}: lies inside {from}")).into());
+    }
+    tree(volume, from, &to)?;
+    Ok(to)
+}
+
+fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<()> {
     // Links are cloned, not followed: what lies below is known by its number.
     let mut met = Met::default();
-    let mut todo = vec![(from.to_vec(), to.to_vec(), volume.lookup(from)?)];
+    let mut todo = vec![(from.clone(), to.clone(), volume.lookup(from).at(from)?)];
     while let Some((from, to, ino)) = todo.pop() {
-        let found = volume.metadata_of(ino)?;
+        let found = volume.metadata_of(ino).at(&from)?;
         let inode = &found.inode;
         let new = NewFile { permissions: inode.mode & 0o7777, uid: inode.uid, gid: inode.gid };
         match found.kind {
             FileKind::Directory => {
                 met.enter(ino)?;
-                let made = volume.create_dir(&to, new)?;
-                volume.make_alike(ino, made)?;
-                let below = volume.entries_of(ino)?.into_iter();
-                let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
-                let path = |start: &[u8], name: &[u8]| [start, b"/", name].concat();
+                // A slash behind the name of a new directory says no more than there is.
+                let made = volume.create_dir(to.without_slashes(), new).at(&to)?;
+                volume.make_alike(ino, made).at(&to)?;
+                let below = volume.entries_of(ino).at(&from)?.into_iter();
                 todo.extend(
-                    below
-                        .map(|entry| (path(&from, &entry.name), path(&to, &entry.name), entry.ino)),
+                    below.map(|entry| (from.join(&entry.name), to.join(&entry.name), entry.ino)),
                 );
             }
-            FileKind::Regular => drop(volume.clone_file(&from, &to)?),
-            FileKind::Symlink => {
-                let target = volume.link_target(ino)?;
-                let made = volume.make(&to, Make::Symlink(&target), new)?;
-                volume.make_alike(ino, made)?;
+            FileKind::Regular => drop(volume.clone_file(&from, &to).at(&to)?),
+            kind => {
+                let target = match kind {
+                    FileKind::Symlink => volume.link_target(ino).at(&from)?,
+                    _ => Vec::new(),
+                };
+                let (major, minor) = found.device.unwrap_or_default();
+                let what = match kind {
+                    FileKind::Symlink => Make::Symlink(&target),
+                    FileKind::CharDevice => Make::CharDevice(major, minor),
+                    FileKind::BlockDevice => Make::BlockDevice(major, minor),
+                    FileKind::Socket => Make::Socket,
+                    _ => Make::Fifo,
+                };
+                let made = volume.make(&to, what, new).at(&to)?;
+                volume.make_alike(ino, made).at(&to)?;
             }
-            _ => bail!("{}: is no file, directory or link", from.escape_ascii()),
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ pub fn run(arguments: &Compat, out: &mut dyn Write) -> Outcome {
     let device = target::device(&arguments.image, Access::ReadOnly)?;
     let superblock = untorn::probe(&*device).with_context(|| name.clone())?;
     let verdict = judge(&superblock);
-    match arguments.reading.json {
+    match show::is_json() {
         true => show::json(out, &json(&name, &verdict))?,
         false => text(out, &name, &verdict)?,
     }

@@ -4,8 +4,8 @@
 //! the exit status tells it.
 
 use crate::arguments::Db;
-use crate::failure::{End, Outcome};
-use crate::target;
+use crate::failure::{self, Code, End, Outcome, Refusal};
+use crate::{show, target};
 use anyhow::Context;
 use std::io::{BufRead, IsTerminal, Write, stdin};
 use untorn_db::Session;
@@ -18,9 +18,10 @@ pub fn run(arguments: &Db, out: &mut dyn Write) -> Outcome {
     let session = Session::open(&device, &name).with_context(|| name.clone())?;
     if session.shape().found_at > 0 {
         let at = session.shape().found_at;
-        eprintln!("untorn: the first superblock is no use: reading by the copy at byte {at}");
+        let told = format!("the first superblock is no use: reading by the copy at byte {at}");
+        failure::warn(Code::Damaged, told);
     }
-    let mut talk = Talk { session, json: arguments.json, refused: false };
+    let mut talk = Talk { session, json: show::is_json(), refused: false };
     if arguments.commands.is_empty() {
         ask(&mut talk, out)?;
     } else {
@@ -56,26 +57,37 @@ impl Talk<'_> {
                 writeln!(out)?;
             }
             Ok(answer) => out.write_all(answer.text.as_bytes())?,
-            Err(error) => {
-                out.flush()?;
-                eprintln!("untorn: {line}: {error}");
-                self.refused = true;
-            }
+            Err(error) => self.refuse(&format!("{line}: {error}"), out)?,
         }
         Ok(Next::Go)
+    }
+
+    /// Tells why a command was not done, behind what was said before it.
+    fn refuse(&mut self, why: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+        out.flush()?;
+        failure::tell(&Refusal::new(Code::Invalid, why).into());
+        self.refused = true;
+        Ok(())
     }
 }
 
 /// Reads commands; asks for them where somebody types.
 fn ask(talk: &mut Talk<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let prompt = if stdin().is_terminal() { "untorn db> " } else { "" };
-    let mut lines = stdin().lock().lines();
+    let (mut input, mut line) = (stdin().lock(), Vec::new());
     loop {
         out.write_all(prompt.as_bytes())?;
         out.flush()?;
-        match lines.next().transpose()? {
-            Some(line) if talk.line(&line, out)? == Next::Go => {}
-            _ => return Ok(()),
+        line.clear();
+        if input.read_until(b'\n', &mut line).context("reading standard input")? == 0 {
+            return Ok(());
+        }
+        let typed = line.strip_suffix(b"\n").unwrap_or(&line);
+        let typed = typed.strip_suffix(b"\r").unwrap_or(typed);
+        match std::str::from_utf8(typed) {
+            Ok(typed) if talk.line(typed, out)? == Next::Go => {}
+            Ok(_) => return Ok(()),
+            Err(_) => talk.refuse(&format!("{}: is no UTF-8", show::printable(typed)), out)?,
         }
     }
 }

@@ -1,19 +1,22 @@
 //! `untorn fallocate`: space of files, with the letters of fallocate(1).
 
 use crate::arguments::Fallocate;
-use crate::failure::{End, Outcome};
+use crate::failure::{At, Outcome};
 use crate::target;
+use std::io::Write;
 use untorn::{Error, NewFile, SizeRule};
 
 /// Does what the letters say to the range.
-pub fn run(arguments: &Fallocate) -> Outcome {
-    target::write(&arguments.image, |volume| {
-        let file = match volume.open_file(&arguments.path) {
+pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
+    let path = &arguments.path;
+    target::change(&arguments.image, out, "changed", |volume, deeds| {
+        let file = match volume.open_file(path) {
             Err(Error::NotFound(_)) if !arguments.changes() => {
-                volume.create_file(&arguments.path, NewFile::default())?
+                volume.create_file(path, NewFile::default())
             }
-            file => file?,
+            file => file,
         };
+        let file = file.at(path)?;
         let range = arguments.from..arguments.from.saturating_add(arguments.length);
         let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
         let done = match arguments {
@@ -24,7 +27,8 @@ pub fn run(arguments: &Fallocate) -> Outcome {
             _ if arguments.unshare => file.unshare_range(range),
             _ => file.allocate(range, rule),
         };
-        Ok(done?)
-    })?;
-    Ok(End::Well)
+        done.at(path)?;
+        deeds.add(path).with("size", file.size().at(path)?);
+        Ok(())
+    })
 }

@@ -1,68 +1,81 @@
-//! `untorn find` and `untorn du`: what lies below a path, and how much space it takes.
+//! `untorn find`: paths below one.
 
-use super::met::Met;
-use crate::arguments::{Du, Find, Sort};
+use super::walk::walk;
+use crate::arguments::{Find, Sort, VolumePath};
 use crate::failure::{End, Outcome};
 use crate::{show, target};
-use std::collections::HashSet;
+use serde::Serialize;
 use std::io::Write;
-use untorn::{Metadata, Volume};
+use std::os::unix::ffi::OsStrExt;
+use untorn::Metadata;
 use untorn_format::Ino;
-use untorn_format::inode::FileKind;
 
-/// Visits what is at `path` and all below it, a directory before what is in it.
-fn walk(
-    volume: &Volume,
-    path: &str,
-    mut visit: impl FnMut(&[u8], Ino, &Metadata) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut met = Met::default();
-    let mut todo = vec![(path.as_bytes().to_vec(), volume.lookup(path)?)];
-    while let Some((path, ino)) = todo.pop() {
-        let found = volume.metadata_of(ino)?;
-        visit(&path, ino, &found)?;
-        if found.kind != FileKind::Directory {
-            continue;
-        }
-        met.enter(ino)?;
-        let mut below = volume.entries_of(ino)?;
-        below.retain(|entry| entry.name != b"." && entry.name != b"..");
-        below.sort_unstable_by(|a, b| b.name.cmp(&a.name));
-        let start = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
-        todo.extend(
-            below
-                .into_iter()
-                .map(|entry| ([start.as_slice(), b"/", &entry.name].concat(), entry.ino)),
-        );
-    }
-    Ok(())
+/// A path that was found, for programs.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    path: &'a VolumePath,
+    inode: u64,
+    kind: &'static str,
+    size: u64,
 }
 
 /// Prints the paths that are asked for.
 pub fn run(arguments: &Find, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
-    let wanted = |path: &[u8], found: &Metadata| {
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let named = arguments.name.as_ref().is_none_or(|glob| matches(glob.as_bytes(), name));
-        named && arguments.sort.is_none_or(|sort| sort == Sort::of(found.kind))
-    };
-    let mut tell = |path: &[u8], found: &Metadata| match wanted(path, found) {
-        true => Ok(writeln!(out, "{}", show::printable(path))?),
-        false => Ok(()),
-    };
+    let mut sink = Sink { arguments, out, any: false };
     let number = arguments.inode.map(Ino);
     match number.and_then(|ino| volume.paths_of(ino).ok()) {
         Some(paths) => {
             let found = volume.metadata_of(number.unwrap_or(volume.root()))?;
-            let top = arguments.path.trim_end_matches('/').as_bytes();
+            let top = arguments.path.without_slashes();
             let mut below = paths.iter().filter(|path| lies_below(path, top));
-            below.try_for_each(|path| tell(path, &found))?;
+            below.try_for_each(|path| sink.put(&VolumePath::new(path.as_slice()), &found))?;
         }
         None => walk(&volume, &arguments.path, |path, ino, found| {
-            if number.is_none_or(|number| number == ino) { tell(path, found) } else { Ok(()) }
+            if number.is_none_or(|number| number == ino) { sink.put(path, found) } else { Ok(()) }
         })?,
     }
+    sink.end()?;
     Ok(End::Well)
+}
+
+/// Where paths go: lines, or a list in JSON.
+struct Sink<'a> {
+    arguments: &'a Find,
+    out: &'a mut dyn Write,
+    any: bool,
+}
+
+impl Sink<'_> {
+    fn is_wanted(&self, path: &VolumePath, found: &Metadata) -> bool {
+        let name = path.name().unwrap_or(b"/");
+        let glob = self.arguments.name.as_ref().map(|glob| glob.as_bytes());
+        let named = glob.is_none_or(|glob| matches(glob, name));
+        named && self.arguments.sort.is_none_or(|sort| sort == Sort::of(found.kind))
+    }
+
+    fn put(&mut self, path: &VolumePath, found: &Metadata) -> anyhow::Result<()> {
+        if !self.is_wanted(path, found) {
+            return Ok(());
+        }
+        if !show::is_json() {
+            return Ok(self.arguments.ends.write(self.out, path.as_ref())?);
+        }
+        self.out.write_all(if self.any { b",\n" } else { b"[\n" })?;
+        self.any = true;
+        let kind = show::mode::kind(found.kind);
+        let found = Found { path, inode: found.inode.ino.0, kind, size: found.inode.size };
+        Ok(serde_json::to_writer(&mut *self.out, &found)?)
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        match (show::is_json(), self.any) {
+            (true, true) => self.out.write_all(b"\n]\n"),
+            (true, false) => self.out.write_all(b"[]\n"),
+            (false, _) => Ok(()),
+        }
+    }
 }
 
 fn lies_below(path: &[u8], top: &[u8]) -> bool {
@@ -91,24 +104,6 @@ fn matches(glob: &[u8], name: &[u8]) -> bool {
         }
     }
     glob[pattern..].iter().all(|&byte| byte == b'*')
-}
-
-/// Prints how many KiB each path takes, files of several names counted once.
-pub fn space(arguments: &Du, out: &mut dyn Write) -> Outcome {
-    let volume = target::read(&arguments.image)?;
-    let block = u64::from(volume.space()?.block_size);
-    let mut seen = HashSet::new();
-    for path in &arguments.paths {
-        let mut blocks = 0;
-        walk(&volume, path, |_, ino, found| {
-            if found.inode.nlink < 2 || found.kind == FileKind::Directory || seen.insert(ino) {
-                blocks += found.inode.blocks;
-            }
-            Ok(())
-        })?;
-        writeln!(out, "{}\t{path}", blocks * block / 1024)?;
-    }
-    Ok(End::Well)
 }
 
 #[cfg(test)]

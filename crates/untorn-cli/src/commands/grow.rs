@@ -24,7 +24,7 @@ pub fn run(arguments: &Grow, out: &mut dyn Write) -> Outcome {
     let device = target::device(&arguments.image, Access::ReadWrite)?;
     let superblock = untorn::probe(&*device).with_context(|| name.clone())?;
     let grown = untorn::grow(device, arguments.size).with_context(|| name.clone())?;
-    if arguments.json {
+    if show::is_json() {
         show::json(
             out,
             &Json {

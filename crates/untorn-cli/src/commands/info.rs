@@ -17,7 +17,7 @@ pub fn run(arguments: &Info, out: &mut dyn Write) -> Outcome {
         0 => None,
         _ => Some(inspect(device, &superblock, Reach::Active, |_| ())?),
     };
-    if arguments.reading.json {
+    if show::is_json() {
         show::json(out, &show::info::Layout::of(&name, &superblock, log.as_ref()))?;
         return Ok(End::Well);
     }

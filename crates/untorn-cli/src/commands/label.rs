@@ -29,7 +29,7 @@ pub fn run(arguments: &Label, out: &mut dyn Write) -> Outcome {
     let device = target::device(&arguments.image, Access::ReadOnly)?;
     let superblock = untorn::probe(&*device).with_context(|| name.clone())?;
     let label = String::from_utf8_lossy(superblock.label()).into_owned();
-    match arguments.json {
+    match show::is_json() {
         true => show::json(out, &Json { image: name, label })?,
         false => writeln!(out, "label = \"{}\"", show::printable(superblock.label()))?,
     }

@@ -5,7 +5,7 @@
 
 use crate::arguments::Log;
 use crate::failure::{End, Outcome};
-use crate::target;
+use crate::{show, target};
 use anyhow::Context;
 use serde_json::json;
 use std::io::Write;
@@ -40,7 +40,7 @@ pub fn run(arguments: &Log, out: &mut dyn Write) -> Outcome {
     let reach = if arguments.all { Reach::Everything } else { Reach::Active };
     let mut counts = Counts::default();
     let log = inspect(Arc::clone(&device), &superblock, reach, |event| counts.add(&event))?;
-    let mut sink = Sink { out, json: arguments.reading.json, events: 0, failed: None };
+    let mut sink = Sink { out, json: show::is_json(), events: 0, failed: None };
     sink.begin(&log, &counts)?;
     inspect(device, &superblock, reach, |event| sink.put(&event))?;
     sink.end(arguments, &log)?;

@@ -1,6 +1,6 @@
 //! Directories that were met on a way down.
 
-use anyhow::ensure;
+use crate::failure::{Code, Refusal};
 use std::collections::HashSet;
 use untorn_format::Ino;
 
@@ -12,8 +12,12 @@ pub struct Met(HashSet<Ino>);
 impl Met {
     /// Meets a directory for the first time.
     pub fn enter(&mut self, dir: Ino) -> anyhow::Result<()> {
-        let is_new = self.0.insert(dir);
-        ensure!(is_new, "directory inode {dir} has two names: damaged; see `untorn check`");
-        Ok(())
+        match self.0.insert(dir) {
+            true => Ok(()),
+            false => {
+                let told = format!("directory inode {dir} has two names: damaged");
+                Err(Refusal::new(Code::Damaged, told).or("see `untorn check`").into())
+            }
+        }
     }
 }

@@ -1,41 +1,55 @@
 //! `untorn mkdir`: makes directories.
 
-use crate::arguments::Mkdir;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Mkdir, VolumePath};
+use crate::failure::{At, Outcome};
+use crate::show::Deeds;
 use crate::target;
+use std::io::Write;
 use untorn::{Error, NewFile, Volume};
 use untorn_format::inode::FileKind;
 
 /// Makes each directory, and its parents where that was asked.
-pub fn run(arguments: &Mkdir) -> Outcome {
-    let owner = &arguments.owner;
-    let new = NewFile { permissions: owner.mode.unwrap_or(0o755), uid: owner.uid, gid: owner.gid };
-    target::write(&arguments.image, |volume| {
+pub fn run(arguments: &Mkdir, out: &mut dyn Write) -> Outcome {
+    let new = arguments.owner.new_file(0o755);
+    target::change(&arguments.image, out, "made", |volume, deeds| {
         arguments.paths.iter().try_for_each(|path| match arguments.parents {
-            true => with_parents(volume, path, new),
-            false => Ok(volume.create_dir(path, new).map(drop)?),
+            true => with_parents(volume, path, new, deeds),
+            false => make(volume, path, new, deeds),
         })
-    })?;
-    Ok(End::Well)
+    })
 }
 
-fn with_parents(volume: &Volume, path: &str, new: NewFile) -> anyhow::Result<()> {
+fn with_parents(
+    volume: &Volume,
+    path: &VolumePath,
+    new: NewFile,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
     let parent = NewFile { permissions: 0o755, ..new };
-    let ends = path.char_indices().filter(|&(at, c)| c == '/' && at > 0).map(|(at, _)| at);
-    for end in ends {
-        if let Some(above) = path.get(..end) {
-            make(volume, above, parent)?;
-        }
+    let bytes = path.without_slashes();
+    let ends = (1..bytes.len()).filter(|&at| bytes.get(at) == Some(&b'/'));
+    for above in ends.filter_map(|end| bytes.get(..end)) {
+        unless_there(volume, &VolumePath::new(above), parent, deeds)?;
     }
-    make(volume, path, new)
+    unless_there(volume, path, new, deeds)
 }
 
-/// Makes the directory unless it is there.
-fn make(volume: &Volume, path: &str, new: NewFile) -> anyhow::Result<()> {
+fn unless_there(
+    volume: &Volume,
+    path: &VolumePath,
+    new: NewFile,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
     match volume.lookup(path) {
-        Ok(ino) if volume.metadata_of(ino)?.kind == FileKind::Directory => Ok(()),
-        Ok(_) => Err(Error::NotDirectory(path.to_owned()).into()),
-        Err(Error::NotFound(_)) => Ok(volume.create_dir(path, new).map(drop)?),
-        Err(error) => Err(error.into()),
+        Ok(ino) if volume.metadata_of(ino).at(path)?.kind == FileKind::Directory => Ok(()),
+        Ok(_) => Err(Error::NotDirectory(path.to_string()).into()),
+        Err(Error::NotFound(_)) => make(volume, path, new, deeds),
+        Err(error) => Err(error).at(path),
     }
+}
+
+fn make(volume: &Volume, path: &VolumePath, new: NewFile, deeds: &mut Deeds) -> anyhow::Result<()> {
+    let ino = volume.create_dir(path, new).at(path)?;
+    deeds.add(path).with("inode", ino.0);
+    Ok(())
 }

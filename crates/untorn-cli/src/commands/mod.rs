@@ -7,10 +7,11 @@ mod check;
 mod chmod;
 mod clone;
 mod compat;
-pub mod cp;
+mod cp;
 mod db;
 mod demo;
 mod df;
+mod du;
 mod fallocate;
 mod find;
 pub mod fsx;
@@ -33,6 +34,7 @@ mod touch;
 mod trim;
 mod truncate;
 mod uuid;
+mod walk;
 mod write;
 
 use crate::arguments::{Arguments, Command};
@@ -59,23 +61,23 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Cat(arguments) => cat::run(arguments, out),
         Command::Stat(arguments) => stat::run(arguments, out),
         Command::Bmap(arguments) => bmap::run(arguments, out),
-        Command::Mkdir(arguments) => mkdir::run(arguments),
-        Command::Rm(arguments) => rm::run(arguments),
+        Command::Mkdir(arguments) => mkdir::run(arguments, out),
+        Command::Rm(arguments) => rm::run(arguments, out),
         Command::Cp(arguments) => cp::run(arguments, out),
-        Command::Mv(arguments) => mv::run(arguments),
-        Command::Ln(arguments) => ln::run(arguments),
-        Command::Touch(arguments) => touch::run(arguments),
-        Command::Chmod(arguments) => chmod::mode(arguments),
-        Command::Chown(arguments) => chmod::owner(arguments),
-        Command::Truncate(arguments) => truncate::run(arguments),
+        Command::Mv(arguments) => mv::run(arguments, out),
+        Command::Ln(arguments) => ln::run(arguments, out),
+        Command::Touch(arguments) => touch::run(arguments, out),
+        Command::Chmod(arguments) => chmod::mode(arguments, out),
+        Command::Chown(arguments) => chmod::owner(arguments, out),
+        Command::Truncate(arguments) => truncate::run(arguments, out),
         Command::Df(arguments) => df::run(arguments, out),
-        Command::Du(arguments) => find::space(arguments, out),
+        Command::Du(arguments) => du::run(arguments, out),
         Command::Find(arguments) => find::run(arguments, out),
-        Command::Clone(arguments) => clone::run(arguments),
-        Command::Fallocate(arguments) => fallocate::run(arguments),
+        Command::Clone(arguments) => clone::run(arguments, out),
+        Command::Fallocate(arguments) => fallocate::run(arguments, out),
         Command::Getfattr(arguments) => attributes::get(arguments, out),
-        Command::Setfattr(arguments) => attributes::set(arguments),
-        Command::Put(arguments) => put::run(arguments),
+        Command::Setfattr(arguments) => attributes::set(arguments, out),
+        Command::Put(arguments) => put::run(arguments, out),
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),
         Command::Recover(arguments) => recover::run(arguments, out),

@@ -1,43 +1,73 @@
 //! `untorn mv`: gives files another name.
 
-use crate::arguments::Mv;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Mv, VolumePath};
+use crate::failure::{At, Code, Outcome, Refusal};
+use crate::show::Deeds;
 use crate::target;
-use anyhow::{Context, bail};
-use untorn::{Rename, Volume};
+use anyhow::bail;
+use std::io::Write;
+use untorn::{Error, Metadata, Rename, Volume};
 use untorn_format::inode::FileKind;
 
 /// Renames, or moves into a directory.
-pub fn run(arguments: &Mv) -> Outcome {
-    target::write(&arguments.image, |volume| {
+pub fn run(arguments: &Mv, out: &mut dyn Write) -> Outcome {
+    let verb = if arguments.exchange { "exchanged" } else { "moved" };
+    target::change(&arguments.image, out, verb, |volume, deeds| {
         let Some((to, from)) = arguments.paths.split_last() else { bail!("nothing to move") };
         if arguments.exchange {
             let [from] = from else { bail!("--exchange takes two paths") };
-            return Ok(volume.rename(from, to, Rename::Exchange).map(drop)?);
+            entry(volume, to)?;
+            return rename(volume, from, to, Rename::Exchange, deeds);
         }
         let how = if arguments.no_clobber { Rename::NoReplace } else { Rename::Replace };
-        match is_directory(volume, to) {
-            true => from.iter().try_for_each(|from| {
-                let into = inside(to, from)?;
-                Ok(volume.rename(from, &into, how).map(drop)?)
-            }),
-            false => {
-                let [from] = from else { bail!("{to}: is not a directory") };
-                Ok(volume.rename(from, to, how).map(drop)?)
-            }
+        let into = is_directory(volume, to);
+        if !into && from.len() > 1 {
+            return Err(Error::NotDirectory(to.to_string()).into());
         }
-    })?;
-    Ok(End::Well)
+        from.iter().try_for_each(|from| match into {
+            true => rename(volume, from, &inside(to, from)?, how, deeds),
+            false => rename(volume, from, to, how, deeds),
+        })
+    })
 }
 
-pub(super) fn is_directory(volume: &Volume, path: &str) -> bool {
-    volume.metadata(path).is_ok_and(|found| found.kind == FileKind::Directory)
+fn rename(
+    volume: &Volume,
+    from: &VolumePath,
+    to: &VolumePath,
+    how: Rename,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
+    // Whatever is wrong from here on is about the new name.
+    let found = entry(volume, from)?;
+    if to.ends_with_slash() && found.kind != FileKind::Directory {
+        return Err(Error::NotDirectory(to.to_string()).into());
+    }
+    volume.rename(from, to, how).at(to)?;
+    deeds.add(from).with_path("to", to);
+    Ok(())
+}
+
+/// What the name itself is, a link where it is one; a slash behind it asks for a directory.
+pub(super) fn entry(volume: &Volume, path: &VolumePath) -> anyhow::Result<Metadata> {
+    let Some(_) = path.name() else { return volume.metadata(path).at(path) };
+    let found = volume.metadata(path.without_slashes()).at(path)?;
+    match path.ends_with_slash() && found.kind != FileKind::Directory {
+        true => Err(Error::NotDirectory(path.to_string()).into()),
+        false => Ok(found),
+    }
+}
+
+/// Whether it is a directory, or a link to one.
+pub(super) fn is_directory(volume: &Volume, path: &VolumePath) -> bool {
+    let found = volume.lookup(path).and_then(|ino| volume.metadata_of(ino));
+    found.is_ok_and(|found| found.kind == FileKind::Directory)
 }
 
 /// The path of `from`'s last part in the directory `to`.
-pub(super) fn inside(to: &str, from: &str) -> anyhow::Result<String> {
-    let name = from.trim_end_matches('/').rsplit('/').next();
-    let name = name.filter(|name| !name.is_empty());
-    let name = name.with_context(|| format!("{from}: has no name to move"))?;
-    Ok(format!("{}/{name}", to.trim_end_matches('/')))
+pub(super) fn inside(to: &VolumePath, from: &VolumePath) -> anyhow::Result<VolumePath> {
+    match from.name() {
+        Some(name) => Ok(to.join(name)),
+        None => Err(Refusal::new(Code::Invalid, format!("{from}: has no name to move")).into()),
+    }
 }

@@ -1,34 +1,53 @@
 //! `untorn put`: a whole file into the volume, in one commit where that was asked.
 
 use crate::arguments::Put;
-use crate::failure::{End, Outcome};
+use crate::failure::{At, Code, Outcome, Refusal};
 use crate::target;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use std::fs;
-use std::io::Read;
-use untorn::{NewFile, Sync};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use untorn::{Error, Sync};
 
 /// Most bytes that one commit takes.
 const LARGEST: u64 = 1 << 30;
 
 /// Reads all of the source, then replaces the file.
-pub fn run(arguments: &Put) -> Outcome {
-    let shown = || arguments.source.display().to_string();
-    let source = fs::File::open(&arguments.source).with_context(shown)?;
-    let mut bytes = Vec::new();
-    source.take(LARGEST + 1).read_to_end(&mut bytes).with_context(shown)?;
-    ensure!(
-        bytes.len() as u64 <= LARGEST,
-        "{}: has more than 1 GiB, the most that one commit takes here; nothing was written: write \
-         it in pieces with `untorn write --offset`",
-        shown()
-    );
-    let owner = &arguments.owner;
-    let permissions = owner.mode.unwrap_or(0o644);
-    let new = NewFile { permissions, uid: owner.uid, gid: owner.gid };
-    target::write(&arguments.volume(), |volume| {
-        volume.replace_file(&arguments.to.path, &bytes, new, Sync::Durable)?;
+pub fn run(arguments: &Put, out: &mut dyn Write) -> Outcome {
+    let path = &arguments.to.path;
+    let bytes = read(&arguments.source)?;
+    let new = arguments.owner.new_file(0o644);
+    target::change(&arguments.volume(), out, "put", |volume, deeds| {
+        let done = volume.replace_file(path, &bytes, new, Sync::Durable);
+        if let Err(Error::IsDirectory(_)) = done {
+            let told = format!("{path}: is a directory");
+            let remedy = "give the path that the file shall have in it";
+            return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
+        }
+        let file = done.at(path)?;
+        deeds.add(path).with("inode", file.ino().0).with("bytes", bytes.len());
         Ok(())
-    })?;
-    Ok(End::Well)
+    })
+}
+
+/// All bytes of the source; of standard input where it is `-`.
+fn read(source: &Path) -> anyhow::Result<Vec<u8>> {
+    let (name, input): (_, Box<dyn Read>) = match source.as_os_str() == "-" {
+        true => ("standard input".to_owned(), Box::new(io::stdin().lock())),
+        false => {
+            let name = source.display().to_string();
+            let file = fs::File::open(source).with_context(|| name.clone())?;
+            (name, Box::new(file))
+        }
+    };
+    let mut bytes = Vec::new();
+    input.take(LARGEST + 1).read_to_end(&mut bytes).with_context(|| name.clone())?;
+    if bytes.len() as u64 > LARGEST {
+        let told = format!(
+            "{name}: has more than 1 GiB, the most that one commit takes here; nothing was written"
+        );
+        let remedy = "write it in pieces with `untorn write --offset`";
+        return Err(Refusal::new(Code::TooLarge, told).or(remedy).into());
+    }
+    Ok(bytes)
 }

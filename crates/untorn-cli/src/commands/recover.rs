@@ -28,7 +28,7 @@ pub fn run(arguments: &Recover, out: &mut dyn Write) -> Outcome {
         true => found,
         false => target::write(&arguments.image, |volume| Ok(volume.recovery()))?,
     };
-    match arguments.json {
+    match show::is_json() {
         true => show::json(out, &done(&recovery, arguments.read_only))?,
         false => tell(&recovery, arguments.read_only, out)?,
     }

@@ -1,40 +1,52 @@
 //! `untorn rm`: removes files and directories.
 
 use super::met::Met;
-use crate::arguments::Rm;
-use crate::failure::{End, Outcome};
+use super::mv::entry;
+use crate::arguments::{Rm, VolumePath};
+use crate::failure::{At, Code, Outcome, Refusal};
+use crate::show::Deeds;
 use crate::target;
+use std::io::Write;
 use untorn::{Error, Name, Removal, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Removes each path.
-pub fn run(arguments: &Rm) -> Outcome {
-    target::write(&arguments.image, |volume| {
-        arguments.paths.iter().try_for_each(|path| remove(volume, path, arguments))
-    })?;
-    Ok(End::Well)
+pub fn run(arguments: &Rm, out: &mut dyn Write) -> Outcome {
+    target::change(&arguments.image, out, "removed", |volume, deeds| {
+        arguments.paths.iter().try_for_each(|path| remove(volume, path, arguments, deeds))
+    })
 }
 
-fn remove(volume: &Volume, path: &str, arguments: &Rm) -> anyhow::Result<()> {
-    let kind = match volume.metadata(path) {
-        Ok(metadata) => metadata.kind,
-        Err(Error::NotFound(_)) if arguments.force => return Ok(()),
-        Err(error) => return Err(error.into()),
+fn remove(
+    volume: &Volume,
+    path: &VolumePath,
+    arguments: &Rm,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
+    let found = match entry(volume, path) {
+        Err(error) if arguments.force && is_missing(&error) => return Ok(()),
+        found => found?,
     };
-    if kind == FileKind::Directory && volume.lookup(path)? == volume.root() {
-        anyhow::bail!("{path}: is the root directory, which stays; name what is in it instead");
+    let refuse = |code, what: &str| Refusal::new(code, format!("{path}: {what}"));
+    if found.inode.ino == volume.root() {
+        let remedy = "name what is in it instead";
+        return Err(refuse(Code::Invalid, "is the root directory, which stays").or(remedy).into());
     }
-    match (kind, arguments.recursive) {
-        (FileKind::Directory, false) => {
-            anyhow::bail!("{path}: is a directory; remove it with `untorn rm -r`")
+    if found.kind == FileKind::Directory {
+        if !arguments.recursive {
+            let remedy = "remove it with `untorn rm -r`";
+            return Err(refuse(Code::IsADirectory, "is a directory").or(remedy).into());
         }
-        (FileKind::Directory, true) => {
-            remove_tree(volume, volume.lookup(path)?)?;
-            Ok(volume.remove(path)?)
-        }
-        _ => Ok(volume.remove(path)?),
+        remove_tree(volume, found.inode.ino)?;
     }
+    volume.remove(path).at(path)?;
+    deeds.add(path);
+    Ok(())
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::NotFound(_) | Error::NotDirectory(_)))
 }
 
 /// Removes all below a directory, the deepest first, by numbers: paths may be of any length. Links

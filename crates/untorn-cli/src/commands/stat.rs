@@ -1,7 +1,7 @@
 //! `untorn stat`: what is known of a file.
 
-use crate::arguments::Stat;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Stat, VolumePath};
+use crate::failure::{At, End, Outcome};
 use crate::show::stat::{self, Facts};
 use crate::{show, target};
 use std::io::Write;
@@ -14,23 +14,23 @@ pub fn run(arguments: &Stat, out: &mut dyn Write) -> Outcome {
     let mut all = Vec::new();
     for path in &arguments.paths {
         let facts = look(&volume, path)?;
-        match arguments.reading.json {
+        match show::is_json() {
             true => all.push(stat::Json::of(&facts)),
             false => stat::text(out, &facts)?,
         }
     }
-    if arguments.reading.json {
+    if show::is_json() {
         show::json(out, &all)?;
     }
     Ok(End::Well)
 }
 
-fn look(volume: &Volume, path: &str) -> anyhow::Result<Facts> {
-    let metadata = volume.metadata(path)?;
+fn look(volume: &Volume, path: &VolumePath) -> anyhow::Result<Facts> {
+    let metadata = volume.metadata(path).at(path)?;
     let target = match metadata.kind {
-        FileKind::Symlink => Some(volume.read_link(path)?),
+        FileKind::Symlink => Some(volume.read_link(path).at(path)?),
         _ => None,
     };
     let block_size = volume.superblock().geometry.block_size() as u64;
-    Ok(Facts { path: path.to_owned(), metadata, target, block_size })
+    Ok(Facts { path: path.clone(), metadata, target, block_size })
 }

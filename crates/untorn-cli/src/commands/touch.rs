@@ -1,27 +1,36 @@
 //! `untorn touch`: makes empty files, or says that files were changed now.
 
-use crate::arguments::Touch;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Touch, VolumePath};
+use crate::failure::{At, Outcome};
+use crate::show::Deeds;
 use crate::target;
-use untorn::{Error, NewFile, NewMetadata, SetTime, Volume};
+use std::io::Write;
+use untorn::{Error, NewMetadata, SetTime, Volume};
 
 /// Touches each path.
-pub fn run(arguments: &Touch) -> Outcome {
-    let owner = &arguments.owner;
-    let new = NewFile { permissions: owner.mode.unwrap_or(0o644), uid: owner.uid, gid: owner.gid };
-    target::write(&arguments.image, |volume| {
-        arguments.paths.iter().try_for_each(|path| touch(volume, path, new, arguments))
-    })?;
-    Ok(End::Well)
+pub fn run(arguments: &Touch, out: &mut dyn Write) -> Outcome {
+    target::change(&arguments.image, out, "touched", |volume, deeds| {
+        arguments.paths.iter().try_for_each(|path| touch(volume, path, arguments, deeds))
+    })
 }
 
-fn touch(volume: &Volume, path: &str, new: NewFile, arguments: &Touch) -> anyhow::Result<()> {
+fn touch(
+    volume: &Volume,
+    path: &VolumePath,
+    arguments: &Touch,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
     let now = Some(SetTime::Now);
     let change = NewMetadata { atime: now, mtime: now, ..NewMetadata::default() };
-    match volume.lookup(path) {
-        Ok(ino) => Ok(volume.set_metadata_of(ino, &change)?),
-        Err(Error::NotFound(_)) if arguments.no_create => Ok(()),
-        Err(Error::NotFound(_)) => Ok(volume.create_file(path, new).map(drop)?),
-        Err(error) => Err(error.into()),
-    }
+    let created = match volume.lookup(path) {
+        Ok(ino) => volume.set_metadata_of(ino, &change).map(|()| false).at(path)?,
+        Err(Error::NotFound(_)) if arguments.no_create => return Ok(()),
+        Err(Error::NotFound(_)) => {
+            let new = arguments.owner.new_file(0o644);
+            volume.create_file(path, new).map(|_| true).at(path)?
+        }
+        Err(error) => return Err(error).at(path),
+    };
+    deeds.add(path).with("created", created);
+    Ok(())
 }

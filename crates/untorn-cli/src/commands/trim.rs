@@ -23,7 +23,7 @@ pub fn run(arguments: &Trim, out: &mut dyn Write) -> Outcome {
         bar.finish_and_clear();
         Ok(bytes?)
     })?;
-    match arguments.json {
+    match show::is_json() {
         true => show::json(out, &Done { trimmed_bytes: bytes })?,
         false => {
             let name = arguments.image.name();

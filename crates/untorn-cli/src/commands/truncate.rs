@@ -1,23 +1,36 @@
 //! `untorn truncate`: gives files a size.
 
-use crate::arguments::Truncate;
-use crate::failure::{End, Outcome};
+use crate::arguments::{Truncate, VolumePath};
+use crate::failure::{At, Code, Outcome, Refusal};
+use crate::show::Deeds;
 use crate::target;
+use std::io::Write;
 use untorn::{Error, NewFile, Volume};
 
 /// Cuts or lengthens each path.
-pub fn run(arguments: &Truncate) -> Outcome {
-    target::write(&arguments.image, |volume| {
-        arguments.paths.iter().try_for_each(|path| truncate(volume, path, arguments))
-    })?;
-    Ok(End::Well)
+pub fn run(arguments: &Truncate, out: &mut dyn Write) -> Outcome {
+    target::change(&arguments.image, out, "truncated", |volume, deeds| {
+        arguments.paths.iter().try_for_each(|path| truncate(volume, path, arguments, deeds))
+    })
 }
 
-fn truncate(volume: &Volume, path: &str, arguments: &Truncate) -> anyhow::Result<()> {
-    let file = match volume.open_file(path) {
+fn truncate(
+    volume: &Volume,
+    path: &VolumePath,
+    arguments: &Truncate,
+    deeds: &mut Deeds,
+) -> anyhow::Result<()> {
+    let (file, created) = match volume.open_file(path) {
         Err(Error::NotFound(_)) if arguments.no_create => return Ok(()),
-        Err(Error::NotFound(_)) => volume.create_file(path, NewFile::default())?,
-        file => file?,
+        Err(Error::NotFound(_)) => (volume.create_file(path, NewFile::default()).at(path)?, true),
+        file => (file.at(path)?, false),
     };
-    Ok(file.truncate(arguments.size)?)
+    let size = arguments.size.of(file.size().at(path)?);
+    let size = size.ok_or_else(|| {
+        let told = format!("{path}: the new size is more than 64 bits can say");
+        Refusal::new(Code::Invalid, told)
+    })?;
+    file.truncate(size).at(path)?;
+    deeds.add(path).with("size", size).with("created", created);
+    Ok(())
 }

@@ -28,7 +28,7 @@ pub fn run(arguments: &Uuid, out: &mut dyn Write) -> Outcome {
     let superblock = untorn::probe(&*device).with_context(|| name.clone())?;
     let text = |bytes| uuid::Uuid::from_bytes(bytes).to_string();
     let (uuid, metadata_uuid) = (text(superblock.uuid), text(superblock.meta_uuid));
-    match arguments.json {
+    match show::is_json() {
         true => show::json(out, &Json { image: name, uuid, metadata_uuid })?,
         false => writeln!(out, "UUID = {uuid}")?,
     }

@@ -1,13 +1,13 @@
 //! `untorn write`: bytes into a file, whole or not at all where that was asked.
 
-use crate::arguments::Write as Arguments;
-use crate::failure::{End, Outcome};
+use crate::arguments::{VolumePath, Write as Arguments};
+use crate::failure::{self, At, Code, End, Outcome, Refusal};
 use crate::{show, target};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read, Write};
-use untorn::{Error, File, NewFile, Sync, Volume};
+use untorn::{Error, File, Sync, Volume};
 
 /// Most bytes that one atomic write takes.
 const LARGEST: u64 = 1 << 30;
@@ -17,7 +17,8 @@ const PIECE: u64 = 1 << 20;
 /// What was done.
 #[derive(Debug, Serialize)]
 struct Done {
-    path: String,
+    #[serde(flatten)]
+    path: VolumePath,
     inode: u64,
     created: bool,
     offset: u64,
@@ -43,7 +44,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         let (offset, bytes) = match &whole {
             Some(bytes) => atomic(&file, arguments, bytes)
                 .inspect_err(|_| take_back(volume, arguments, created))?,
-            None => plain(&file, arguments, &mut input)?,
+            None => plain(&file, arguments, &mut input).inspect_err(|_| {
+                let untouched = created && file.size().is_ok_and(|size| size == 0);
+                take_back(volume, arguments, untouched);
+            })?,
         };
         let (path, size) = (arguments.path.clone(), file.size()?);
         let (atomic, durable) = (arguments.atomic, arguments.sync);
@@ -56,11 +60,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
 fn read_whole(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(LARGEST + 1).read_to_end(&mut bytes).context("reading the input")?;
-    ensure!(
-        bytes.len() as u64 <= LARGEST,
-        "the input has more than 1 GiB, the most that one atomic write takes here; nothing was \
-         written: write it in pieces with --offset"
-    );
+    if bytes.len() as u64 > LARGEST {
+        let told = "the input has more than 1 GiB, the most that one atomic write takes here; \
+                    nothing was written";
+        let remedy = "write it in pieces with --offset";
+        return Err(Refusal::new(Code::TooLarge, told).or(remedy).into());
+    }
     Ok(bytes)
 }
 
@@ -69,19 +74,18 @@ fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, bool)> 
     match volume.open_file(&arguments.path) {
         Ok(file) => Ok((file, false)),
         Err(Error::NotFound(_)) => {
-            let owner = &arguments.owner;
-            let permissions = owner.mode.unwrap_or(0o644);
-            let new = NewFile { permissions, uid: owner.uid, gid: owner.gid };
-            Ok((volume.create_file(&arguments.path, new)?, true))
+            let new = arguments.owner.new_file(0o644);
+            Ok((volume.create_file(&arguments.path, new).at(&arguments.path)?, true))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error).at(&arguments.path),
     }
 }
 
 /// Whole or not at all: a file that was made for a write that failed goes again.
 fn take_back(volume: &Volume, arguments: &Arguments, created: bool) {
     if created && let Err(error) = volume.remove(&arguments.path) {
-        eprintln!("untorn: {} stays, empty: {error}", arguments.path);
+        let told = format!("{} stays, empty: {error}", arguments.path);
+        failure::warn(Code::Failed, told);
     }
 }
 
@@ -91,9 +95,9 @@ fn sync(arguments: &Arguments) -> Sync {
 
 fn atomic(file: &File, arguments: &Arguments, bytes: &[u8]) -> anyhow::Result<(u64, u64)> {
     let offset = match arguments.append {
-        true => file.append_atomic(bytes, sync(arguments))?,
+        true => file.append_atomic(bytes, sync(arguments)).at(&arguments.path)?,
         false => {
-            file.write_atomic(arguments.offset, bytes, sync(arguments))?;
+            file.write_atomic(arguments.offset, bytes, sync(arguments)).at(&arguments.path)?;
             arguments.offset
         }
     };
@@ -111,8 +115,13 @@ fn plain(file: &File, arguments: &Arguments, input: &mut dyn Read) -> anyhow::Re
             break;
         }
         let written = at - start;
-        let told = || format!("{}: {written} bytes were written, then", arguments.path);
-        file.write_at(at, &piece, Sync::Visible).with_context(told)?;
+        let done = file.write_at(at, &piece, Sync::Visible).at(&arguments.path);
+        match written {
+            0 => done?,
+            _ => {
+                done.with_context(|| format!("{written} bytes were written, then one more piece"))?
+            }
+        }
         at += piece.len() as u64;
     }
     if arguments.sync {
@@ -122,7 +131,7 @@ fn plain(file: &File, arguments: &Arguments, input: &mut dyn Read) -> anyhow::Re
 }
 
 fn tell(arguments: &Arguments, done: &Done, out: &mut dyn Write) -> anyhow::Result<()> {
-    if arguments.json {
+    if show::is_json() {
         return show::json(out, done);
     }
     if arguments.verbose {

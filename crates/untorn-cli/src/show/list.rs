@@ -1,6 +1,7 @@
 //! Lists of files.
 
-use super::{mode, name_bytes, printable, time};
+use super::{amount, mode, name_bytes, time};
+use crate::arguments::{Ls, VolumePath};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::io::{self, Write};
 use untorn::Metadata;
@@ -18,43 +19,57 @@ pub struct Entry {
 /// A directory's entries, or the one file that was asked for.
 pub struct Listing {
     /// The path that was asked for.
-    pub path: Vec<u8>,
+    pub path: VolumePath,
     /// Whether it is a directory.
     pub is_directory: bool,
     /// In order.
     pub entries: Vec<Entry>,
 }
 
-/// One name a line.
-pub fn short(out: &mut dyn Write, entries: &[Entry]) -> io::Result<()> {
-    entries.iter().try_for_each(|entry| writeln!(out, "{}", printable(&entry.name)))
-}
-
-/// Kind and permissions, links, owner, group, size or device, time, name, target.
-pub fn long(out: &mut dyn Write, entries: &[Entry]) -> io::Result<()> {
-    let rows: Vec<[String; 4]> = entries.iter().map(numbers).collect();
+/// A line for each entry: its name, or as much as was asked for.
+pub fn lines(out: &mut dyn Write, asked: &Ls, entries: &[Entry]) -> io::Result<()> {
+    let inodes = entries.iter().map(|entry| entry.metadata.inode.ino.0.to_string());
+    let inodes: Vec<String> = inodes.collect();
+    let width = inodes.iter().map(String::len).max().unwrap_or(0);
+    let rows: Vec<[String; 4]> = entries.iter().map(|entry| numbers(entry, asked)).collect();
     let mut widths = [0; 4];
     for row in &rows {
         widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.len().max(*width));
     }
-    let [a, b, c, d] = widths;
-    for (entry, [links, uid, gid, size]) in entries.iter().zip(&rows) {
-        let core = &entry.metadata.inode;
-        let (mode, time) = (mode::mode(core.mode), time::to_the_minute(core.mtime));
-        let name = printable(&entry.name);
-        write!(out, "{mode} {links:>a$} {uid:>b$} {gid:>c$} {size:>d$} {time} {name}")?;
-        match &entry.target {
-            Some(target) => writeln!(out, " -> {}", printable(target))?,
-            None => writeln!(out)?,
+    for ((entry, row), inode) in entries.iter().zip(&rows).zip(&inodes) {
+        if asked.inode {
+            write!(out, "{inode:>width$} ")?;
+        }
+        match asked.long {
+            true => long(out, asked, entry, row, widths)?,
+            false => asked.ends.write(out, &entry.name)?,
         }
     }
     Ok(())
 }
 
-fn numbers(entry: &Entry) -> [String; 4] {
+/// Kind and permissions, links, owner, group, size or device, time, name, target.
+fn long(
+    out: &mut dyn Write,
+    asked: &Ls,
+    entry: &Entry,
+    [links, uid, gid, size]: &[String; 4],
+    [a, b, c, d]: [usize; 4],
+) -> io::Result<()> {
+    let core = &entry.metadata.inode;
+    let (mode, time) = (mode::mode(core.mode), time::to_the_minute(core.mtime));
+    write!(out, "{mode} {links:>a$} {uid:>b$} {gid:>c$} {size:>d$} {time} ")?;
+    match &entry.target {
+        Some(target) => asked.ends.write(out, &[&entry.name, &b" -> "[..], target].concat()),
+        None => asked.ends.write(out, &entry.name),
+    }
+}
+
+fn numbers(entry: &Entry, asked: &Ls) -> [String; 4] {
     let core = &entry.metadata.inode;
     let size = match entry.metadata.device {
         Some((major, minor)) => format!("{major}, {minor}"),
+        None if asked.human.human => amount::human(core.size),
         None => core.size.to_string(),
     };
     [core.nlink.to_string(), core.uid.to_string(), core.gid.to_string(), size]
@@ -62,8 +77,9 @@ fn numbers(entry: &Entry) -> [String; 4] {
 
 impl Serialize for Listing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Listing", 3)?;
-        out.serialize_field("path", &printable(&self.path))?;
+        let mut out = serializer.serialize_struct("Listing", 4)?;
+        out.serialize_field("path", &String::from_utf8_lossy(self.path.as_ref()))?;
+        out.serialize_field("path_bytes", &name_bytes(self.path.as_ref()))?;
         out.serialize_field("directory", &self.is_directory)?;
         out.serialize_field("entries", &self.entries)?;
         out.end()

@@ -1,6 +1,7 @@
 //! What is known of one file, in the lines of `stat` and one more for XFS.
 
 use super::{mode, printable, time};
+use crate::arguments::VolumePath;
 use serde::Serialize;
 use std::io::{self, Write};
 use untorn::Metadata;
@@ -9,7 +10,7 @@ use untorn_format::inode::{ForkFormat, InodeCore, InodeFlags, InodeFlags2};
 /// What is known.
 pub struct Facts {
     /// What was asked for.
-    pub path: String,
+    pub path: VolumePath,
     /// Its inode.
     pub metadata: Metadata,
     /// Where a symbolic link leads.
@@ -67,7 +68,8 @@ pub fn text(out: &mut dyn Write, facts: &Facts) -> io::Result<()> {
 /// The same for programs.
 #[derive(Debug, Serialize)]
 pub struct Json {
-    path: String,
+    #[serde(flatten)]
+    path: VolumePath,
     target: Option<String>,
     kind: &'static str,
     inode: u64,

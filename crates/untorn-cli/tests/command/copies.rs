@@ -97,8 +97,10 @@ fn a_link_that_stands_in_the_way_is_not_written_through_check() {
     let from = format!("{}:/folder", site.image.display());
     std::fs::create_dir_all(out.join("folder/sub")).unwrap();
     symlink(&other, out.join("folder/sub/file")).unwrap();
-    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).refused(1, "symbolic link");
+    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).well();
     assert_eq!(std::fs::read(&other).unwrap(), b"somebody's");
+    assert!(!out.join("folder/sub/file").is_symlink());
+    assert_eq!(std::fs::read(out.join("folder/sub/file")).unwrap(), b"from the volume");
     std::fs::remove_dir_all(out.join("folder")).unwrap();
     std::fs::create_dir_all(out.join("folder")).unwrap();
     symlink("/", out.join("folder/sub")).unwrap();
@@ -151,5 +153,84 @@ fn a_path_without_a_name_stays_in_its_target_check() {
     site.run(&["cp", "-r", &from, target.to_str().unwrap()]).well();
     assert!(target.join("file").exists());
     assert!(!site.path("deep/file").exists(), "it left its target");
+    site.assert_sound();
+}
+
+#[test]
+fn a_second_copy_replaces_the_first_check() {
+    let site = Site::new();
+    let (folder, out) = (site.path("folder"), site.path("out"));
+    tree(&folder);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    let into = format!("{}:/", site.image.display());
+    let from = format!("{}:/folder", site.image.display());
+    std::fs::create_dir(&out).unwrap();
+    for _ in 0..2 {
+        site.run(&["cp", "-r", folder.to_str().unwrap(), &into]).well();
+        site.run(&["cp", "-r", &from, out.to_str().unwrap()]).well();
+    }
+    let (before, after) = (look(&folder), look(&out.join("folder")));
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    // A directory that is there already keeps what is said of it; others came and went in it.
+    let is_directory = |found: &(u32, u64, i64, Vec<u8>)| found.0 & 0o170_000 == 0o040_000;
+    for (path, found) in before.iter().filter(|(_, found)| !is_directory(found)) {
+        assert!(after.get(path) == Some(found), "{} differs", path.display());
+    }
+    site.assert_sound();
+}
+
+#[test]
+fn directories_are_not_replaced_by_what_is_none_check() {
+    let site = Site::new();
+    let out = site.path("out");
+    site.run_on(&["write", "@", "/file"], b"bytes").well();
+    site.run(&["mkdir", "@", "/folder"]).well();
+    let from = format!("{}:/", site.image.display());
+    std::fs::create_dir_all(out.join("file")).unwrap();
+    let command = ["cp", "-r", &from, out.to_str().unwrap()];
+    site.run(&command).refused(1, "is a directory, and what is copied is none");
+    std::fs::remove_dir(out.join("file")).unwrap();
+    std::fs::remove_dir_all(out.join("folder")).unwrap_or_default();
+    std::fs::write(out.join("folder"), "kept").unwrap();
+    site.run(&command).refused(1, "is no directory, and what is copied is one");
+    assert_eq!(std::fs::read(out.join("folder")).unwrap(), b"kept");
+    site.assert_sound();
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_copied_is_told_of_check() {
+    let site = Site::new();
+    let folder = site.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let log = folder.join("log");
+    std::fs::write(&log, [7; 5000]).unwrap();
+    // Behind many others, so that it changes between the look and the copy.
+    for number in 0..20_000 {
+        std::fs::write(folder.join(format!("a-{number}")), "").unwrap();
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let into = format!("{}:/", site.image.display());
+    let said = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut log = std::fs::File::options().append(true).open(&log).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                std::io::Write::write_all(&mut log, &[7; 10]).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        let said = site.run(&["cp", "-r", folder.to_str().unwrap(), &into]);
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        said
+    });
+    said.refused(1, "/folder/log: changed while it was copied");
+    let bytes = site.run(&["cat", "@", "/folder/log"]).well().bytes;
+    assert!(bytes.len() >= 5000 && bytes.iter().all(|&byte| byte == 7));
     site.assert_sound();
 }

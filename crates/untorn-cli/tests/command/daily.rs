@@ -54,7 +54,7 @@ fn modes_owners_and_sizes_are_set_check() {
         long.contains("-rwxr-x---") && long.contains(" 1000 ") && long.contains("5120"),
         "{long}"
     );
-    let refused = site.run(&["chown", "@", "me", "/d"]);
+    let refused = site.run(&["chown", "@", ":", "/d"]);
     assert!(refused.status == 2 && refused.err.contains("is no owner"), "{}", refused.err);
     site.run(&["truncate", "@", "-c", "-s", "0", "/nothing"]).well();
     assert_eq!(names(&site, "/"), ["d", "new"]);

@@ -50,6 +50,15 @@ fn commands_come_from_standard_input_until_quit() {
 }
 
 #[test]
+fn lines_that_are_no_text_are_refused_and_the_rest_is_done() {
+    let said = site().run_on(&["db", "@"], b"hash a\xff\nhash abc\r\n\xfe\0\nhash abc");
+    assert_eq!((said.status, said.out.as_str()), (1, "0x187163\n0x187163\n"));
+    let told: Vec<_> = said.err.lines().collect();
+    let expected = ["untorn: hash a\\xff: is no UTF-8", "untorn: \\xfe\\u{0}: is no UTF-8"];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn json_has_the_same_fields() {
     let said = site().run(&["db", "@", "--json", "-c", "agf 0", "-c", "p seqno uuid crc"]);
     let json = said.json();

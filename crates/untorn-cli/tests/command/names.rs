@@ -84,7 +84,7 @@ fn directories_are_not_taken_for_files() {
 fn the_root_directory_is_not_removed_however_it_is_named_check() {
     let site = Site::new();
     site.run_on(&["write", "@", "/kept"], b"kept").well();
-    for root in ["/", "//", "/.", ""] {
+    for root in ["/", "//", "/."] {
         for how in [&["rm", "-r", "@", root][..], &["rm", "-r", "-f", "@", root][..]] {
             assert!(!site.run(how).refused(1, "root directory").err.contains("untorn rm -r"));
         }

@@ -50,6 +50,25 @@ fn damage_is_found_and_named_with_its_place() {
 }
 
 #[test]
+fn copies_of_the_superblock_are_counted_where_the_first_is_no_use() {
+    let site = Site::bare();
+    site.run(&["mkfs", "-q", "-d", "size=300m,agcount=5", "@"]).well();
+    let image = OpenOptions::new().write(true).open(&site.image).unwrap();
+    image.write_all_at(&[0xff], 100).unwrap();
+    let told = "is damaged (";
+    let said = site.run(&["check", "@"]).refused(8, told).err;
+    assert!(said.contains("; 4 of its 4 copies are sound and agree; xfs_repair"), "{said}");
+    assert!(site.run(&["check", "--replay", "@"]).refused(8, told).err.contains("4 of its 4"));
+    let said = site.run(&["check", "@", "--json"]);
+    assert!(said.err.starts_with("{\"error\":{\"code\":\"damaged\""), "{}", said.err);
+    // All of the first group's headers, and one copy.
+    image.write_all_at(&[0; 8192], 0).unwrap();
+    image.write_all_at(&[0xff], (60 << 20) + 120).unwrap();
+    let said = site.run(&["check", "@"]).refused(8, "the first superblock is gone").err;
+    assert!(said.contains("3 of its 4 copies are sound and agree"), "{said}");
+}
+
+#[test]
 fn a_write_that_has_no_room_changes_nothing_check() {
     let site = Site::new();
     site.run_on(&["write", "@", "/file", "--atomic"], b"old").well();
@@ -74,9 +93,18 @@ fn help_manual_and_completions_come_from_one_definition() {
     let page = untorn_on(&["man", "write"], b"").well().out;
     assert!(page.contains(".TH") && page.contains("atomic"), "{page}");
     assert!(untorn_on(&["man"], b"").well().out.contains("recover"));
+    let page = untorn_on(&["man", "cp"], b"").well().out;
+    let synopsis = "untorn cp [OPTIONS] <SOURCE>... <TARGET>";
+    assert!(page.contains(&format!(".SH SYNOPSIS\n{synopsis}\n.SH DESCRIPTION")), "{page}");
+    assert!(untorn_on(&["cp", "--help"], b"").well().out.contains(synopsis));
+    let page = untorn_on(&["man", "ls"], b"").well().out;
+    assert!(page.contains("print0") && page.contains("human") && page.contains("json"), "{page}");
+    let whole = untorn_on(&["man"], b"").well().out;
+    assert!(whole.contains("path_bytes") && whole.contains("link\\-loop"), "{whole}");
     untorn_on(&["man", "none"], b"").refused(1, "no command none");
     for shell in ["bash", "zsh", "fish"] {
         assert!(untorn_on(&["completions", shell], b"").well().out.contains("bmap"), "{shell}");
+        assert!(untorn_on(&["completions", shell], b"").well().out.contains("print0"), "{shell}");
     }
 }
 

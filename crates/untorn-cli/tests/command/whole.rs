@@ -26,6 +26,8 @@ fn a_uuid_is_shown_changed_and_restored_check() {
     site.run_on(&["write", "@", "/file"], b"x").well();
     site.assert_sound();
     assert_eq!(site.run(&["uuid", "@", "restore"]).well().out, first);
+    let compat = site.run(&["compat", "@", "--json"]).json();
+    assert!(compat["xfsprogs"].is_string(), "{compat}");
     site.run(&["uuid", "@", "nonsense"]).refused(1, "`generate` or `restore`");
     site.run(&["uuid", "@", "00000000-0000-0000-0000-000000000000"]).refused(1, "--generate");
     site.assert_sound();

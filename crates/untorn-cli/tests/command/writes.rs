@@ -100,7 +100,9 @@ fn a_dirty_journal_is_shown_replayed_and_left_alone_until_recovery_check() {
     let before = std::fs::read(&site.image).unwrap();
     let cat = site.run(&["cat", "@", "/file"]).well();
     assert_eq!(cat.out, "survivor");
-    assert!(cat.err.starts_with("journal is dirty: "), "{}", cat.err);
+    assert!(cat.err.starts_with("untorn: journal is dirty: "), "{}", cat.err);
+    let told = site.run(&["ls", "@", "--json"]).well().err;
+    assert!(told.starts_with("{\"warning\":{\"code\":\"dirty-journal\""), "{told}");
     assert!(site.run(&["info", "@"]).well().out.contains("journal is dirty"));
     let log = site.run(&["log", "@"]).well().out;
     assert!(log.contains(", dirty\n") && log.contains("\n  transaction "), "{log}");

@@ -59,8 +59,13 @@ impl Writer<'_, '_> {
             if full {
                 self.flush()?;
             }
-            if last == Last::Yes {
-                return Ok(());
+            match last {
+                Last::No => {}
+                Last::Yes => return Ok(()),
+                Last::YesButChanged => {
+                    (self.watch)(Step::Changed(&self.path));
+                    return Ok(());
+                }
             }
         }
     }
@@ -89,7 +94,7 @@ impl Writer<'_, '_> {
         (self.watch)(Step::Bytes(bytes));
         for waiting in waiting {
             match waiting.last {
-                Last::Yes => self.complete(&waiting)?,
+                Last::Yes | Last::YesButChanged => self.complete(&waiting)?,
                 Last::No => self.waiting.push(Waiting { parts: 0..0, ..waiting }),
             }
         }

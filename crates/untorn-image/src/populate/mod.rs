@@ -34,6 +34,9 @@ pub enum Step<'a> {
     Path(&'a [u8]),
     /// So many bytes more were written.
     Bytes(u64),
+    /// The file at this path changed while it was read: it may be a mixture, cut or padded with
+    /// zeroes to the size that it had.
+    Changed(&'a [u8]),
 }
 
 /// What was written.

@@ -160,10 +160,7 @@ impl Scan<'_> {
         let start = &start[..count];
         match COMPRESSED.iter().find(|(magic, _)| start.starts_with(magic)) {
             None => Ok(()),
-            Some((_, tool)) => entry(
-                self.name.as_bytes(),
-                format!("is compressed: pipe it, as in `{tool} ARCHIVE | untorn mkfs --from -`"),
-            ),
+            Some((_, tool)) => Err(Error::Compressed { name: self.name.to_owned(), tool }),
         }
     }
 

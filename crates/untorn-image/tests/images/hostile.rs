@@ -39,6 +39,19 @@ fn links_to_what_is_not_in_the_archive_are_refused() {
 }
 
 #[test]
+fn zero_bytes_where_no_volume_has_them_are_refused() {
+    let target = Archive::new().pax(&[("linkpath", b"a\0b")]);
+    let target = target.entry(EntryType::Symlink, "s", "", b"").done();
+    refused(&target, &["s: ", "zero byte in its target"]);
+    let name = Archive::new().pax(&[("SCHILY.xattr.user.a\0b", b"x")]).file("f", b"").done();
+    refused(&name, &["f: ", "zero byte in its name"]);
+    let long = vec![b'a'; 1024];
+    let long = Archive::new().pax(&[("linkpath", &long)]);
+    let long = long.entry(EntryType::Symlink, "s", "", b"").done();
+    refused(&long, &["s: ", "longer than XFS keeps"]);
+}
+
+#[test]
 fn nothing_is_written_through_a_symbolic_link() {
     let through = Archive::new().entry(EntryType::Symlink, "s", "/etc", b"").file("s/passwd", b"x");
     refused(&through.done(), &["s/passwd", "no directory"]);

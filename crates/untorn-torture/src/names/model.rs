@@ -500,7 +500,7 @@ impl Model {
         let mut found = directories.flat_map(|dir| self.entries(dir).map(move |e| (dir, e)));
         match found.find(|(_, (_, child))| *child == id) {
             Some((dir, (name, _))) => [self.path_of(dir), name.clone()].join(&b'/'),
-            None => Vec::new(),
+            None => b"/".to_vec(),
         }
     }
 

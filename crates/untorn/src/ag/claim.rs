@@ -197,6 +197,27 @@ impl Core {
         Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
     }
 
+    /// Blocks that Linux keeps for the trees of `ag` where it has the volume mounted, of those that
+    /// count as free: the whole share of the reverse mappings, whose blocks do, and what finobt and
+    /// refcount tree may still grow by; the blocks of both free-space trees, too, once it has
+    /// looked at them, which it does for the others' sake.
+    pub fn kept_by_linux(&self, ag: AgNumber) -> Result<u64> {
+        let features = &self.features;
+        if !(features.has_finobt() || features.has_reflink() || features.has_rmapbt()) {
+            return Ok(0);
+        }
+        let header = self.header(ag, BlockKind::Agf);
+        let image = self.store.cache().read(&header)?;
+        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        let wants = self.ag(ag).wants(self, ag);
+        let finobt = wants.finobt.saturating_sub(self.finobt_blocks(ag)?);
+        let refcount = wants.refcountbt.saturating_sub(agf.refcount_blocks.get());
+        // Roots do not count among the blocks of trees.
+        let rmap = agf.rmap_blocks.get().saturating_sub(1);
+        let free_space = agf.btreeblks.get().saturating_sub(rmap);
+        Ok([finobt, refcount, wants.rmapbt, free_space].into_iter().map(u64::from).sum())
+    }
+
     /// Whether the trees of an AG, whose header `agf` is, could soon no longer grow: less than a
     /// tenth of what is kept back for some of them would be left beside the others. The AG is
     /// locked.

@@ -10,6 +10,7 @@ mod change;
 mod extents;
 mod file;
 mod listing;
+mod mounted;
 mod names;
 mod naming;
 mod open;

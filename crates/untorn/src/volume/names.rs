@@ -53,8 +53,19 @@ impl Default for NewFile {
 }
 
 impl Volume {
+    /// What `path` names. A slash at its end asks for a directory, also behind a link.
     pub(super) fn inode(&self, path: &[u8], follow: Follow) -> Result<Arc<Inode>> {
-        namespace::resolve(&self.core, path, follow)
+        if path.is_empty() {
+            return Err(Error::NotFound("an empty path".to_owned()));
+        }
+        if !path.ends_with(b"/") {
+            return namespace::resolve(&self.core, path, follow);
+        }
+        let found = namespace::resolve(&self.core, path, Follow::Last)?;
+        match found.kind()? {
+            Some(FileKind::Directory) => Ok(found),
+            _ => Err(Error::NotDirectory(String::from_utf8_lossy(path).into_owned())),
+        }
     }
 
     /// The inode that `path` names. Symbolic links are followed inside the volume.
@@ -108,6 +119,9 @@ impl Volume {
 
     fn create(&self, path: &[u8], new: NewFile, what: Make<'_>) -> Result<Arc<Inode>> {
         self.demand_write("create")?;
+        if what != Make::Directory {
+            demand_no_slash(path)?;
+        }
         let (parent, name) = namespace::parent_of(&self.core, path)?;
         let NewFile { permissions, uid, gid } = new;
         namespace::create(&self.core, &parent, &name, NewInode { what, permissions, uid, gid })
@@ -117,11 +131,21 @@ impl Volume {
     /// that has entries.
     pub fn remove(&self, path: impl AsRef<[u8]>) -> Result<()> {
         self.demand_write("remove")?;
-        let (parent, name) = namespace::parent_of(&self.core, path.as_ref())?;
-        match namespace::remove(&self.core, &parent, &name, Removal::Any)? {
+        let path = path.as_ref();
+        let (parent, name) = namespace::parent_of(&self.core, path)?;
+        let what = if path.ends_with(b"/") { Removal::Directory } else { Removal::Any };
+        match namespace::remove(&self.core, &parent, &name, what)? {
             Some(gone) => namespace::inactivate(&self.core, &gone),
             None => Ok(()),
         }
+    }
+}
+
+/// A slash behind a name promises a directory, which is not what will have it.
+pub(super) fn demand_no_slash(path: &[u8]) -> Result<()> {
+    match path.ends_with(b"/") {
+        true => Err(Error::NotDirectory(String::from_utf8_lossy(path).into_owned())),
+        false => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Making, linking, renaming and removing in an open volume, by path or by directory.
 
+use super::names::demand_no_slash;
 use super::{File, NewFile, Volume};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
@@ -20,6 +21,16 @@ pub enum Name<'a> {
 impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Name<'a> {
     fn from(path: &'a T) -> Self {
         Self::Path(path.as_ref())
+    }
+}
+
+impl Name<'_> {
+    /// Refuses a path that promises a directory.
+    fn demand_no_slash(self) -> Result<()> {
+        match self {
+            Self::Path(path) => demand_no_slash(path),
+            Self::In(..) => Ok(()),
+        }
     }
 }
 
@@ -68,7 +79,11 @@ impl Volume {
     /// ```
     pub fn make<'n>(&self, name: impl Into<Name<'n>>, what: Make<'_>, new: NewFile) -> Result<Ino> {
         self.demand_write("create")?;
-        let (dir, name) = self.spot(name.into())?;
+        let name = name.into();
+        if what != Make::Directory {
+            name.demand_no_slash()?;
+        }
+        let (dir, name) = self.spot(name)?;
         let NewFile { permissions, uid, gid } = new;
         let new = NewInode { what, permissions, uid, gid };
         Ok(namespace::create(&self.core, &dir, &name, new)?.ino)
@@ -88,7 +103,9 @@ impl Volume {
     pub fn link<'n>(&self, ino: Ino, name: impl Into<Name<'n>>) -> Result<()> {
         self.demand_write("link")?;
         let inode = self.core.inode_by_number(ino)?;
-        let (dir, name) = self.spot(name.into())?;
+        let name = name.into();
+        name.demand_no_slash()?;
+        let (dir, name) = self.spot(name)?;
         namespace::link(&self.core, &inode, &dir, &name, Linked::Named)
     }
 

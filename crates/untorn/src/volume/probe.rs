@@ -26,7 +26,7 @@ pub fn probe(device: &dyn BlockDevice) -> Result<Superblock> {
     if needed > geometry.size {
         return Err(Error::Invalid(format!(
             "the volume has {needed} bytes but the device only {}: the image is cut short; \
-             restore it whole, or give the right --offset",
+             restore it whole, or say where the volume begins",
             geometry.size
         )));
     }
@@ -35,11 +35,7 @@ pub fn probe(device: &dyn BlockDevice) -> Result<Superblock> {
 
 fn not_xfs(fault: Fault, at: Place) -> Error {
     match fault {
-        Fault::Magic { .. } => Error::Invalid(
-            "this is no XFS volume (no XFSB at its start); for a volume inside a disk image give \
-             --partition or --offset"
-                .to_owned(),
-        ),
+        Fault::Magic { .. } => Error::NotXfs,
         other => other.at(at).into(),
     }
 }

@@ -140,6 +140,7 @@ impl Volume {
     pub fn clone_file(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<File> {
         self.demand_write("clone")?;
         let (source, to) = (self.open_file(from)?, to.as_ref());
+        super::names::demand_no_slash(to)?;
         let (parent, name) = namespace::parent_of(&self.core, to)?;
         let like = Likeness::of(self, source.ino())?;
         if !like.attributes.iter().all(|one| namespace::is_beside(&self.core, one)) {

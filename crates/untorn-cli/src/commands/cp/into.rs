@@ -1,53 +1,66 @@
 //! From the host into a volume.
 
 use super::Job;
-use crate::arguments::Destination;
+use crate::arguments::{Destination, VolumePath};
 use crate::commands::mv::is_directory;
-use crate::progress;
-use anyhow::{Context, bail};
+use crate::failure::{self, At, Code, End, Refusal};
+use crate::{progress, show};
+use anyhow::Context;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use untorn::Volume;
+use untorn::{Error, Volume};
 use untorn_image::{Summary, Tree, populate};
 
 impl Job<'_> {
-    /// Copies `from` to the path `to`, or into it where it is a directory.
+    /// Copies `from` to the path `to`, or into it where it is a directory. What changes meanwhile
+    /// is told of.
     pub(super) fn copy_in(
         &self,
         volume: &Volume,
         from: &[&Path],
         destination: &Destination,
-    ) -> anyhow::Result<Summary> {
-        let to = destination.path.as_str();
+    ) -> anyhow::Result<(Summary, End)> {
+        let to = &destination.path;
         let inside = is_directory(volume, to);
         if !inside && from.len() > 1 {
-            bail!("{to}: is not a directory");
+            return Err(Error::NotDirectory(to.to_string()).into());
         }
-        let (dir, name) = match inside {
-            true => (to, ""),
-            false => to.trim_end_matches('/').rsplit_once('/').unwrap_or(("", to)),
+        let (dir, name) = match (inside, to.name()) {
+            (false, Some(name)) => (above(to), name),
+            _ => (to.clone(), &b""[..]),
         };
-        let dir = volume.lookup(if dir.is_empty() { "/" } else { dir })?;
+        let dir = volume.lookup(&dir).at(&dir)?;
         let tree = self.tree(from, name, &destination.image)?;
-        let mut watch = progress::watch(&self.bar);
-        Ok(populate(volume, dir, &tree, &mut watch)?)
+        let mut end = End::Well;
+        let changed = |path: &[u8]| {
+            let told = "changed while it was copied: cut or padded to the size that it had";
+            let told = format!("{}: {told}", show::printable(path));
+            self.bar.suspend(|| failure::warn(Code::Changed, told));
+            end = End::Found;
+        };
+        let mut watch = progress::watch(&self.bar, changed);
+        let summary = populate(volume, dir, &tree, &mut watch)?;
+        drop(watch);
+        Ok((summary, end))
     }
 
     /// What is copied, as it shall stand in the directory: called `to`, or as it is called.
-    fn tree(&self, from: &[&Path], to: &str, image: &Path) -> anyhow::Result<Tree> {
+    fn tree(&self, from: &[&Path], to: &[u8], image: &Path) -> anyhow::Result<Tree> {
         let mut tree = Tree::new();
         let mut all = Vec::new();
         for &path in from {
             let found = fs::symlink_metadata(path).with_context(|| path.display().to_string())?;
             if found.is_dir() && !self.arguments.recursive {
-                bail!("{}: is a directory; copy it with `untorn cp -r`", path.display());
+                let told = format!("{}: is a directory", path.display());
+                let remedy = "copy it with `untorn cp -r`";
+                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
             }
             let own = path.file_name().filter(|_| !is_contents(path));
             let name = match (to, own) {
-                ("", None) => Vec::new(),
-                ("", Some(own)) => own.as_bytes().to_vec(),
-                (to, _) => to.as_bytes().to_vec(),
+                ([], None) => Vec::new(),
+                ([], Some(own)) => own.as_bytes().to_vec(),
+                (to, _) => to.to_vec(),
             };
             all.push((name, path));
         }
@@ -55,6 +68,16 @@ impl Job<'_> {
         tree.add_all(&all)?;
         tree.own(&self.arguments.whose.owners()?);
         Ok(tree)
+    }
+}
+
+/// The directory that holds the last part of a path.
+fn above(path: &VolumePath) -> VolumePath {
+    let bytes = path.without_slashes();
+    let end = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    match bytes.get(..end) {
+        None | Some([]) => VolumePath::new("/"),
+        Some(above) => VolumePath::new(above),
     }
 }
 

@@ -1,17 +1,20 @@
 //! Out of a volume to the host.
 
 use super::{Job, PIECE};
+use crate::arguments::VolumePath;
 use crate::commands::met::Met;
-use crate::failure::End;
+use crate::failure::{self, At, Code, End, Refusal};
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
-use rustix::fs::{OFlags, XattrFlags, chownat, lsetxattr, mknodat, utimensat};
+use rustix::fs::{XattrFlags, chownat, lsetxattr, mknodat, utimensat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt, symlink,
+};
 use std::path::{Path, PathBuf};
 use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
@@ -28,25 +31,30 @@ const PRIVATE_DIRECTORY: u32 = 0o700;
 impl Job<'_> {
     /// Copies what is at the path `from` to `to`, or into it where it is a directory. What the host
     /// does not let this user make is told of and left out.
-    pub(super) fn copy_out(&self, volume: &Volume, from: &str, to: &Path) -> anyhow::Result<End> {
-        let name = from.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    pub(super) fn copy_out(
+        &self,
+        volume: &Volume,
+        from: &VolumePath,
+        to: &Path,
+    ) -> anyhow::Result<End> {
         // No name in the target: `..` would lead out of it.
-        let name = if [".", ".."].contains(&name) { "" } else { name };
-        let to = match to.is_dir() && !name.is_empty() {
-            true => to.join(name),
+        let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
+        let to = match name.filter(|_| to.is_dir()) {
+            Some(name) => to.join(OsStr::from_bytes(name)),
             // A link that the user names is followed; none that is found below is.
-            false => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
+            None => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
         };
         let mut end = End::Well;
         let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
-        let mut todo = vec![(volume.lookup(from)?, to)];
+        let mut todo = vec![(volume.lookup(from).at(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
             self.bar.set_message(to.display().to_string());
             let made = self.one_out(volume, ino, &found, &to, &mut seen);
             match (made, found.device) {
                 (Err(error), Some(_)) if is_forbidden(&error) => {
-                    self.bar.suspend(|| eprintln!("untorn: {}: left out: {error}", to.display()));
+                    let told = format!("{}: left out: {error}", to.display());
+                    self.bar.suspend(|| failure::warn(Code::LeftOut, told));
                     end = End::Found;
                 }
                 (made, _) => made.with_context(|| to.display().to_string())?,
@@ -55,7 +63,9 @@ impl Job<'_> {
                 continue;
             }
             if !self.arguments.recursive {
-                bail!("{from}: is a directory; copy it with `untorn cp -r`");
+                let told = format!("{from}: is a directory");
+                let remedy = "copy it with `untorn cp -r`";
+                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
             }
             met.enter(ino)?;
             let below = volume.entries_of(ino)?.into_iter();
@@ -77,6 +87,7 @@ impl Job<'_> {
         to: &Path,
         seen: &mut Seen,
     ) -> anyhow::Result<()> {
+        make_way(to, found.kind)?;
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
@@ -134,17 +145,28 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// An empty file; a link that stands there is not followed.
+/// Removes what stands where something of this kind shall be: a link, which is never written
+/// through, a pipe, an earlier copy. Directories and devices stay.
+fn make_way(to: &Path, kind: FileKind) -> anyhow::Result<()> {
+    let Ok(found) = fs::symlink_metadata(to) else { return Ok(()) };
+    let is = found.file_type();
+    let same = is.is_char_device() && kind == FileKind::CharDevice
+        || is.is_block_device() && kind == FileKind::BlockDevice;
+    if (is.is_char_device() || is.is_block_device()) && !same {
+        bail!("is a device, which is not replaced; remove it");
+    }
+    match (found.is_dir(), kind == FileKind::Directory) {
+        (true, true) => Ok(()),
+        (true, false) => bail!("is a directory, and what is copied is none; remove it"),
+        (false, true) => bail!("is no directory, and what is copied is one; remove it"),
+        (false, false) => Ok(fs::remove_file(to)?),
+    }
+}
+
+/// A new empty file.
 fn create(path: &Path) -> anyhow::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(PRIVATE);
-    let opened = options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
-    match opened {
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            bail!("is a symbolic link, which is not written through; remove it")
-        }
-        opened => Ok(opened?),
-    }
+    Ok(options.write(true).create_new(true).mode(PRIVATE).open(path)?)
 }
 
 /// Whether the host forbade it to this user.

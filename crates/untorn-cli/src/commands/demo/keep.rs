@@ -2,6 +2,7 @@
 //! atomically.
 
 use crate::arguments::Demo;
+use crate::show;
 use anyhow::Context;
 use std::fs;
 use std::io::Write;
@@ -25,7 +26,7 @@ pub fn make(path: &Path, arguments: &Demo, out: &mut dyn Write) -> anyhow::Resul
         removed.with_context(|| format!("removing {name} again"))?;
         return Err(error.context(name.to_string()));
     }
-    if !arguments.json {
+    if !show::is_json() {
         let writes = arguments.writes;
         writeln!(out, "{name}: {writes} records appended to {RECORDS}, each atomically; look:")?;
         writeln!(out, "  untorn ls -l {name}; untorn cat {name} {RECORDS}; untorn check {name}\n")?;

@@ -9,7 +9,7 @@ mod run;
 mod table;
 
 use crate::arguments::Demo;
-use crate::failure::{End, Outcome};
+use crate::failure::{self, Code, End, Outcome, Refusal};
 use crate::show;
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -44,7 +44,7 @@ pub fn run(arguments: &Demo, out: &mut dyn Write) -> Outcome {
     let good = scores.iter().all(Score::is_good);
     let cuts: u64 = scores.iter().map(|score| score.cuts).sum();
     let rate = cuts as f64 / seconds.max(1e-9);
-    if arguments.json {
+    if show::is_json() {
         let Demo { writes, seed, .. } = *arguments;
         let states_per_second = rate;
         let scenarios = &scores;
@@ -78,11 +78,12 @@ fn choose(arguments: &Demo) -> anyhow::Result<Vec<Scenario>> {
 fn reproduce(arguments: &Demo, score: &Score) {
     let Demo { writes, seed, .. } = arguments;
     let what = score.first_failure.as_deref().unwrap_or("failed");
-    eprintln!("untorn: {}: {what}", score.scenario);
-    eprintln!(
+    let told = format!("{}: {what}", score.scenario);
+    let again = format!(
         "reproduce: untorn demo --writes {writes} --seed {seed} --scenario {:?}",
         score.scenario
     );
+    failure::tell(&Refusal::new(Code::Failed, told).or(again).into());
 }
 
 /// Shown on a terminal only.

@@ -5,6 +5,7 @@
 
 use super::ground;
 use super::options::Fsx;
+use crate::show;
 use anyhow::Context;
 use std::fmt::Write as _;
 use std::fs;
@@ -48,7 +49,7 @@ pub fn report<T: Target>(
     failure: &Failure,
     out: &mut dyn Write,
 ) -> anyhow::Result<Vec<String>> {
-    let quiet = arguments.beyond.json;
+    let quiet = show::is_json();
     let bad = failure.wrong.bad_byte();
     let log = ended.exerciser.log();
     let log_path = path(arguments, "fsxlog");
@@ -116,16 +117,16 @@ fn shorten<T: Target>(
     let found = again.then(|| minimise(ops, time, &mut |ops| trial.fails(ops, failure)));
     panic::set_hook(hook);
     let Some(found) = found else {
-        if !arguments.beyond.json {
+        if !show::is_json() {
             writeln!(out, "The run does not fail again on a fresh volume in memory.")?;
         }
         return Ok(Vec::new());
     };
-    show(&trial, &found.ops, found.tried, out)
+    show_shortest(&trial, &found.ops, found.tried, out)
 }
 
 /// Runs the shortest once more for its log and its file.
-fn show(
+fn show_shortest(
     trial: &Trial<'_>,
     ops: &[Recorded],
     tried: u64,
@@ -140,7 +141,7 @@ fn show(
     let log = ended.exerciser.log();
     let path = path(arguments, "fsxops");
     write_ops(&path, log.entries(), bad)?;
-    if !arguments.beyond.json {
+    if !show::is_json() {
         writeln!(out, "\nThe shortest run that fails, of {tried} tried: {operations} operations")?;
         if let Some(failure) = &ended.failure {
             writeln!(out, "{failure}")?;

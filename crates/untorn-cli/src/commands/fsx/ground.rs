@@ -3,11 +3,14 @@
 //! Invariants: of an image that was there before, only the exercised file is touched.
 
 use super::options::Fsx;
+use crate::failure::{Code, Refusal};
+use crate::show;
 use anyhow::{Context, ensure};
 use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Options};
 use untorn::{Error, NewFile, OpenOptions, Volume};
 use untorn_device::{Access, BlockDevice, FileDevice};
+use untorn_format::inode::FileKind;
 use untorn_torture::fsx::{Ground, Settings};
 
 /// The volume for one run, its file, and what the file holds.
@@ -82,8 +85,14 @@ fn file(volume: &Volume, arguments: &Fsx, settings: &mut Settings) -> anyhow::Re
         file.read_at(0, &mut bytes)?;
         return Ok(bytes);
     }
-    match volume.remove(path) {
-        Ok(()) | Err(Error::NotFound(_)) => {}
+    match volume.metadata(path) {
+        Ok(found) if found.kind == FileKind::Regular => volume.remove(path)?,
+        Err(Error::NotFound(_)) => {}
+        Ok(found) => {
+            let told = format!("{path}: is a {}", show::mode::kind(found.kind));
+            let remedy = "name a file that may be overwritten, or one that does not exist";
+            return Err(Refusal::new(Code::NotARegularFile, told).or(remedy).into());
+        }
         Err(error) => return Err(error.into()),
     }
     volume.create_file(path, NewFile::default())?;

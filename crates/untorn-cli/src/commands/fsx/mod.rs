@@ -52,7 +52,7 @@ fn all(arguments: &Fsx, out: &mut dyn Write) -> Outcome {
             break;
         }
     }
-    if arguments.beyond.json {
+    if crate::show::is_json() {
         let document = Document { good: end == End::Well, runs: &summaries };
         crate::show::json(out, &document)?;
     }

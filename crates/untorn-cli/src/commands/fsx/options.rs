@@ -87,9 +87,6 @@ pub struct Beyond {
     /// Seconds to look for a shorter run that fails; 0: do not look.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub minimise: u64,
-    /// Print a summary in JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// How much, how long, and where.

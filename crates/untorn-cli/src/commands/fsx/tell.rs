@@ -2,6 +2,7 @@
 
 use super::options::Fsx;
 use super::summary::Summary;
+use crate::show;
 use std::io::{self, Write};
 use untorn_torture::fsx::{Ended, Entry, Exerciser, Fate, Kind, Plan, Source, Target};
 
@@ -20,7 +21,7 @@ impl<'a> Teller<'a> {
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
-        if self.arguments.beyond.json {
+        if show::is_json() {
             return Ok(());
         }
         match &self.arguments.output.log_id {

@@ -5,7 +5,7 @@
 
 use super::beside::Beside;
 use crate::arguments::Mkfs;
-use crate::failure::{End, Outcome};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::show::filled::Filled;
 use crate::{progress, show, target};
 use anyhow::{Context, bail, ensure};
@@ -59,7 +59,7 @@ pub fn run(
     }
     let built = job.make().with_context(|| name.clone())?;
     let superblock = &built.made.superblock;
-    if arguments.json {
+    if show::is_json() {
         let layout = show::info::Layout::of(&name, superblock, None);
         show::json(out, &Shown { layout, filled: Filled::of(&built.summary) })?;
     } else if !arguments.quiet {
@@ -186,7 +186,7 @@ impl Job<'_> {
     fn sized(&self, there: Option<u64>) -> anyhow::Result<Options> {
         if self.arguments.filling.minimize {
             let bar = progress::bar(None);
-            let mut watch = progress::watch(&bar);
+            let mut watch = progress::watch(&bar, |_| {});
             let scratch = scratch(self.path);
             let found = minimum(self.tree, &self.options, &scratch, &mut watch)?;
             bar.finish_and_clear();
@@ -238,7 +238,7 @@ impl Job<'_> {
             _ => 0,
         });
         let bar = progress::bar(Some(bytes.fold(0, u64::saturating_add)));
-        let mut watch = progress::watch(&bar);
+        let mut watch = progress::watch(&bar, |_| {});
         let built = build(device, options, self.tree, &mut watch);
         bar.finish_and_clear();
         match built {
@@ -273,7 +273,8 @@ fn advised(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
         Some(Error::NoRoom { needed, .. }) => {
             let mib = needed.div_ceil(1 << 20);
-            anyhow::anyhow!("{error}: give -d size={mib}m, or --minimize")
+            let remedy = format!("give -d size={mib}m, or --minimize");
+            Refusal::new(Code::NoSpace, format!("{error:#}")).or(remedy).into()
         }
         _ => error,
     }

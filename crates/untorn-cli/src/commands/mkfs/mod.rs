@@ -13,7 +13,7 @@ mod set;
 mod supported;
 
 use crate::arguments::Mkfs;
-use crate::failure::{End, Outcome};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::{Context, bail};
 use options::Wanted;
@@ -27,7 +27,7 @@ use untorn_device::{Access, BlockDevice, DeviceGeometry, FileDevice};
 /// Makes the volume and prints its layout.
 pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
     let Some(image) = arguments.image.as_deref().filter(|_| !arguments.supported) else {
-        supported::print(arguments.json, out)?;
+        supported::print(show::is_json(), out)?;
         return Ok(End::Well);
     };
     let mut wanted = Wanted::of(arguments)?;
@@ -42,7 +42,7 @@ pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
         (false, false) => in_new_file(arguments, image, wanted.options)?,
     };
     let name = image.display().to_string();
-    if arguments.json {
+    if show::is_json() {
         show::json(out, &show::info::Layout::of(&name, &made.superblock, None))?;
     } else if !arguments.quiet {
         out.write_all(untorn::info::layout(&name, &made.superblock).as_bytes())?;
@@ -95,7 +95,9 @@ fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {
 
 fn occupied(error: mkfs::MkfsError) -> anyhow::Error {
     match error {
-        mkfs::MkfsError::Occupied { .. } => anyhow::anyhow!("{error}: give -f"),
+        mkfs::MkfsError::Occupied { .. } => {
+            Refusal::new(Code::Occupied, error).or("give -f").into()
+        }
         error => error.into(),
     }
 }

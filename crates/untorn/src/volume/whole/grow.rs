@@ -110,7 +110,7 @@ fn larger(before: &Geometry, size: u64) -> Result<Geometry> {
             Ok(Geometry { data_blocks, ag_count, ..before.clone() })
         }
         _ => Err(Error::Invalid(format!(
-            "{size} bytes make more groups than a volume can have: choose a smaller --size"
+            "{size} bytes make more groups than a volume can have: choose a smaller size"
         ))),
     }
 }

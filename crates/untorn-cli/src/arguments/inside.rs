@@ -1,0 +1,171 @@
+//! Paths on volumes: bytes without a NUL, as names are, whatever their encoding.
+
+use crate::show;
+use clap::builder::{OsStringValueParser, TryMapValueParser, TypedValueParser, ValueParserFactory};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Turns what was typed into something.
+pub type Typed<T> = TryMapValueParser<OsStringValueParser, fn(OsString) -> Result<T, String>>;
+
+/// A path on a volume, as it was typed. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumePath(Vec<u8>);
+
+impl VolumePath {
+    /// The path of `bytes`, which are not empty.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Its last part; nothing where that is no name.
+    pub fn name(&self) -> Option<&[u8]> {
+        let name = self.without_slashes().rsplit(|&byte| byte == b'/').next();
+        name.filter(|name| !name.is_empty())
+    }
+
+    /// Without the slashes at its end; the root is empty.
+    pub fn without_slashes(&self) -> &[u8] {
+        let end = self.0.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+        self.0.get(..end).unwrap_or_default()
+    }
+
+    /// Whether it asks for a directory.
+    pub fn ends_with_slash(&self) -> bool {
+        self.0.ends_with(b"/")
+    }
+
+    /// The path of `name` in the directory that this one names.
+    pub fn join(&self, name: &[u8]) -> Self {
+        Self([self.without_slashes(), b"/", name].concat())
+    }
+}
+
+impl AsRef<[u8]> for VolumePath {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for VolumePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&show::printable(&self.0))
+    }
+}
+
+/// `path`, and `path_bytes` in hexadecimal where JSON cannot say it otherwise.
+impl Serialize for VolumePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("path", &String::from_utf8_lossy(&self.0))?;
+        if let Some(bytes) = show::name_bytes(&self.0) {
+            out.serialize_entry("path_bytes", &bytes)?;
+        }
+        out.end()
+    }
+}
+
+fn path(typed: OsString) -> Result<VolumePath, String> {
+    match typed.is_empty() {
+        true => Err("an empty path names nothing; the root directory is /".to_owned()),
+        false => Ok(VolumePath(typed.into_vec())),
+    }
+}
+
+impl ValueParserFactory for VolumePath {
+    type Parser = Typed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        OsStringValueParser::new().try_map(path)
+    }
+}
+
+/// A path on the volume of an image.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Image file or block device.
+    pub image: PathBuf,
+    /// The path, from its slash on.
+    pub path: VolumePath,
+}
+
+impl Destination {
+    /// `IMAGE:/path`: the last colon with a slash behind it ends the name of the image.
+    pub fn of(typed: &OsStr) -> Option<Self> {
+        let bytes = typed.as_bytes();
+        let colon = bytes.windows(2).rposition(|pair| pair == b":/").filter(|&at| at > 0)?;
+        let (image, path) = bytes.split_at_checked(colon)?;
+        let path = VolumePath(path.get(1..)?.to_vec());
+        Some(Self { image: OsStr::from_bytes(image).into(), path })
+    }
+}
+
+fn destination(typed: OsString) -> Result<Destination, String> {
+    let found = Destination::of(&typed).filter(|found| found.path.name().is_some());
+    found.ok_or_else(|| "names no file on a volume: write IMAGE:/path".to_owned())
+}
+
+impl ValueParserFactory for Destination {
+    type Parser = Typed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        OsStringValueParser::new().try_map(destination)
+    }
+}
+
+/// One end of a copy.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// A path on the volume of an image.
+    Volume(Destination),
+    /// A path of the host.
+    Host(PathBuf),
+}
+
+fn side(typed: OsString) -> Result<Side, String> {
+    Ok(match Destination::of(&typed) {
+        Some(found) => Side::Volume(found),
+        None => Side::Host(typed.into()),
+    })
+}
+
+impl ValueParserFactory for Side {
+    type Parser = Typed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        OsStringValueParser::new().try_map(side)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(typed: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let found = Destination::of(OsStr::from_bytes(typed))?;
+        Some((found.image.into_os_string().into_vec(), found.path.0))
+    }
+
+    #[test]
+    fn the_last_colon_before_a_slash_ends_the_image() {
+        let both = |image: &[u8], path: &[u8]| Some((image.to_vec(), path.to_vec()));
+        assert_eq!(split(b"disk.img:/a/b"), both(b"disk.img", b"/a/b"));
+        assert_eq!(split(b"a:/b:/c"), both(b"a:/b", b"/c"));
+        assert_eq!(split(b"disk\xff:/\xfe"), both(b"disk\xff", b"/\xfe"));
+        assert_eq!(split(b"disk.img:/"), both(b"disk.img", b"/"));
+        assert_eq!((split(b":/a"), split(b"a:b"), split(b"/a")), (None, None, None));
+    }
+
+    #[test]
+    fn a_path_ends_with_its_name_whatever_slashes_follow() {
+        let path = |text: &str| VolumePath::new(text);
+        assert_eq!(path("/a/b//").name(), Some(&b"b"[..]));
+        assert_eq!(path("//").name(), None);
+        assert_eq!(path("/").join(b"a"), path("/a"));
+        assert_eq!(path("/a//").join(b"b"), path("/a/b"));
+    }
+}

@@ -1,0 +1,119 @@
+//! How a command ends: exit status, and what standard error is told.
+//!
+//! ```text
+//! library, host, command -> anyhow error -> code, message, remedy -> a line of words or of JSON
+//! ```
+//! Invariants: a reader that went away (a broken pipe) is no failure. A failure or warning is one
+//! line; with `--json` that line is JSON. Code words never change their meaning.
+
+mod code;
+mod refusal;
+
+pub use code::Code;
+pub use refusal::{At, Refusal};
+
+use crate::show;
+use code::{code, remedy};
+use serde_json::json;
+use std::error::Error as _;
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+/// How a command that could do its work ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Well: 0.
+    Well,
+    /// It found what it was to find wrong, or could do only a part: 1.
+    Found,
+    /// `fsx` could not run: 2.
+    NotRun,
+    /// `check` could not check: 8.
+    Unchecked,
+}
+
+/// Result of a command.
+pub type Outcome = anyhow::Result<End>;
+
+/// The exit status; tells the failure.
+pub fn to_exit(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(End::Well) => ExitCode::SUCCESS,
+        Ok(End::Found) => ExitCode::from(1),
+        Ok(End::NotRun) => ExitCode::from(2),
+        Ok(End::Unchecked) => ExitCode::from(8),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// What was typed is no command: clap's own words, or JSON where that was among them.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let asked = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !asked {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let remedy = "see `untorn help` and the command's --help";
+    report("error", Code::Usage, message, Some(remedy), Form::Json);
+    ExitCode::from(2)
+}
+
+/// One line on standard error: what went wrong and what to do.
+pub fn tell(error: &anyhow::Error) {
+    report("error", code(error), &one_line(error), remedy(error).as_deref(), form());
+}
+
+/// One line on standard error about something that does not end the command.
+pub fn warn(code: Code, message: impl Display) {
+    report("warning", code, &message.to_string(), None, form());
+}
+
+enum Form {
+    Words,
+    Json,
+}
+
+fn form() -> Form {
+    if show::is_json() { Form::Json } else { Form::Words }
+}
+
+fn report(kind: &str, code: Code, message: &str, remedy: Option<&str>, form: Form) {
+    match (form, remedy) {
+        (Form::Json, remedy) => {
+            let what = json!({"code": code.word(), "message": message, "remedy": remedy});
+            eprintln!("{}", json!({ kind: what }));
+        }
+        (Form::Words, Some(remedy)) => eprintln!("untorn: {message}; {remedy}"),
+        (Form::Words, None) => eprintln!("untorn: {message}"),
+    }
+}
+
+/// The error and its causes on one line, none of them twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(is_pipe)
+            || cause.downcast_ref::<serde_json::Error>().is_some_and(|error| {
+                error.source().and_then(|s| s.downcast_ref::<io::Error>()).is_some_and(is_pipe)
+                    || error.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
+            })
+    })
+}

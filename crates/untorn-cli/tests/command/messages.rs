@@ -1,0 +1,73 @@
+//! What is said where something goes wrong: the path that was typed, what is wrong, what to do.
+
+use super::Site;
+
+fn site() -> Site {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/d/e", "/f"]).well();
+    site.run_on(&["write", "@", "/file"], b"bytes").well();
+    site
+}
+
+#[test]
+fn each_message_names_the_path_that_was_typed_check() {
+    let site = site();
+    let cases: [(&[&str], &str); 16] = [
+        (&["ln", "@", "/d", "/x"], "/d: is a directory, which has one name alone; make a symbolic"),
+        (&["ln", "@", "/none", "/x"], "/none: no such file"),
+        (&["ln", "@", "/file", "/none/x"], "/none/x: no such file"),
+        (&["ln", "-f", "@", "/file", "/file"], "/file: is that file already"),
+        (&["mv", "@", "/none", "/x"], "/none: no such file"),
+        (&["mv", "@", "/file", "/none/x"], "/none/x: no such file"),
+        (&["mv", "@", "/d/", "/d/e"], "/d/e/d: "),
+        (&["mv", "@", "-n", "/file", "/d/../file"], "/d/../file: exists already"),
+        (&["mv", "--exchange", "@", "/file", "/none"], "/none: no such file"),
+        (&["cat", "@", "/file/x"], "/file/x: not a directory"),
+        (&["mkdir", "@", "//d//e"], "//d//e: exists already"),
+        (&["clone", "@", "/file", "/d/../file"], "/d/../file: exists already"),
+        (&["truncate", "@", "-s", "1", "/d/."], "/d/.: is a directory"),
+        (&["chmod", "@", "1", "/none/.."], "/none/..: no such file"),
+        (&["touch", "@", "/none/x"], "/none/x: no such file"),
+        (&["setfattr", "@", "-x", "user.a", "/d/e"], "/d/e"),
+    ];
+    for (command, words) in cases {
+        site.run(command).refused(1, words);
+    }
+    assert_eq!(site.run(&["cat", "@", "/file"]).well().out, "bytes");
+    site.assert_sound();
+}
+
+#[test]
+fn advice_is_that_of_the_command_check() {
+    let site = site();
+    let at = |path: &str| format!("{}:{path}", site.image.display());
+    site.run_on(&["put", "-", &at("/d")], b"x")
+        .refused(1, "/d: is a directory; give the path that");
+    let image = site.image.to_str().unwrap();
+    for path in ["/d", "/"] {
+        let said = site.run(&["fsx", "-N", "5", "--image", image, path]);
+        let said = said.refused(2, "is a directory; name a file that may be overwritten").err;
+        assert!(!said.contains("untorn rm"), "{said}");
+    }
+    assert_eq!(site.run(&["ls", "@", "/d"]).well().out, "e\n");
+    let large = site.path("large");
+    std::fs::write(&large, vec![1; 80 << 20]).unwrap();
+    let said = site.run(&["cp", large.to_str().unwrap(), &at("/d")]);
+    let said = said.refused(1, "/large: no space left on the volume").err;
+    assert!(said.contains("remove files with `untorn rm`") && !said.contains("at most"), "{said}");
+    site.assert_sound();
+}
+
+#[test]
+fn a_write_past_the_largest_offset_says_one_thing_check() {
+    let site = site();
+    let (last, before) = ("9223372036854775807", "9223372036854775806");
+    for command in [&["--offset", last][..], &["--offset", before], &["--atomic", "--offset", last]]
+    {
+        let command: Vec<&str> = ["write", "@", "/new"].iter().chain(command).copied().collect();
+        let said = site.run_on(&command, b"bytes").refused(1, "/new: a write of 5 bytes").err;
+        assert!(!said.contains("bytes were written"), "{said}");
+    }
+    assert_eq!(site.run(&["ls", "@"]).well().out, "d\nf\nfile\n", "a file was left behind");
+    site.assert_sound();
+}
