@@ -208,15 +208,23 @@ fn mount_xfs(device: &Path, folder: &Path, options: &MountOptions) -> Result<()>
 
 fn remove_folder(folder: &Path) -> Result<()> {
     // Never recursive: a mount that could not be undone would be emptied.
-    std::fs::remove_dir(folder.join("volume"))?;
-    std::fs::remove_file(folder.join("owner"))?;
-    Ok(std::fs::remove_dir(folder)?)
+    gone(std::fs::remove_dir(folder.join("volume")))?;
+    gone(std::fs::remove_file(folder.join("owner")))?;
+    gone(std::fs::remove_dir(folder))
+}
+
+/// Whoever was killed in the middle has removed a part already.
+fn gone(removed: std::io::Result<()>) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Unmounts, waiting for others that hold a file for a moment (a child between fork and exec).
 fn undo_mount(at: &Path) -> Result<()> {
     patiently(|| match unmount(at, UnmountFlags::empty()) {
-        Ok(()) | Err(Errno::INVAL) => Ok(()),
+        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
         Err(errno) => Err(anyhow!("cannot unmount {}: {errno}", at.display())),
     })
 }
