@@ -131,3 +131,29 @@ fn the_demo_leaves_an_image_on_request_check() {
     assert_eq!(records.lines().count(), 3, "{records}");
     site.assert_sound();
 }
+
+#[test]
+fn dots_are_no_names_to_remove_and_nothing_below_them_goes_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/a/b"]).well();
+    site.run_on(&["write", "@", "/a/kept"], b"1").well();
+    for path in ["/a/.", "/a/b/..", "/a/b/../", "/.."] {
+        site.run(&["rm", "-rf", "@", path]).refused(1, "which stay");
+    }
+    assert_eq!(site.run(&["find", "@"]).well().out, "/\n/a\n/a/b\n/a/kept\n");
+    site.assert_sound();
+}
+
+#[test]
+fn a_link_that_cannot_be_made_replaces_nothing_check() {
+    let site = Site::new();
+    site.run_on(&["write", "@", "/kept"], b"1").well();
+    site.run(&["mkdir", "-p", "@", "/d/kept"]).well();
+    let long = "x".repeat(1100);
+    site.run(&["ln", "-sf", "@", &long, "/kept"]).refused(1, "/kept");
+    site.run(&["ln", "-f", "@", "/kept", "/d"]).refused(1, "/d/kept");
+    assert_eq!(site.run(&["cat", "@", "/kept"]).well().out, "1");
+    site.run(&["ln", "-sf", "@", "d", "/kept"]).well();
+    assert_eq!(site.run(&["find", "@"]).well().out, "/\n/d\n/d/kept\n/kept\n");
+    site.assert_sound();
+}
