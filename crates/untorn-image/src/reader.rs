@@ -74,6 +74,8 @@ impl Loads {
             let mut reader = Reader { from_writer, to_writer, load: None, used: 0 };
             let read = reader.all(&files);
             if let Err(Stop::Failed(error)) = read {
+                // What was read before is good.
+                let _ = reader.send();
                 let _ = reader.to_writer.send(Err(error));
             }
         });

@@ -1,9 +1,10 @@
 //! Contents: a load of the reader is dealt out to files as these are made, and written when all of
 //! it is: large runs alone, all small ones in one commit.
 
+use super::place::Place;
 use super::{Age, Data, Done, Failure, Step, Writer};
 use crate::error::Error;
-use crate::reader::{Last, Load, is_zero};
+use crate::reader::{Last, Load, Part, is_zero};
 use crate::tree::{ItemId, What};
 use std::ops::Range;
 use untorn::{File, SizeRule, Sync};
@@ -16,10 +17,12 @@ pub(super) struct Waiting {
     pub id: ItemId,
     pub file: File,
     pub in_dir: Age,
+    /// Its names.
+    pub places: Vec<Place>,
     /// Parts of the load that are its.
     parts: Range<usize>,
     /// Whether they are the last.
-    last: Last,
+    pub last: Last,
 }
 
 /// A load whose parts are dealt out to files as these are made.
@@ -31,8 +34,8 @@ pub(super) struct Dealt {
 
 impl Waiting {
     /// A file that was made in a directory of this age.
-    pub fn new(id: ItemId, file: File, in_dir: Age) -> Self {
-        Self { id, file, in_dir, parts: 0..0, last: Last::No }
+    pub fn new(id: ItemId, file: File, in_dir: Age, place: Place) -> Self {
+        Self { id, file, in_dir, places: vec![place], parts: 0..0, last: Last::No }
     }
 }
 
@@ -72,19 +75,34 @@ impl Writer<'_, '_> {
 
     /// Writes what was dealt of the load, and finishes the files that are all there then.
     pub(super) fn flush(&mut self) -> Done {
-        let Some(Dealt { load, .. }) = self.load.take() else { return Ok(()) };
+        let Some(dealt) = self.load.take() else { return Ok(()) };
         let waiting = std::mem::take(&mut self.waiting);
-        let mut runs = Vec::new();
-        for Waiting { file, parts, .. } in &waiting {
-            for part in load.parts.get(parts.clone()).unwrap_or_default() {
-                let bytes = &load.buffer[part.bytes.clone()];
-                runs.extend(nonzero(bytes, part.offset, self.block).map(|(at, bytes)| Run {
-                    file,
-                    at,
-                    bytes,
-                }));
+        let written = self.write_load(&dealt.load, &waiting);
+        if let Err(failure) = written {
+            (self.load, self.waiting) = (Some(dealt), waiting);
+            return Err(failure);
+        }
+        self.loads.give_back(dealt.load);
+        let mut rest = waiting.into_iter();
+        while let Some(waiting) = rest.next() {
+            let done = match waiting.last {
+                Last::Yes | Last::YesButChanged => self.complete(&waiting),
+                Last::No => {
+                    self.waiting.push(Waiting { parts: 0..0, ..waiting });
+                    continue;
+                }
+            };
+            if done.is_err() {
+                self.waiting.push(waiting);
+                self.waiting.extend(rest);
+                return done;
             }
         }
+        Ok(())
+    }
+
+    fn write_load(&mut self, load: &Load, waiting: &[Waiting]) -> Done {
+        let runs: Vec<_> = waiting.iter().flat_map(|waiting| self.runs(load, waiting)).collect();
         let bytes: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
         let (large, small): (Vec<_>, Vec<_>) =
             runs.into_iter().partition(|run| run.bytes.len() >= LARGE);
@@ -92,14 +110,27 @@ impl Writer<'_, '_> {
         self.put_all(&small)?;
         self.summary.bytes += bytes;
         (self.watch)(Step::Bytes(bytes));
-        for waiting in waiting {
-            match waiting.last {
-                Last::Yes | Last::YesButChanged => self.complete(&waiting)?,
-                Last::No => self.waiting.push(Waiting { parts: 0..0, ..waiting }),
-            }
-        }
-        self.loads.give_back(load);
         Ok(())
+    }
+
+    /// What a file has of a load.
+    fn runs<'b>(&self, load: &'b Load, waiting: &'b Waiting) -> Vec<Run<'b>> {
+        let parts = load.parts.get(waiting.parts.clone()).unwrap_or_default();
+        let of = |part: &'b Part| {
+            let runs = nonzero(&load.buffer[part.bytes.clone()], part.offset, self.block);
+            runs.map(|(at, bytes)| Run { file: &waiting.file, at, bytes })
+        };
+        parts.iter().flat_map(of).collect()
+    }
+
+    /// The load that was not written.
+    pub(super) fn take_load(&mut self) -> Option<Load> {
+        self.load.take().map(|dealt| dealt.load)
+    }
+
+    /// Writes what a file has of a load.
+    pub(super) fn put_parts(&self, load: &Load, waiting: &Waiting) -> Done {
+        self.runs(load, waiting).iter().try_for_each(|run| self.put(run))
     }
 
     fn put(&self, run: &Run<'_>) -> Done {
@@ -129,14 +160,15 @@ impl Writer<'_, '_> {
     }
 
     /// All of a file's contents were written: zeroes at its end, and what else is to be said.
-    fn complete(&self, waiting: &Waiting) -> Done {
-        let Waiting { id, file, in_dir, .. } = waiting;
+    pub(super) fn complete(&self, waiting: &Waiting) -> Done {
+        let Waiting { id, file, in_dir, places, .. } = waiting;
         if let What::File(contents) = &self.tree.item(*id).what
             && file.size()? != contents.size
         {
             file.truncate(contents.size)?;
         }
-        self.finish(*id, file.ino(), *in_dir)
+        self.finish(*id, file.ino(), *in_dir)?;
+        places.iter().try_for_each(|place| self.settle(place))
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod contents;
 mod dress;
+mod place;
 
 use crate::contents::Contents;
 use crate::error::{AtPath, Error, Result, shown};
@@ -20,10 +21,10 @@ use crate::room::most_needed_of;
 use crate::tree::{Item, ItemId, Tree, What};
 use contents::{Dealt, Waiting};
 use dress::Dress;
+use place::There;
 use std::collections::btree_map;
-use untorn::{Make, Name, NewFile, Removal, Volume};
+use untorn::{Make, NewFile, Volume};
 use untorn_format::Ino;
-use untorn_format::inode::FileKind;
 
 const SET_GROUP: u16 = 0o2000;
 
@@ -75,7 +76,11 @@ pub(crate) enum Onto {
 }
 
 /// Writes what is in `tree` into the directory `dir` of the volume. Directories that are there
-/// already keep owner, permissions and what else is in them; all else of the same name is replaced.
+/// already keep owner, permissions and what else is in them; other files of the same names are
+/// replaced when what replaces them is whole. A directory takes no file's place, and no file a
+/// directory's.
+///
+/// Where it fails, what is there is whole: files that were, and files that were read to their ends.
 pub fn populate(
     volume: &Volume,
     dir: Ino,
@@ -97,11 +102,27 @@ pub(crate) fn write(
         let loads = Loads::begin(scope, files);
         let block = u64::from(volume.superblock().geometry.block_size() as u32);
         let made = vec![None; tree.len()];
-        let (load, waiting, summary, path) = Default::default();
-        let mut writer =
-            Writer { volume, tree, data, loads, block, made, load, waiting, summary, path, watch };
-        writer.all(onto).map_err(|error| writer.told(error))?;
-        Ok(writer.summary)
+        let (load, waiting, summary, path, beside) = Default::default();
+        let mut writer = Writer {
+            volume,
+            tree,
+            data,
+            loads,
+            block,
+            made,
+            load,
+            waiting,
+            summary,
+            path,
+            beside,
+            watch,
+        };
+        let done = writer.all(onto).map_err(|error| writer.told(error));
+        // A new volume that lacks something is of no use.
+        if done.is_err() && onto != Onto::NewRoot {
+            writer.rescue();
+        }
+        done.map(|()| writer.summary)
     })
 }
 
@@ -154,6 +175,8 @@ struct Writer<'t, 'w> {
     summary: Summary,
     /// Where it is.
     path: Vec<u8>,
+    /// Names that were made up.
+    beside: u64,
     watch: &'w mut dyn FnMut(Step<'_>),
 }
 
@@ -231,22 +254,18 @@ impl<'t> Writer<'t, '_> {
     fn one(&mut self, dir: Ino, name: &[u8], id: ItemId, in_dir: Age) -> Done<Option<(Ino, Age)>> {
         let tree: &'t Tree = self.tree;
         let item = tree.item(id);
-        let place = Name::In(dir, name);
-        if in_dir == Age::Old
-            && let Some(old) = self.clear(dir, name, item)?
-        {
-            return Ok(Some((old, Age::Old)));
-        }
+        let place = match self.place((dir, in_dir), name, item)? {
+            There::Free(place) => place,
+            There::Directory(old) => return Ok(Some((old, Age::Old))),
+        };
         if let Some(ino) = self.made[id.0] {
-            self.volume.link(ino, place)?;
-            self.summary.links += 1;
-            return Ok(None);
+            return self.link(ino, place).map(|()| None);
         }
         let is_directory = matches!(item.what, What::Directory(_));
         // A directory must not hand down before it is full.
         let permissions = item.permissions & !if is_directory { SET_GROUP } else { 0 };
         let new = NewFile { permissions, uid: item.uid, gid: item.gid };
-        let ino = self.volume.make(place, kind(item), new)?;
+        let ino = self.volume.make(place.name(), kind(item), new)?;
         self.made[id.0] = Some(ino);
         self.count(item);
         match &item.what {
@@ -257,30 +276,16 @@ impl<'t> Writer<'t, '_> {
             What::Directory(_) => Ok(Some((ino, Age::New))),
             What::File(_) => {
                 let file = self.volume.file(ino)?;
-                self.waiting.push(Waiting::new(id, file, in_dir));
+                self.waiting.push(Waiting::new(id, file, in_dir, place));
                 self.deal()?;
                 Ok(None)
             }
             _ => {
-                self.finish(id, ino, in_dir)?;
+                let done = self.finish(id, ino, in_dir);
+                self.settle_or_remove(&place, done)?;
                 Ok(None)
             }
         }
-    }
-
-    /// Makes room for `item` in a directory that was there before; a directory that may stay is
-    /// returned.
-    fn clear(&mut self, dir: Ino, name: &[u8], item: &Item) -> Done<Option<Ino>> {
-        let old = match self.volume.find_in(dir, name) {
-            Err(untorn::Error::NotFound(_)) => return Ok(None),
-            old => old?,
-        };
-        let is_directory = self.volume.metadata_of(old)?.kind == FileKind::Directory;
-        if is_directory && matches!(item.what, What::Directory(_)) {
-            return Ok(Some(old));
-        }
-        drop(self.volume.detach(Name::In(dir, name), Removal::Any)?);
-        Ok(None)
     }
 
     fn count(&mut self, item: &Item) {

@@ -4,6 +4,7 @@
 
 mod archive;
 mod archives;
+mod failures;
 mod hostile;
 mod sizes;
 mod trees;

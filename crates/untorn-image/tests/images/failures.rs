@@ -1,0 +1,113 @@
+//! Copies into a volume that cannot be finished: what is there afterwards is whole.
+
+use super::{assert_sound, read};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use untorn::mkfs::{self, Contents, Options};
+use untorn::{NewFile, OpenOptions, Sync, Volume};
+use untorn_device::MemoryDevice;
+use untorn_image::{Error, Tree, populate};
+
+struct Site {
+    device: Arc<MemoryDevice>,
+    volume: Volume,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let device = Arc::new(MemoryDevice::new(64 << 20));
+        let options = Options { contents: Contents::Zeroed, ..Options::default() };
+        mkfs::make(&*device, &options).unwrap();
+        let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+        Self { device, volume, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn old(&self, path: &str, bytes: &[u8]) {
+        let file = self.volume.create_file(path, NewFile::default()).unwrap();
+        file.write_atomic(0, bytes, Sync::Visible).unwrap();
+    }
+
+    /// Copies the folder as it was when it was looked at, after `meanwhile`.
+    fn copy(&self, meanwhile: impl FnOnce(&Path)) -> Error {
+        let mut tree = Tree::new();
+        tree.add_directory(b"", self.path()).unwrap();
+        meanwhile(self.path());
+        populate(&self.volume, self.volume.root(), &tree, &mut |_| {}).unwrap_err()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = self.volume.read_dir("/").unwrap();
+        let names = entries.into_iter().map(|entry| String::from_utf8(entry.name).unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != "." && name != "..").collect();
+        names.sort();
+        names
+    }
+
+    fn close(self) {
+        self.volume.close().unwrap();
+        assert_sound(&*self.device);
+    }
+}
+
+#[test]
+fn files_before_one_that_cannot_be_read_are_whole_and_what_was_there_stays_check() {
+    let site = Site::new();
+    for name in ["a", "b", "c", "d"] {
+        fs::write(site.path().join(name), format!("new {name}")).unwrap();
+    }
+    fs::hard_link(site.path().join("b"), site.path().join("b2")).unwrap();
+    site.old("/a", b"old a, longer than the new one");
+    site.old("/b2", b"old b2");
+    site.old("/c", b"old c");
+    site.copy(|folder| fs::remove_file(folder.join("c")).unwrap());
+    assert_eq!(site.names(), ["a", "b", "b2", "c"]);
+    for (path, bytes) in [("/a", "new a"), ("/b", "new b"), ("/b2", "new b"), ("/c", "old c")] {
+        assert_eq!(read(&site.volume, path), bytes.as_bytes(), "{path}");
+    }
+    let (b, b2) = (site.volume.lookup("/b").unwrap(), site.volume.lookup("/b2").unwrap());
+    assert_eq!(b, b2, "one file of two names");
+    site.close();
+}
+
+#[test]
+fn a_full_volume_keeps_whole_files_only_check() {
+    let site = Site::new();
+    let bytes = |number: usize| vec![number as u8 | 1; 3000 + number * 37 % 30_000];
+    for number in 0..4000 {
+        fs::write(site.path().join(format!("f{number:04}")), bytes(number)).unwrap();
+    }
+    site.old("/f3999", b"old");
+    let error = site.copy(|_| {});
+    assert!(matches!(error, Error::NoRoom { .. }), "{error}");
+    let names = site.names();
+    assert!(names.len() > 100 && names.iter().all(|name| name.starts_with('f')), "{names:?}");
+    for name in names.iter().filter(|name| *name != "f3999") {
+        let number = name[1..].parse().unwrap();
+        assert!(read(&site.volume, &format!("/{name}")) == bytes(number), "{name} is not whole");
+    }
+    assert_eq!(read(&site.volume, "/f3999"), b"old");
+    site.close();
+}
+
+#[test]
+fn no_file_takes_a_directory_s_place_and_no_directory_a_file_s_check() {
+    let site = Site::new();
+    fs::write(site.path().join("x"), "file").unwrap();
+    site.volume.create_dir("/x", NewFile::default()).unwrap();
+    let error = site.copy(|_| {}).to_string();
+    assert!(error.contains("is a directory"), "{error}");
+    fs::remove_file(site.path().join("x")).unwrap();
+    fs::create_dir(site.path().join("y")).unwrap();
+    site.old("/y", b"kept");
+    let error = site.copy(|_| {}).to_string();
+    assert!(error.contains("not a directory"), "{error}");
+    assert_eq!(read(&site.volume, "/y"), b"kept");
+    assert_eq!(site.names(), ["x", "y"]);
+    site.close();
+}
