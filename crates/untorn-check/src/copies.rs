@@ -43,8 +43,10 @@ fn count(device: &dyn BlockDevice, model: &Superblock) -> Result<Copies, CheckEr
     let groups = u64::from(geometry.ag_count);
     let mut copies = Copies { all: groups.saturating_sub(1), agree: 0, differ: 0 };
     let length = u64::from(geometry.ag_blocks) << geometry.block_log;
-    for group in 1..groups {
-        match copy_at(device, group.saturating_mul(length))? {
+    let at = |group: u64| group.saturating_mul(length);
+    // A hostile copy may tell of billions of groups: none lies behind the device.
+    for at in (1..groups).map(at).take_while(|&at| at < device.geometry().size) {
+        match copy_at(device, at)? {
             Some(copy) if says_the_same(&copy, model) => copies.agree += 1,
             Some(_) => copies.differ += 1,
             None => {}

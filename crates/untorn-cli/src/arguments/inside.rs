@@ -34,6 +34,16 @@ impl VolumePath {
         self.0.get(..end).unwrap_or_default()
     }
 
+    /// The directory that holds its last part.
+    pub fn above(&self) -> Self {
+        let bytes = self.without_slashes();
+        let end = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        match bytes.get(..end) {
+            None | Some([]) => Self::new("/"),
+            Some(above) => Self::new(above),
+        }
+    }
+
     /// Whether it asks for a directory.
     pub fn ends_with_slash(&self) -> bool {
         self.0.ends_with(b"/")

@@ -5,6 +5,7 @@ use super::mv::{inside, is_directory};
 use crate::arguments::{Clone, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::target;
+use std::collections::HashMap;
 use std::io::Write;
 use untorn::{Make, NewFile, Volume};
 use untorn_format::inode::FileKind;
@@ -35,23 +36,38 @@ pub(super) fn clone(
         let told = format!("{from}: is a directory");
         return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
     }
-    let below = [from.without_slashes(), b"/"].concat();
-    if to.as_ref().starts_with(&below) {
+    if lies_inside(volume, from, &to)? {
         return Err(Refusal::new(Code::Invalid, format!("{to}: lies inside {from}")).into());
     }
     tree(volume, from, &to)?;
     Ok(to)
 }
 
+/// Whether a new name lies in the directory `from` or below it, whatever its path looks like.
+fn lies_inside(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<bool> {
+    let from = volume.lookup(from).at(from)?;
+    let mut dir = volume.lookup(to.above()).at(to)?;
+    let mut met = Met::default();
+    while dir != from && dir != volume.root() {
+        met.enter(dir)?;
+        dir = volume.find_in(dir, "..").at(to)?;
+    }
+    Ok(dir == from)
+}
+
 fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<()> {
     // Links are cloned, not followed: what lies below is known by its number.
-    let mut met = Met::default();
+    let (mut met, mut seen) = (Met::default(), HashMap::new());
     let mut todo = vec![(from.clone(), to.clone(), volume.lookup(from).at(from)?)];
     while let Some((from, to, ino)) = todo.pop() {
         let found = volume.metadata_of(ino).at(&from)?;
         let inode = &found.inode;
         let new = NewFile { permissions: inode.mode & 0o7777, uid: inode.uid, gid: inode.gid };
-        match found.kind {
+        if let Some(&first) = seen.get(&ino) {
+            volume.link(first, &to).at(&to)?;
+            continue;
+        }
+        let made = match found.kind {
             FileKind::Directory => {
                 met.enter(ino)?;
                 // A slash behind the name of a new directory says no more than there is.
@@ -61,8 +77,9 @@ fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<(
                 todo.extend(
                     below.map(|entry| (from.join(&entry.name), to.join(&entry.name), entry.ino)),
                 );
+                continue;
             }
-            FileKind::Regular => drop(volume.clone_file(&from, &to).at(&to)?),
+            FileKind::Regular => volume.clone_file(&from, &to).at(&to)?.ino(),
             kind => {
                 let target = match kind {
                     FileKind::Symlink => volume.link_target(ino).at(&from)?,
@@ -78,7 +95,11 @@ fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<(
                 };
                 let made = volume.make(&to, what, new).at(&to)?;
                 volume.make_alike(ino, made).at(&to)?;
+                made
             }
+        };
+        if inode.nlink > 1 {
+            seen.insert(ino, made);
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::arguments::{Ln, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::target;
 use std::io::Write;
-use untorn::{Make, Name, NewFile, Removal, Volume};
+use untorn::{Make, Metadata, NewFile, Rename, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
@@ -20,16 +20,17 @@ pub fn run(arguments: &Ln, out: &mut dyn Write) -> Outcome {
             true => None,
             false => Some(linkable(volume, &arguments.target)?),
         };
-        if arguments.force {
-            make_way(volume, &name, file)?;
-        }
-        match file {
-            Some(ino) => volume.link(ino, &name).at(&name)?,
+        let make = |name: &VolumePath| match file {
+            Some(ino) => volume.link(ino, name),
             None => {
                 let new = NewFile { permissions: 0o777, ..NewFile::default() };
                 let what = Make::Symlink(arguments.target.as_ref());
-                volume.make(&name, what, new).map(drop).at(&name)?;
+                volume.make(name, what, new).map(drop)
             }
+        };
+        match entry(volume, &name) {
+            Ok(old) if arguments.force => replace(volume, &name, (&old, file), make)?,
+            _ => make(&name).at(&name)?,
         }
         deeds.add(&name).with_path("target", &arguments.target);
         Ok(())
@@ -46,13 +47,23 @@ fn linkable(volume: &Volume, target: &VolumePath) -> anyhow::Result<Ino> {
     Err(Refusal::new(Code::IsADirectory, told).or(remedy).into())
 }
 
-/// Removes what has the name already, unless that is the file itself.
-fn make_way(volume: &Volume, name: &VolumePath, file: Option<Ino>) -> anyhow::Result<()> {
-    let Ok(found) = entry(volume, name) else { return Ok(()) };
-    if file == Some(found.inode.ino) {
+/// Gives the name to what `make` makes: beside it first, so that what has the name stays where that
+/// fails. The file itself keeps it.
+fn replace(
+    volume: &Volume,
+    name: &VolumePath,
+    (old, file): (&Metadata, Option<Ino>),
+    make: impl Fn(&VolumePath) -> untorn::Result<()>,
+) -> anyhow::Result<()> {
+    if file == Some(old.inode.ino) {
         let told = format!("{name}: is that file already");
         return Err(Refusal::new(Code::Exists, told).into());
     }
-    let name_there = Name::from(name);
-    volume.detach(name_there, Removal::NoDirectory).map(drop).at(name)
+    let beside = name.above().join(format!(".untorn-{}", std::process::id()).as_bytes());
+    make(&beside).at(name)?;
+    let renamed = volume.rename(&beside, name, Rename::Replace);
+    if renamed.is_err() {
+        volume.remove(&beside).at(&beside)?;
+    }
+    renamed.map(drop).at(name)
 }

@@ -107,7 +107,7 @@ fn of_library(error: &Error) -> Code {
         Error::NotXfs => Code::NoVolume,
         Error::Corrupt(_) | Error::UnlinkedChain { .. } => Code::Damaged,
         Error::Unsupported { .. } => Code::Unsupported,
-        Error::NoSpace { .. } => Code::NoSpace,
+        Error::NoSpace { .. } | Error::NoRun { .. } => Code::NoSpace,
         Error::TooLarge { .. } | Error::TooShared(_) | Error::TooManyLinks(_) => Code::TooLarge,
         Error::Changed(_) => Code::Changed,
         Error::NotFound(_) => Code::NotFound,

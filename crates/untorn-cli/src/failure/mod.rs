@@ -91,9 +91,19 @@ fn report(kind: &str, code: Code, message: &str, remedy: Option<&str>, form: For
             let what = json!({"code": code.word(), "message": message, "remedy": remedy});
             eprintln!("{}", json!({ kind: what }));
         }
-        (Form::Words, Some(remedy)) => eprintln!("untorn: {message}; {remedy}"),
-        (Form::Words, None) => eprintln!("untorn: {message}"),
+        (Form::Words, Some(remedy)) => eprintln!("untorn: {}; {remedy}", harmless(message)),
+        (Form::Words, None) => eprintln!("untorn: {}", harmless(message)),
     }
+}
+
+/// Without control characters, which a name of an archive or a volume may have brought: they could
+/// change what a terminal shows.
+fn harmless(message: &str) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    message.chars().map(shown).collect()
 }
 
 /// The error and its causes on one line, none of them twice.

@@ -234,3 +234,42 @@ fn a_file_that_changes_while_it_is_copied_is_told_of_check() {
     assert!(bytes.len() >= 5000 && bytes.iter().all(|&byte| byte == 7));
     site.assert_sound();
 }
+
+#[test]
+fn nothing_is_copied_out_over_the_image_or_a_link_that_leads_nowhere_check() {
+    let site = Site::new();
+    site.run_on(&["write", "@", "/a"], b"one").well();
+    site.run_on(&["write", "@", "/b"], b"two").well();
+    let (image, folder) = (site.image.to_str().unwrap().to_owned(), site.folder.path());
+    let from = |path: &str| format!("{image}:{path}");
+    site.run(&["cp", &from("/a"), &image]).refused(1, "is the image");
+    let link = site.path("link");
+    for target in ["nowhere/there", "/proc/self/fd/1"] {
+        symlink(target, &link).unwrap();
+        site.run(&["cp", &from("/a"), link.to_str().unwrap()]).refused(1, "leads to no file");
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        std::fs::remove_file(&link).unwrap();
+    }
+    let both = site.path("both");
+    let both = both.to_str().unwrap();
+    site.run(&["cp", &from("/a"), &from("/b"), both]).refused(1, "is no directory");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1, "only the image is there");
+    site.assert_sound();
+}
+
+#[test]
+fn a_copy_inside_a_volume_keeps_hard_links_and_never_contains_itself_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/d/e"]).well();
+    site.run(&["ln", "-s", "@", "d", "/soft"]).well();
+    site.run_on(&["write", "@", "/d/one"], b"1").well();
+    site.run(&["ln", "@", "/d/one", "/d/e/again"]).well();
+    for to in ["/d/x", "//d/x", "/./d/x", "/soft/x", "/d/e/../x", "/soft/e"] {
+        site.run(&["clone", "-r", "@", "/d", to]).refused(1, "lies inside");
+    }
+    site.run(&["clone", "-r", "@", "/d", "/copy"]).well();
+    let inode = |path| site.run(&["stat", "@", path, "--json"]).json()[0]["inode"].clone();
+    assert_eq!(inode("/copy/one"), inode("/copy/e/again"));
+    assert_ne!(inode("/copy/one"), inode("/d/one"));
+    site.assert_sound();
+}

@@ -71,3 +71,16 @@ fn a_write_past_the_largest_offset_says_one_thing_check() {
     assert_eq!(site.run(&["ls", "@"]).well().out, "d\nf\nfile\n", "a file was left behind");
     site.assert_sound();
 }
+
+#[test]
+fn names_of_volumes_bring_no_control_characters_into_messages() {
+    let site = Site::new();
+    let (name, out) = ("a\u{1b}[31mb", site.path("out"));
+    site.run(&["mkdir", "@", "/d"]).well();
+    site.run_on(&["write", "@", &format!("/d/{name}")], b"1").well();
+    std::fs::create_dir_all(out.join("d").join(name)).unwrap();
+    let from = format!("{}:/d", site.image.display());
+    let said = site.run(&["cp", "-r", &from, out.to_str().unwrap()]);
+    let said = said.refused(1, "a\\u{1b}[31mb: is a directory");
+    assert!(!said.err.contains('\u{1b}'), "{:?}", said.err);
+}

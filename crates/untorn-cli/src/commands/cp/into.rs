@@ -1,7 +1,7 @@
 //! From the host into a volume.
 
 use super::Job;
-use crate::arguments::{Destination, VolumePath};
+use crate::arguments::Destination;
 use crate::commands::mv::is_directory;
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::{progress, show};
@@ -27,7 +27,7 @@ impl Job<'_> {
             return Err(Error::NotDirectory(to.to_string()).into());
         }
         let (dir, name) = match (inside, to.name()) {
-            (false, Some(name)) => (above(to), name),
+            (false, Some(name)) => (to.above(), name),
             _ => (to.clone(), &b""[..]),
         };
         let dir = volume.lookup(&dir).at(&dir)?;
@@ -68,16 +68,6 @@ impl Job<'_> {
         tree.add_all(&all)?;
         tree.own(&self.arguments.whose.owners()?);
         Ok(tree)
-    }
-}
-
-/// The directory that holds the last part of a path.
-fn above(path: &VolumePath) -> VolumePath {
-    let bytes = path.without_slashes();
-    let end = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    match bytes.get(..end) {
-        None | Some([]) => VolumePath::new("/"),
-        Some(above) => VolumePath::new(above),
     }
 }
 

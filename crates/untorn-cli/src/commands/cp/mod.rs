@@ -15,6 +15,7 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Bytes that are copied at a time.
@@ -24,12 +25,19 @@ const PIECE: usize = 1 << 20;
 pub(super) struct Job<'a> {
     arguments: &'a Cp,
     bar: ProgressBar,
+    /// The images that are copied from, by device and inode of the host.
+    images: Vec<(u64, u64)>,
 }
 
 /// Copies in the direction that the paths say.
 pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
     let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
-    let job = Job { arguments, bar: progress::bar(None) };
+    let images = from.iter().filter_map(|side| match side {
+        Side::Volume(side) => fs::metadata(&side.image).ok(),
+        Side::Host(_) => None,
+    });
+    let images = images.map(|found| (found.dev(), found.ino())).collect();
+    let job = Job { arguments, bar: progress::bar(None), images };
     let end = match (to, from) {
         (Side::Volume(to), [Side::Volume(_), ..]) => job.share(&volumes(from)?, to, out),
         (Side::Volume(to), _) => job.bring(&hosts(from)?, to, out),
@@ -81,6 +89,10 @@ impl Job<'_> {
     }
 
     fn take_out(&self, from: &[&Destination], to: &Path) -> Outcome {
+        if from.len() > 1 && !to.is_dir() {
+            let told = format!("{}: is no directory, which several files need", to.display());
+            return Err(Refusal::new(Code::NotADirectory, told).into());
+        }
         let mut end = End::Well;
         for from in from {
             let volume = target::read(&self.image(from))?;

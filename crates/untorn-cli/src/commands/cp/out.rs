@@ -4,6 +4,7 @@ use super::{Job, PIECE};
 use crate::arguments::VolumePath;
 use crate::commands::met::Met;
 use crate::failure::{self, At, Code, End, Refusal};
+use crate::show;
 use anyhow::{Context, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
 use rustix::fs::{XattrFlags, chownat, lsetxattr, mknodat, utimensat};
@@ -13,7 +14,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{
-    DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt, symlink,
+    DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink,
 };
 use std::path::{Path, PathBuf};
 use untorn::{AclKind, Metadata, Volume};
@@ -41,23 +42,22 @@ impl Job<'_> {
         let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
         let to = match name.filter(|_| to.is_dir()) {
             Some(name) => to.join(OsStr::from_bytes(name)),
-            // A link that the user names is followed; none that is found below is.
-            None => fs::canonicalize(to).unwrap_or_else(|_| to.to_owned()),
+            None => destination(to)?,
         };
         let mut end = End::Well;
         let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
         let mut todo = vec![(volume.lookup(from).at(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
-            self.bar.set_message(to.display().to_string());
+            self.bar.set_message(shown(&to));
             let made = self.one_out(volume, ino, &found, &to, &mut seen);
             match (made, found.device) {
                 (Err(error), Some(_)) if is_forbidden(&error) => {
-                    let told = format!("{}: left out: {error}", to.display());
+                    let told = format!("{}: left out: {error}", shown(&to));
                     self.bar.suspend(|| failure::warn(Code::LeftOut, told));
                     end = End::Found;
                 }
-                (made, _) => made.with_context(|| to.display().to_string())?,
+                (made, _) => made.with_context(|| shown(&to))?,
             }
             if found.kind != FileKind::Directory {
                 continue;
@@ -87,7 +87,8 @@ impl Job<'_> {
         to: &Path,
         seen: &mut Seen,
     ) -> anyhow::Result<()> {
-        make_way(to, found.kind)?;
+        self.demand_no_image(to)?;
+        make_way(to, found)?;
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
@@ -115,6 +116,15 @@ impl Job<'_> {
         dress(volume, ino, to, found)
     }
 
+    /// Refuses to replace an image that is copied from.
+    fn demand_no_image(&self, to: &Path) -> anyhow::Result<()> {
+        let found = fs::symlink_metadata(to).ok().map(|found| (found.dev(), found.ino()));
+        match found.is_some_and(|found| self.images.contains(&found)) {
+            true => bail!("is the image that is copied from; choose another name"),
+            false => Ok(()),
+        }
+    }
+
     fn contents_out(&self, volume: &Volume, ino: Ino, to: &Path) -> anyhow::Result<()> {
         let file = volume.file(ino)?;
         let target = create(to)?;
@@ -139,6 +149,25 @@ impl Job<'_> {
     }
 }
 
+/// A path whose end a volume chose, for a terminal.
+fn shown(path: &Path) -> String {
+    show::printable(path.as_os_str().as_bytes())
+}
+
+/// Where the path that the user names really is: a link there is followed, none that is found below
+/// is. One that leads to nothing with a name (`/dev/stdout` before a pipe) is not replaced.
+fn destination(to: &Path) -> anyhow::Result<PathBuf> {
+    match fs::canonicalize(to) {
+        Ok(real) => Ok(real),
+        Err(_) if fs::symlink_metadata(to).is_err() => Ok(to.to_owned()),
+        Err(error) => {
+            let told = format!("{}: is a link that leads to no file: {error}", to.display());
+            let remedy = "name a file; `untorn cat` writes to a pipe";
+            Err(Refusal::new(Code::Invalid, told).or(remedy).into())
+        }
+    }
+}
+
 /// Whether the path itself is a directory, not a link to one: a damaged volume may name a link and
 /// a directory alike.
 fn is_directory(path: &Path) -> bool {
@@ -146,12 +175,14 @@ fn is_directory(path: &Path) -> bool {
 }
 
 /// Removes what stands where something of this kind shall be: a link, which is never written
-/// through, a pipe, an earlier copy. Directories and devices stay.
-fn make_way(to: &Path, kind: FileKind) -> anyhow::Result<()> {
+/// through, a pipe, an earlier copy. Directories stay, and devices other than the one that comes.
+fn make_way(to: &Path, comes: &Metadata) -> anyhow::Result<()> {
     let Ok(found) = fs::symlink_metadata(to) else { return Ok(()) };
-    let is = found.file_type();
-    let same = is.is_char_device() && kind == FileKind::CharDevice
+    let (is, kind) = (found.file_type(), comes.kind);
+    let same_kind = is.is_char_device() && kind == FileKind::CharDevice
         || is.is_block_device() && kind == FileKind::BlockDevice;
+    let number = comes.device.map(|(major, minor)| makedev(major, minor));
+    let same = same_kind && number == Some(found.rdev());
     if (is.is_char_device() || is.is_block_device()) && !same {
         bail!("is a device, which is not replaced; remove it");
     }

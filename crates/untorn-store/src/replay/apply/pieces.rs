@@ -16,7 +16,7 @@
 use super::Replay;
 use crate::replay::error::RecoverError;
 use crate::replay::held::Leaving;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use untorn_format::btree::{BtreeKind, LongHeader, root::Root};
 use untorn_format::inode::{self, FileKind, ForkFormat, InodeCore};
@@ -102,15 +102,22 @@ impl Replay {
             for runs in self.blocks_in_pieces(ino, home)? {
                 self.join(ino, &runs)?;
             }
-            if self.blocks.is_full() {
-                self.blocks.write_home(Leaving::Done)?;
-            }
+            self.hold_little()?;
         }
         for (addr, part) in std::mem::take(&mut self.pieces.parts) {
             let held = self.blocks.read(addr, part.blocks)?;
             held.change(BlockKind::from_blft(part.code, &held.bytes), part.changed);
+            self.hold_little()?;
         }
         Ok(())
+    }
+
+    /// Writes home what is held where that is much.
+    fn hold_little(&mut self) -> Result<(), RecoverError> {
+        match self.blocks.is_full() {
+            true => self.blocks.write_home(Leaving::Done).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Seals a directory block as a whole, if any piece of it changed.
@@ -190,22 +197,23 @@ impl Replay {
             }
             ForkFormat::Btree => {
                 let root = Root::decode(fork).map_err(at)?;
-                self.leaves(ino, &root, core.blocks)
+                self.leaves(ino, &root)
             }
             _ => Ok(Vec::new()),
         }
     }
 
-    /// The records of all leaves of a tree of at most `most` blocks.
-    fn leaves(&mut self, ino: Ino, root: &Root, most: u64) -> Result<Vec<Extent>, RecoverError> {
+    /// The records of all leaves of a tree, which has no block twice.
+    fn leaves(&mut self, ino: Ino, root: &Root) -> Result<Vec<Extent>, RecoverError> {
         let at = |fault: Fault| fault.at(Place::inode(ino));
         let below = root.level.saturating_sub(1);
         let mut queue: Vec<_> = root.children.iter().map(|&(_, block)| (block, below)).collect();
-        let (mut extents, mut left) = (Vec::new(), most);
+        let (mut extents, mut seen) = (Vec::new(), BTreeSet::new());
         while let Some(block) = queue.pop() {
-            let rule = "the tree has more blocks than its inode";
-            let looped = Fault::Order { what: "bmbt", rule, index: 0 };
-            left = left.checked_sub(1).ok_or_else(|| at(looped))?;
+            if !seen.insert(block.0) {
+                let rule = "the tree has a block twice";
+                return Err(at(Fault::Order { what: "bmbt", rule, index: 0 }).into());
+            }
             queue.extend(self.tree_block(ino, block, &mut extents)?);
         }
         extents.sort_unstable_by_key(|extent: &Extent| extent.file);
