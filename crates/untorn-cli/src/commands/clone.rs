@@ -46,7 +46,7 @@ pub(super) fn clone(
 /// Whether a new name lies in the directory `from` or below it, whatever its path looks like.
 fn lies_inside(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<bool> {
     let from = volume.lookup(from).at(from)?;
-    let mut dir = volume.lookup(&to.above()).at(to)?;
+    let mut dir = volume.lookup(to.above()).at(to)?;
     let mut met = Met::default();
     while dir != from && dir != volume.root() {
         met.enter(dir)?;

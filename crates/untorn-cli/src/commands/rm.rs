@@ -25,11 +25,6 @@ fn remove(
     deeds: &mut Deeds,
 ) -> anyhow::Result<()> {
     let refuse = |code, what: &str| Refusal::new(code, format!("{path}: {what}"));
-    // Before anything below it is gone: neither is a name that could go.
-    if matches!(path.name(), Some(b"." | b"..")) {
-        let remedy = "give the directory's own name";
-        return Err(refuse(Code::Invalid, "ends with . or .., which stay").or(remedy).into());
-    }
     let found = match entry(volume, path) {
         Err(error) if arguments.force && is_missing(&error) => return Ok(()),
         found => found?,
@@ -37,6 +32,11 @@ fn remove(
     if found.inode.ino == volume.root() {
         let remedy = "name what is in it instead";
         return Err(refuse(Code::Invalid, "is the root directory, which stays").or(remedy).into());
+    }
+    // Before anything below it is gone: neither is a name that could go.
+    if matches!(path.name(), Some(b"." | b"..")) {
+        let remedy = "give the directory's own name";
+        return Err(refuse(Code::Invalid, "ends with . or .., which stay").or(remedy).into());
     }
     if found.kind == FileKind::Directory {
         if !arguments.recursive {

@@ -3,7 +3,10 @@
 use super::{Site, untorn_on};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 use untorn_device::{Access, FileDevice};
+use untorn_format::superblock::SuperblockDisk;
+use untorn_format::{BlockKind, Lsn, kind};
 
 #[test]
 fn an_image_that_somebody_else_has_open_is_refused() {
@@ -156,4 +159,23 @@ fn a_link_that_cannot_be_made_replaces_nothing_check() {
     site.run(&["ln", "-sf", "@", "d", "/kept"]).well();
     assert_eq!(site.run(&["find", "@"]).well().out, "/\n/d\n/d/kept\n/kept\n");
     site.assert_sound();
+}
+
+#[test]
+fn a_copy_that_tells_of_billions_of_groups_is_no_work() {
+    let site = Site::new();
+    let file = OpenOptions::new().read(true).write(true).open(&site.image).unwrap();
+    let mut first = vec![0; 512];
+    file.read_exact_at(&mut first, 0).unwrap();
+    let disk = SuperblockDisk::of_mut(&mut first).unwrap();
+    let length = u64::from(disk.agblocks.get());
+    disk.agcount.set(u32::MAX);
+    disk.dblocks.set(length * u64::from(u32::MAX));
+    let second = length * u64::from(disk.blocksize.get());
+    kind::seal(BlockKind::Superblock, &mut first, Lsn(0));
+    file.write_all_at(&first, second).unwrap();
+    file.write_all_at(&[0; 4], 0).unwrap();
+    let begun = Instant::now();
+    site.run(&["check", "@"]).refused(8, "of its 4294967294 copies");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
