@@ -403,6 +403,14 @@ pub struct Human {
     help: Option<bool>,
 }
 
+/// Help where the letter h means a link itself to everybody: better unknown than taken for help.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LongHelp {
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
 /// `untorn cat`.
 #[derive(Args, Debug)]
 pub struct Cat {

@@ -1,7 +1,7 @@
 //! What the commands of daily work take: copies, names, owners, space, attributes.
 
 use super::Whose;
-use super::{Human, Image, Owner, Place, Reading, Side, VolumePath};
+use super::{Human, Image, LongHelp, Owner, Place, Reading, Side, VolumePath};
 use crate::accounts::Who;
 use crate::permissions::NewMode;
 use crate::show::Ends;
@@ -69,9 +69,12 @@ pub struct Ln {
 
 /// `untorn touch`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct Touch {
     #[command(flatten)]
     pub image: Image,
+    #[command(flatten)]
+    pub help: LongHelp,
     /// The files.
     #[arg(required = true)]
     pub paths: Vec<VolumePath>,
@@ -100,9 +103,12 @@ pub struct Chmod {
 
 /// `untorn chown`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct Chown {
     #[command(flatten)]
     pub image: Image,
+    #[command(flatten)]
+    pub help: LongHelp,
     /// Owner and group: `user`, `user:group`, `:group`, or `user:` for the user's own group. Names
     /// are those of the volume's /etc/passwd and /etc/group, or of this machine; numbers serve too.
     #[arg(value_name = "USER:GROUP")]
@@ -228,7 +234,7 @@ pub struct Find {
     /// Where to begin.
     #[arg(default_value = "/")]
     pub path: VolumePath,
-    /// Names of this pattern alone: * for any letters, ? for any one.
+    /// Names of this pattern alone: * for any letters, ? for any one, [a-z] for one of these.
     #[arg(long, value_name = "GLOB")]
     pub name: Option<OsString>,
     /// Files of this sort alone.
@@ -324,9 +330,12 @@ pub struct GetAttributes {
 
 /// `untorn setfattr`.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub struct SetAttribute {
     #[command(flatten)]
     pub image: Image,
+    #[command(flatten)]
+    pub help: LongHelp,
     /// The files.
     #[arg(required = true)]
     pub paths: Vec<VolumePath>,

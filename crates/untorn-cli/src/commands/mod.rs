@@ -15,6 +15,7 @@ mod du;
 mod fallocate;
 mod find;
 pub mod fsx;
+mod glob;
 mod grow;
 mod info;
 mod label;

@@ -273,3 +273,50 @@ fn a_copy_inside_a_volume_keeps_hard_links_and_never_contains_itself_check() {
     assert_ne!(inode("/copy/one"), inode("/d/one"));
     site.assert_sound();
 }
+
+#[test]
+fn a_link_is_followed_where_no_tree_is_copied_check() {
+    let site = Site::new();
+    std::fs::write(site.path("file"), "bytes").unwrap();
+    std::os::unix::fs::symlink("file", site.path("link")).unwrap();
+    let link = site.path("link");
+    let to = |name: &str| format!("{}:/{name}", site.image.display());
+    site.run(&["cp", link.to_str().unwrap(), &to("followed")]).well();
+    site.run(&["cp", "-r", link.to_str().unwrap(), &to("kept")]).well();
+    let kinds = site.run(&["ls", "-l", "@", "/"]).well().out;
+    assert!(kinds.lines().any(|l| l.starts_with('-') && l.ends_with("followed")), "{kinds}");
+    assert!(kinds.lines().any(|l| l.starts_with('l') && l.contains("kept -> file")), "{kinds}");
+    std::os::unix::fs::symlink("/dev/null", site.path("null")).unwrap();
+    let null = site.path("null");
+    site.run(&["cp", null.to_str().unwrap(), &to("null")]).refused(1, "leads to no file");
+    site.assert_sound();
+}
+
+#[test]
+fn a_slash_behind_a_new_name_asks_for_a_directory_check() {
+    let site = Site::new();
+    std::fs::write(site.path("file"), "bytes").unwrap();
+    let (file, to) = (site.path("file"), format!("{}:/new/", site.image.display()));
+    site.run(&["cp", file.to_str().unwrap(), &to]).refused(1, "not a directory");
+    site.run(&["put", file.to_str().unwrap(), &to]).refused(1, "not a directory");
+    assert_eq!(site.run(&["ls", "@", "/"]).well().out, "");
+    site.assert_sound();
+}
+
+#[test]
+fn a_directory_that_the_user_names_keeps_its_mode_check() {
+    use std::os::unix::fs::PermissionsExt;
+    let (site, mode) = (Site::new(), |path: &std::path::Path| {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    });
+    site.run(&["mkdir", "@", "/dir"]).well();
+    let out = site.path("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let from = format!("{}:/", site.image.display());
+    site.run(&["cp", "-r", &from, out.to_str().unwrap()]).well();
+    assert_eq!((mode(&out), mode(&out.join("dir"))), (0o1777, 0o755));
+    site.run(&["cp", &from, out.join("new").to_str().unwrap()]).refused(1, "is a directory");
+    assert!(!out.join("new").exists(), "nothing is left of what was refused");
+    site.assert_sound();
+}

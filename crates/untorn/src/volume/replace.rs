@@ -1,5 +1,6 @@
 //! Whole files replaced in one commit.
 
+use super::names::demand_no_slash;
 use super::{File, NewFile, Volume};
 use crate::error::{Error, Result};
 use crate::io::Sync;
@@ -40,7 +41,7 @@ impl Volume {
         let path = path.as_ref();
         loop {
             match self.open_file(path) {
-                Err(Error::NotFound(_)) => {}
+                Err(Error::NotFound(_)) => demand_no_slash(path)?,
                 file => {
                     let file = file?;
                     file.replace(bytes, sync)?;

@@ -8,7 +8,7 @@ use crate::{progress, show};
 use anyhow::Context;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use untorn::{Error, Volume};
 use untorn_image::{Summary, Tree, populate};
 
@@ -23,7 +23,7 @@ impl Job<'_> {
     ) -> anyhow::Result<(Summary, End)> {
         let to = &destination.path;
         let inside = is_directory(volume, to);
-        if !inside && from.len() > 1 {
+        if !inside && (from.len() > 1 || to.ends_with_slash() && !from.iter().all(|p| p.is_dir())) {
             return Err(Error::NotDirectory(to.to_string()).into());
         }
         let (dir, name) = match (inside, to.name()) {
@@ -49,8 +49,10 @@ impl Job<'_> {
     fn tree(&self, from: &[&Path], to: &[u8], image: &Path) -> anyhow::Result<Tree> {
         let mut tree = Tree::new();
         let mut all = Vec::new();
-        for &path in from {
-            let found = fs::symlink_metadata(path).with_context(|| path.display().to_string())?;
+        let sources = from.iter().map(|path| self.source(path));
+        let sources = sources.collect::<anyhow::Result<Vec<_>>>()?;
+        for (&path, real) in from.iter().zip(&sources) {
+            let found = fs::symlink_metadata(real).with_context(|| path.display().to_string())?;
             if found.is_dir() && !self.arguments.recursive {
                 let told = format!("{}: is a directory", path.display());
                 let remedy = "copy it with `untorn cp -r`";
@@ -62,12 +64,30 @@ impl Job<'_> {
                 ([], Some(own)) => own.as_bytes().to_vec(),
                 (to, _) => to.to_vec(),
             };
-            all.push((name, path));
+            all.push((name, real.as_path()));
         }
         tree.shun(image);
         tree.add_all(&all)?;
         tree.own(&self.arguments.whose.owners()?);
         Ok(tree)
+    }
+}
+
+impl Job<'_> {
+    /// What is read: a link itself where trees are copied, else what it leads to.
+    fn source(&self, path: &Path) -> anyhow::Result<PathBuf> {
+        let told = || path.display().to_string();
+        let is_link = fs::symlink_metadata(path).with_context(told)?.is_symlink();
+        if !is_link || self.arguments.recursive {
+            return Ok(path.to_owned());
+        }
+        let kind = fs::metadata(path).with_context(told)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            let told = format!("{}: leads to no file", told());
+            let remedy = "`untorn put -` takes what comes out of a pipe";
+            return Err(Refusal::new(Code::Invalid, told).or(remedy).into());
+        }
+        fs::canonicalize(path).with_context(told)
     }
 }
 

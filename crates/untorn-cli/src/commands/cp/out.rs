@@ -44,11 +44,18 @@ impl Job<'_> {
             Some(name) => to.join(OsStr::from_bytes(name)),
             None => destination(to)?,
         };
+        // What the user made, and now names, stays what it is.
+        let stays = Some(to.clone()).filter(|to| to.is_dir());
         let mut end = End::Well;
         let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
         let mut todo = vec![(volume.lookup(from).at(from)?, to)];
         while let Some((ino, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
+            if found.kind == FileKind::Directory && !self.arguments.recursive {
+                let told = format!("{from}: is a directory");
+                let remedy = "copy it with `untorn cp -r`";
+                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
+            }
             self.bar.set_message(shown(&to));
             let made = self.one_out(volume, ino, &found, &to, &mut seen);
             match (made, found.device) {
@@ -62,16 +69,13 @@ impl Job<'_> {
             if found.kind != FileKind::Directory {
                 continue;
             }
-            if !self.arguments.recursive {
-                let told = format!("{from}: is a directory");
-                let remedy = "copy it with `untorn cp -r`";
-                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
-            }
             met.enter(ino)?;
             let below = volume.entries_of(ino)?.into_iter();
             let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
             todo.extend(below.map(|entry| (entry.ino, to.join(OsStr::from_bytes(&entry.name)))));
-            directories.push((ino, to, found));
+            if stays.as_ref() != Some(&to) {
+                directories.push((ino, to, found));
+            }
         }
         // A directory that may not be written, or whose time is old, gets that when it is full.
         let mut full = directories.iter().rev();
