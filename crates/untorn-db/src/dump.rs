@@ -9,8 +9,10 @@ pub fn words(bytes: &[u8]) -> String {
     for (nth, line) in bytes.chunks(32).enumerate() {
         let _ = write!(out, "{:0width$x}:", nth * 32);
         for word in line.chunks(4) {
-            let hex: String = word.iter().map(|byte| format!("{byte:02x}")).collect();
-            let _ = write!(out, " {hex}");
+            out.push(' ');
+            for byte in word {
+                let _ = write!(out, "{byte:02x}");
+            }
         }
         out.push('\n');
     }

@@ -30,8 +30,8 @@ const FIELDS: [&str; 12] = [
     "leftsib",
 ];
 
-/// Damages blocks of a volume, checksums and all, and looks at each as what it was and as something
-/// else.
+/// Damages blocks of a volume, checksums and all, and looks at the first as every type, at each
+/// other as one, and at some inodes.
 pub fn database(input: &[u8]) {
     let mut script = Script::new(input);
     let base = &bases()[script.below(bases().len())];
@@ -41,11 +41,17 @@ pub fn database(input: &[u8]) {
     spots.iter().for_each(|spot| damage(*spot, &device, &mut script));
     // Where nothing says what the volume is, that is all that can be said.
     let Ok(mut session) = Session::open(&device, "volume") else { return };
-    for spot in spots {
-        look(&mut session, spot, &mut script);
+    for (index, spot) in spots.into_iter().enumerate() {
+        match index {
+            0 => look(&mut session, spot, Type::all(), &mut script),
+            _ => {
+                let one = some_type(&mut script);
+                look(&mut session, spot, std::iter::once(one), &mut script);
+            }
+        }
     }
     WHOLE.iter().for_each(|command| say(&mut session, command));
-    inodes(&mut session);
+    inodes(&mut session, script.byte() % 16);
 }
 
 fn damage(spot: Spot, device: &MemoryDevice, script: &mut Script<'_>) {
@@ -56,13 +62,23 @@ fn damage(spot: Spot, device: &MemoryDevice, script: &mut Script<'_>) {
     done.unwrap_or_else(|error| panic!("memory can be written: {error}"));
 }
 
-/// As every type, following what it points at.
-fn look(session: &mut Session<'_>, spot: Spot, script: &mut Script<'_>) {
+fn some_type(script: &mut Script<'_>) -> Type {
+    let types: Vec<Type> = Type::all().collect();
+    types[script.below(types.len())]
+}
+
+/// As each of `types`, following what it points at.
+fn look(
+    session: &mut Session<'_>,
+    spot: Spot,
+    types: impl Iterator<Item = Type>,
+    script: &mut Script<'_>,
+) {
     let go = format!("daddr {}", spot.addr.0);
     let block = format!("convert daddr {} fsblock", spot.addr.0);
     let block = session.run(&block).map(|answer| answer.text).unwrap_or_default();
     let block = block.split(' ').next().unwrap_or("0").to_owned();
-    for kind in Type::all() {
+    for kind in types {
         for go in [&go, &format!("fsblock {block}")] {
             say(session, go);
             say(session, &format!("type {}", kind.name()));
@@ -75,9 +91,9 @@ fn look(session: &mut Session<'_>, spot: Spot, script: &mut Script<'_>) {
     }
 }
 
-/// The first inodes, with the first blocks of their forks.
-fn inodes(session: &mut Session<'_>) {
-    for ino in 128..148 {
+/// Four inodes from the `first` on, with the first blocks of their forks.
+fn inodes(session: &mut Session<'_>, first: u8) {
+    for ino in (128 + u64::from(first)..).take(4) {
         for command in ["p", "bmap", "dblock 0", "p", "ablock 0", "p", "ls"] {
             say(session, &format!("inode {ino}"));
             say(session, command);

@@ -1,19 +1,24 @@
 //! Directories of every form whose blocks lie, and that names are added to and removed from.
 
 use crate::base::Base;
-use crate::exercise::within;
+use crate::exercise::{options, within};
 use crate::image::{MOST, damage_at};
 use crate::script::Script;
 use std::sync::{Arc, OnceLock};
 use untorn::dir::Cookie;
-use untorn::{NewFile, OpenOptions, Rename, Volume};
+use untorn::{Access, NewFile, OpenOptions, Rename, Volume};
 use untorn_check::Options;
 use untorn_device::MemoryDevice;
 use untorn_format::BlockKind;
 
-/// Directories and how many names of 24 bytes each has, with blocks of 1 KiB.
-const DIRECTORIES: [(&str, usize); 4] =
-    [("block", 15), ("leaf", 60), ("small", 150), ("node", 700)];
+/// Directories and how many names of 24 bytes each has.
+type Directories = [(&'static str, usize); 4];
+
+/// Block sizes, and counts for which the directories have the forms that their names say.
+const SHAPES: [(u32, Directories); 2] = [
+    (1024, [("block", 15), ("leaf", 60), ("small", 150), ("node", 300)]),
+    (4096, [("block", 50), ("leaf", 150), ("small", 10), ("node", 600)]),
+];
 
 fn name(directory: &str, number: usize) -> String {
     format!("/{directory}/{number:0>24}")
@@ -22,13 +27,14 @@ fn name(directory: &str, number: usize) -> String {
 /// Volumes with directories of 1 KiB and 4 KiB and nothing else.
 fn bases() -> &'static [Base] {
     static BASES: OnceLock<Vec<Base>> = OnceLock::new();
-    BASES.get_or_init(|| [1024, 4096].into_iter().map(|block| Base::make(block, fill)).collect())
+    let make = |(block, directories)| Base::make(block, |device| fill(device, &directories));
+    BASES.get_or_init(|| SHAPES.into_iter().map(make).collect())
 }
 
-fn fill(device: Arc<MemoryDevice>) -> untorn::Result<()> {
+fn fill(device: Arc<MemoryDevice>, directories: &Directories) -> untorn::Result<()> {
     let volume = Volume::open(device, OpenOptions::default())?;
     let file = volume.create_file("/file", NewFile::default())?.ino();
-    for (directory, count) in DIRECTORIES {
+    for &(directory, count) in directories {
         volume.create_dir(format!("/{directory}"), NewFile::default())?;
         for number in 0..count {
             volume.link(file, &name(directory, number))?;
@@ -45,7 +51,8 @@ fn is_of_directory(kind: BlockKind) -> bool {
 /// Damages blocks of directories, leaves their checksums right, and changes the directories.
 pub fn directories(input: &[u8]) {
     let mut script = Script::new(input);
-    let base = &bases()[script.below(bases().len())];
+    let shape = script.below(SHAPES.len());
+    let (base, (_, directories)) = (&bases()[shape], &SHAPES[shape]);
     let spots: Vec<_> =
         base.spots.iter().copied().filter(|spot| is_of_directory(spot.kind)).collect();
     let device = base.device.snapshot();
@@ -55,8 +62,8 @@ pub fn directories(input: &[u8]) {
     }
     let device = Arc::new(device);
     within(&device, |device| {
-        if let Ok(volume) = Volume::open(device, OpenOptions::default()) {
-            DIRECTORIES.iter().for_each(|&(directory, count)| change(&volume, directory, count));
+        if let Ok(volume) = Volume::open(device, options(Access::ReadWrite)) {
+            directories.iter().for_each(|&(directory, count)| change(&volume, directory, count));
             let _ = volume.close();
         }
     });
@@ -82,7 +89,7 @@ fn change(volume: &Volume, directory: &str, count: usize) {
         let _ = volume.remove(name(directory, number));
     }
     let _ = volume.create_dir(name(directory, 0), NewFile::default());
-    for number in 1..2 * count {
+    for number in (1..count).step_by(2).chain((count..2 * count).step_by(9)) {
         let _ = volume.remove(name(directory, number));
     }
     list();

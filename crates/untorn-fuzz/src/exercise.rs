@@ -5,7 +5,7 @@
 use crate::budget::Budget;
 use std::sync::Arc;
 use untorn::attr::SetMode;
-use untorn::{Access, NewFile, OpenOptions, SizeRule, Sync, Volume};
+use untorn::{Access, Background, NewFile, OpenOptions, SizeRule, Sync, Volume};
 use untorn_check::{Journal, Options};
 use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_format::Ino;
@@ -27,13 +27,12 @@ pub(crate) fn exercise(device: MemoryDevice) {
         }
     });
     within(&device, |device| {
-        let options = OpenOptions { access: Access::ReadOnly, ..OpenOptions::default() };
-        if let Ok(volume) = Volume::open(device, options) {
+        if let Ok(volume) = Volume::open(device, options(Access::ReadOnly)) {
             walk(&volume);
         }
     });
     within(&device, |device| {
-        if let Ok(volume) = Volume::open(device, OpenOptions::default()) {
+        if let Ok(volume) = Volume::open(device, options(Access::ReadWrite)) {
             change(&volume);
             let _ = volume.close();
         }
@@ -41,6 +40,11 @@ pub(crate) fn exercise(device: MemoryDevice) {
     within(&device, |device| {
         let _ = untorn_check::check(&*device, &Options::default());
     });
+}
+
+/// Threads of a volume cost more than all the rest, and the same input is to do the same each time.
+pub(crate) fn options(access: Access) -> OpenOptions {
+    OpenOptions { access, background: Background::Off, ..OpenOptions::default() }
 }
 
 /// Gives `work` the device, and sees that it did not go on forever.

@@ -3,7 +3,7 @@
 use crate::base::{Base, cut_bases, read};
 use crate::exercise::exercise;
 use crate::script::Script;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use untorn_device::BlockDevice;
 use untorn_format::log::{RecordHeader, is_header, seal_record, unstamp_record};
 use untorn_store::journal::LogArea;
@@ -15,9 +15,9 @@ const BLOCK: usize = 512;
 /// everything with the volume.
 pub fn journal(input: &[u8]) {
     let mut script = Script::new(input);
-    let base = &cut_bases()[script.below(cut_bases().len())];
+    let cut = script.below(cut_bases().len());
+    let (base, records) = (&cut_bases()[cut], &all_records()[cut]);
     let device = base.device.snapshot();
-    let records = records(base);
     for _ in 0..1 + script.byte() % 3 {
         let (offset, header) = &records[script.below(records.len())];
         let mut record = read(&device, *offset, header.blocks() as usize * BLOCK);
@@ -40,6 +40,12 @@ fn forge(header: &RecordHeader, record: &mut [u8], script: &mut Script<'_>) {
         script.edit(&mut body[from..]);
     }
     seal_record(header, record, None);
+}
+
+/// The records of each base.
+fn all_records() -> &'static [Vec<(u64, RecordHeader)>] {
+    static RECORDS: OnceLock<Vec<Vec<(u64, RecordHeader)>>> = OnceLock::new();
+    RECORDS.get_or_init(|| cut_bases().iter().map(records).collect())
 }
 
 /// The records of the journal that do not go around its end, with the byte where each begins.
