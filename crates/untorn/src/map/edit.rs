@@ -255,15 +255,20 @@ fn change_tree(
 /// Moves the records of a tree that has become short back into the inode.
 fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Result<()> {
     let room = list::capacity(fork_mut(tx, ino, fork)?.len());
-    if core.fork_extents(fork) > room as u64 {
+    let count = core.fork_extents(fork);
+    if count > room as u64 {
         return Ok(());
     }
     let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
     let mut list = Vec::with_capacity(room);
     let mut next = tree.first()?;
-    while let Some(extent) = next {
+    // One more than were counted shows that the count lies.
+    while let Some(extent) = next.filter(|_| list.len() as u64 <= count) {
         list.push(extent);
         next = tree.next()?;
+    }
+    if list.len() as u64 != count {
+        return Err(corrupt(ino, "count of extents unlike its tree", FileBlock(count)));
     }
     let mut blocks = Vec::new();
     tree.visit_blocks(|block, _| blocks.push(block))?;

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 use untorn_device::MemoryDevice;
+use untorn_format::inode::ForkFormat;
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{FileBlock, FsBlock, Ino};
 
@@ -179,5 +180,26 @@ fn h32_h33_extent_maps_agree_with_an_array_of_blocks_model() {
             ..ProptestConfig::default()
         };
         proptest!(config, |(ops in ops())| run(&volume, &file, &ops));
+    }
+}
+
+#[test]
+fn a_count_of_extents_unlike_the_tree_is_refused_where_the_tree_would_become_a_list() {
+    let (volume, file) = volume(true);
+    let inode = file.inode();
+    for (lie, kept) in [(20, 98), (60, 10)] {
+        let refused = volume.core().transact(1 << 20, std::slice::from_ref(inode), |tx| {
+            for at in (0..BLOCKS).step_by(2) {
+                map(tx, inode.ino, Fork::Data, extent(&(at..at + 1), 0, ExtentState::Written))?;
+            }
+            unmap(tx, inode.ino, Fork::Data, blocks(&(100..BLOCKS)))?;
+            let mut core = crate::inode::core_of(inode.ino, tx.inode_bytes(inode.ino))?;
+            assert_eq!((core.format, core.extents), (ForkFormat::Btree, 50));
+            core.extents = lie;
+            core.encode(tx.inode_mut(inode.ino));
+            unmap(tx, inode.ino, Fork::Data, blocks(&(kept..BLOCKS)))
+        });
+        let told = matches!(&refused, Err(error) if error.to_string().contains("unlike its tree"));
+        assert!(told, "{refused:?}");
     }
 }
