@@ -8,11 +8,13 @@ pub fn words(bytes: &[u8]) -> String {
     let mut out = String::new();
     for (nth, line) in bytes.chunks(32).enumerate() {
         let _ = write!(out, "{:0width$x}:", nth * 32);
-        for word in line.chunks(4) {
-            out.push(' ');
-            for byte in word {
-                let _ = write!(out, "{byte:02x}");
-            }
+        let (words, rest) = line.as_chunks::<4>();
+        for word in words {
+            let _ = write!(out, " {:08x}", u32::from_be_bytes(*word));
+        }
+        for (nth, byte) in rest.iter().enumerate() {
+            let space = if nth == 0 { " " } else { "" };
+            let _ = write!(out, "{space}{byte:02x}");
         }
         out.push('\n');
     }

@@ -4,9 +4,10 @@
 //! attributes of every form, a file that was removed while open. One is left as a power cut would
 //! leave it, so that its journal is full of changes.
 
+use crate::exercise::options;
 use std::sync::{Arc, OnceLock};
 use untorn::attr::SetMode;
-use untorn::{NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
+use untorn::{Access, NewFile, SizeRule, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_format::attr::Namespace;
 use untorn_format::btree::BtreeKind;
@@ -41,15 +42,14 @@ enum Ending {
 pub(crate) fn bases() -> &'static [Base] {
     static BASES: OnceLock<Vec<Base>> = OnceLock::new();
     BASES.get_or_init(|| {
-        // Holes of a file: with 300, trees of 4 KiB have a second leaf. They cost the most time.
+        // Holes of a file cost the most time: with 140, trees of 1 KiB have several leaves.
         let shapes = [
-            (4096, 300, Ending::Closed),
+            (4096, 40, Ending::Closed),
             (1024, 140, Ending::Closed),
-            (4096, 60, Ending::Cut),
+            (4096, 40, Ending::Cut),
             (1024, 140, Ending::Cut),
         ];
-        let make =
-            |(block, holes, ending)| Base::make(block, |device| fill(device, holes, ending));
+        let make = |(block, holes, ending)| Base::make(block, |device| fill(device, holes, ending));
         shapes.into_iter().map(make).collect()
     })
 }
@@ -96,12 +96,12 @@ pub(crate) fn read(device: &MemoryDevice, offset: u64, length: usize) -> Vec<u8>
 }
 
 fn fill(device: Arc<MemoryDevice>, holes: u64, ending: Ending) -> untorn::Result<()> {
-    let volume = Volume::open(device, OpenOptions::default())?;
+    let volume = Volume::open(device, options(Access::ReadWrite))?;
     let block = u64::from(volume.space()?.block_size);
     let single = volume.create_file("/single", NewFile::default())?;
     single.write_atomic(0, &vec![1; 5 * block as usize], Sync::Visible)?;
     let many = volume.create_file("/many", NewFile::default())?;
-    many.write_atomic(0, &vec![2; 2 * (holes * block) as usize], Sync::Visible)?;
+    many.write_atomic(0, &vec![2; (2 * holes * block) as usize], Sync::Visible)?;
     for hole in 0..holes {
         many.punch_hole((2 * hole + 1) * block..(2 * hole + 2) * block)?;
     }

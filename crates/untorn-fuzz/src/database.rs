@@ -78,16 +78,15 @@ fn look(
     let block = format!("convert daddr {} fsblock", spot.addr.0);
     let block = session.run(&block).map(|answer| answer.text).unwrap_or_default();
     let block = block.split(' ').next().unwrap_or("0").to_owned();
+    let go = [go, format!("fsblock {block}")];
     for kind in types {
-        for go in [&go, &format!("fsblock {block}")] {
-            say(session, go);
-            say(session, &format!("type {}", kind.name()));
-            say(session, "p");
-            let field = FIELDS[script.below(FIELDS.len())];
-            say(session, &format!("p {field}"));
-            say(session, &format!("addr {field}"));
-            say(session, "p");
-        }
+        say(session, &go[script.below(go.len())]);
+        say(session, &format!("type {}", kind.name()));
+        say(session, "p");
+        let field = FIELDS[script.below(FIELDS.len())];
+        say(session, &format!("p {field}"));
+        say(session, &format!("addr {field}"));
+        say(session, "p");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::image::{MOST, damage_at};
 use crate::script::Script;
 use std::sync::{Arc, OnceLock};
 use untorn::dir::Cookie;
-use untorn::{Access, NewFile, OpenOptions, Rename, Volume};
+use untorn::{Access, NewFile, Rename, Volume};
 use untorn_check::Options;
 use untorn_device::MemoryDevice;
 use untorn_format::BlockKind;
@@ -16,8 +16,8 @@ type Directories = [(&'static str, usize); 4];
 
 /// Block sizes, and counts for which the directories have the forms that their names say.
 const SHAPES: [(u32, Directories); 2] = [
-    (1024, [("block", 15), ("leaf", 60), ("small", 150), ("node", 300)]),
-    (4096, [("block", 50), ("leaf", 150), ("small", 10), ("node", 600)]),
+    (1024, [("block", 15), ("leaf", 60), ("small", 130), ("node", 260)]),
+    (4096, [("block", 50), ("leaf", 110), ("small", 4), ("node", 530)]),
 ];
 
 fn name(directory: &str, number: usize) -> String {
@@ -32,7 +32,7 @@ fn bases() -> &'static [Base] {
 }
 
 fn fill(device: Arc<MemoryDevice>, directories: &Directories) -> untorn::Result<()> {
-    let volume = Volume::open(device, OpenOptions::default())?;
+    let volume = Volume::open(device, options(Access::ReadWrite))?;
     let file = volume.create_file("/file", NewFile::default())?.ino();
     for &(directory, count) in directories {
         volume.create_dir(format!("/{directory}"), NewFile::default())?;

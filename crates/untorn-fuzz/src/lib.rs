@@ -3,13 +3,31 @@
 //! ```text
 //! input -> script of edits -> block | journal record | volume -> sealed again -> all read it
 //! ```
-//! A target is a function of bytes, so that any engine can drive it: `cargo test` with random bytes
-//! and the corpus, `cargo bolero` with one that follows coverage. Edits leave checksums right:
-//! what is behind them is what is under test.
+//! A target is a function of bytes, so that any engine can drive it. Edits leave checksums right:
+//! what is behind them is what is under test. A target fails when code panics, when a volume of a
+//! few thousand blocks costs more requests than a walk of all of it could ([`Budget`]), when an
+//! input takes seconds or does not end, or when the process outgrows the limit that the test gives
+//! it.
 //!
-//! A target fails when code panics, when a volume of a few thousand blocks costs more requests than
-//! a walk of all of it could ([`Budget`]), or when the process outgrows the limit that the test
-//! gives it.
+//! `corpus/<target>` has inputs that reach what others do not, and those that once found a fault.
+//! They mean what they mean with the bases as they are: whoever changes those collects anew.
+//! `cargo test` replays them and goes on with a few hundred inputs out of a seed. More of them:
+//!
+//! ```text
+//! UNTORN_FUZZ=1000000 UNTORN_SEED=2 cargo test --release -p untorn-fuzz -- --nocapture image
+//! ```
+//! An engine that follows coverage (libFuzzer, on a stable compiler) begins with the corpus and adds
+//! to it. With `-E=-merge=1 -E=<folder>` at the end it takes from a folder only what adds something:
+//!
+//! ```text
+//! cargo install cargo-bolero
+//! cargo bolero test -p untorn-fuzz --rustc-bootstrap --sanitizer NONE -l 120 \
+//!     --corpus-dir crates/untorn-fuzz/corpus/image --crashes-dir target/crashes image
+//! ```
+
+// What is compiled for an engine must find one, and cargo links even a test binary without tests.
+#[cfg(test)]
+use bolero as _;
 
 mod base;
 mod blocks;
