@@ -120,19 +120,23 @@ pub(super) fn take<F: NodeFork>(fork: &mut F, ptr: DataPtr) -> Result<Taken, Fai
     Ok(Taken { ino, block, best: None })
 }
 
-/// Lets the directory end with its last data block.
+/// Lets the directory end with its last data block. That is searched for: a size that lies may be
+/// billions of blocks away from it.
 fn shorten<F: NodeFork>(fork: &mut F) -> Result<(), Failure<F>> {
     let block_size = fork.index_block_size() as u64;
-    let mut blocks = fork.size()? / block_size;
-    while blocks > 1 {
-        let last = u32::try_from(blocks - 1).map_err(|_| fork.too_high())?;
-        let place = at(fork, Space::Data, DirBlock(last))?;
-        if ForkBlocks::next_mapped(fork, place)? == Some(place) {
-            break;
+    let blocks = fork.size()? / block_size;
+    let mut end = u32::try_from(blocks).map_err(|_| fork.too_high())?;
+    let mut least = 1;
+    while least < end {
+        let middle = least + (end - least) / 2;
+        let place = at(fork, Space::Data, DirBlock(middle))?;
+        let next = ForkBlocks::next_mapped(fork, place)?;
+        match next.is_some_and(|next| next < fork.root()) {
+            true => least = middle + 1,
+            false => end = middle,
         }
-        blocks -= 1;
     }
-    fork.set_size(blocks * block_size)
+    fork.set_size(u64::from(least) * block_size)
 }
 
 /// Makes the entry at `ptr` name another inode; the one that it named.

@@ -2,8 +2,14 @@
 
 use crate::da::tests::made::{MadeFork, OWNER};
 use crate::dir::{Cookie, Directory};
+use crate::inode::core_of;
+use crate::tx::Tx;
+use crate::{NewFile, OpenOptions, Volume, mkfs};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use untorn_device::MemoryDevice;
 use untorn_format::BlockKind::{DaNode, DirLeafN};
 use untorn_format::{Fault, Ino, da};
 
@@ -111,4 +117,43 @@ proptest! {
         }
         let _ = look_up(&mut fork);
     }
+}
+
+/// A volume with `/directory` of many blocks, which says that it is `size` bytes long.
+fn volume_with_a_directory_that_claims(size: u64) -> (Arc<MemoryDevice>, Volume) {
+    let device = Arc::new(MemoryDevice::new(48 << 20));
+    let options = mkfs::Options { block_size: 1024, ..mkfs::Options::default() };
+    mkfs::make(&*device, &options).unwrap();
+    let volume = Volume::open(Arc::clone(&device) as _, OpenOptions::default()).unwrap();
+    let directory = volume.create_dir("/directory", NewFile::default()).unwrap();
+    let file = volume.create_file("/file", NewFile::default()).unwrap().ino();
+    (0..NAMES).for_each(|number| volume.link(file, &path_of(number)).unwrap());
+    let inode = volume.core().inode_by_number(directory).unwrap();
+    let lie = |tx: &mut Tx<'_>| {
+        let mut core = core_of(directory, tx.inode_bytes(directory))?;
+        core.size = size;
+        core.encode(tx.inode_mut(directory));
+        Ok(())
+    };
+    volume.core().transact(1 << 16, std::slice::from_ref(&inode), lie).unwrap();
+    (device, volume)
+}
+
+const NAMES: u32 = 400;
+
+fn path_of(number: u32) -> String {
+    format!("/directory/{number:0>40}")
+}
+
+#[test]
+fn a_size_of_billions_of_blocks_costs_nothing_when_blocks_are_given_back_check() {
+    let (device, volume) = volume_with_a_directory_that_claims(32 << 30);
+    let start = Instant::now();
+    (1..NAMES).rev().for_each(|number| volume.remove(path_of(number)).unwrap());
+    // A step for every block that the size claims would be minutes.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(volume.metadata("/directory").unwrap().inode.size <= 1024);
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }
