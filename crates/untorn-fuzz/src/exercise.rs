@@ -22,9 +22,11 @@ const INODES: usize = 2_000;
 pub(crate) fn exercise(device: MemoryDevice) {
     let device = Arc::new(device);
     within(&device, |device| {
-        for journal in [Journal::MustBeClean, Journal::AsItLies] {
-            let _ = untorn_check::check(&*device, &Options { journal, ..Options::default() });
-        }
+        let check = |journal| {
+            untorn_check::check(&*device, &Options { journal, ..Options::default() }).is_ok()
+        };
+        // Where a clean journal was found, the other way is the same once more.
+        let _ = check(Journal::MustBeClean) || check(Journal::AsItLies);
     });
     within(&device, |device| {
         if let Ok(volume) = Volume::open(device, options(Access::ReadOnly)) {

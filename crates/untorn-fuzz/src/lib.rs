@@ -10,14 +10,15 @@
 //! it.
 //!
 //! `corpus/<target>` has inputs that reach what others do not, and those that once found a fault.
-//! They mean what they mean with the bases as they are: whoever changes those collects anew.
-//! `cargo test` replays them and goes on with a few hundred inputs out of a seed. More of them:
+//! What they damage depends on the bases: whoever changes those collects anew. `cargo test` replays
+//! them and goes on with a few hundred inputs out of a seed. More of them:
 //!
 //! ```text
 //! UNTORN_FUZZ=1000000 UNTORN_SEED=2 cargo test --release -p untorn-fuzz -- --nocapture image
 //! ```
-//! An engine that follows coverage (libFuzzer, on a stable compiler) begins with the corpus and adds
-//! to it. With `-E=-merge=1 -E=<folder>` at the end it takes from a folder only what adds something:
+//! An engine that follows coverage (libFuzzer, on a stable compiler) begins with the corpus and
+//! adds to it. With `-E=-set_cover_merge=1 -E=<folder>` behind the target's name it takes from a
+//! folder only what reaches something new:
 //!
 //! ```text
 //! cargo install cargo-bolero

@@ -34,7 +34,12 @@ pub fn run(name: &str, usual: usize, longest: usize, target: fn(&[u8])) {
     corpus.iter().for_each(|input| watch.run(input, target));
     let count = number("UNTORN_FUZZ").unwrap_or(usual as u64);
     let mut inputs = Inputs::new(number("UNTORN_SEED").unwrap_or(1), longest, &corpus);
-    (0..count).for_each(|_| watch.run(&inputs.next(), target));
+    for done in 1..=count {
+        watch.run(&inputs.next(), target);
+        if done.is_multiple_of(10_000) {
+            println!("{name}: {done} of {count}; {watch}");
+        }
+    }
     println!("{name}: {} inputs of the corpus, {count} others; {watch}", corpus.len());
 }
 
