@@ -92,7 +92,36 @@ impl Job<'_> {
         seen: &mut Seen,
     ) -> anyhow::Result<()> {
         self.demand_no_image(to)?;
-        make_way(to, found)?;
+        demand_replaceable(to, found)?;
+        if is_directory(to) {
+            return Ok(());
+        }
+        let at = beside(to);
+        let made = self.make(volume, (ino, found), &at, seen).and_then(|()| {
+            let more_names = found.inode.nlink > 1 && found.kind != FileKind::Directory;
+            if at != to {
+                fs::rename(&at, to)?;
+            }
+            if more_names && !seen.contains_key(&ino) {
+                seen.insert(ino, to.to_owned());
+            }
+            Ok(())
+        });
+        if at != to {
+            // Gone, unless something failed; or it was another name of what stands there.
+            let _ = fs::remove_file(&at);
+        }
+        made
+    }
+
+    /// Makes it at `to`, where nothing is, with all that is to be said of it.
+    fn make(
+        &self,
+        volume: &Volume,
+        (ino, found): (Ino, &Metadata),
+        to: &Path,
+        seen: &Seen,
+    ) -> anyhow::Result<()> {
         if let Some(first) = seen.get(&ino) {
             return Ok(fs::hard_link(first, to)?);
         }
@@ -103,7 +132,6 @@ impl Job<'_> {
             mknodat(CWD, to, kind, mode, makedev(major, minor))
         };
         match found.kind {
-            FileKind::Directory if is_directory(to) => return Ok(()),
             FileKind::Directory => {
                 return Ok(fs::DirBuilder::new().mode(PRIVATE_DIRECTORY).create(to)?);
             }
@@ -113,9 +141,6 @@ impl Job<'_> {
             FileKind::Socket => node(FileType::Socket)?,
             FileKind::CharDevice => node(FileType::CharacterDevice)?,
             FileKind::BlockDevice => node(FileType::BlockDevice)?,
-        }
-        if found.inode.nlink > 1 {
-            seen.insert(ino, to.to_owned());
         }
         dress(volume, ino, to, found)
     }
@@ -178,9 +203,8 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// Removes what stands where something of this kind shall be: a link, which is never written
-/// through, a pipe, an earlier copy. Directories stay, and devices other than the one that comes.
-fn make_way(to: &Path, comes: &Metadata) -> anyhow::Result<()> {
+/// Refuses to replace what is not replaced: directories, and devices other than the one that comes.
+fn demand_replaceable(to: &Path, comes: &Metadata) -> anyhow::Result<()> {
     let Ok(found) = fs::symlink_metadata(to) else { return Ok(()) };
     let (is, kind) = (found.file_type(), comes.kind);
     let same_kind = is.is_char_device() && kind == FileKind::CharDevice
@@ -188,14 +212,22 @@ fn make_way(to: &Path, comes: &Metadata) -> anyhow::Result<()> {
     let number = comes.device.map(|(major, minor)| makedev(major, minor));
     let same = same_kind && number == Some(found.rdev());
     if (is.is_char_device() || is.is_block_device()) && !same {
-        bail!("is a device, which is not replaced; remove it");
+        bail!("is a device, which is not replaced; choose another name");
     }
     match (found.is_dir(), kind == FileKind::Directory) {
-        (true, true) => Ok(()),
         (true, false) => bail!("is a directory, and what is copied is none; remove it"),
         (false, true) => bail!("is no directory, and what is copied is one; remove it"),
-        (false, false) => Ok(fs::remove_file(to)?),
+        _ => Ok(()),
     }
+}
+
+/// Where something is made that shall stand at `to`: beside what stands there until it is whole. A
+/// link, which is never written through, a pipe and an earlier copy are replaced so.
+fn beside(to: &Path) -> PathBuf {
+    if fs::symlink_metadata(to).is_err() {
+        return to.to_owned();
+    }
+    to.with_file_name(format!(".untorn-{}", std::process::id()))
 }
 
 /// A new empty file.

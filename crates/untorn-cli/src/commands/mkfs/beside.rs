@@ -7,6 +7,7 @@ use super::fill::scratch;
 use anyhow::Context;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, open, renameat_with};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub struct Beside<'a> {
     image: &'a Path,
     /// The name that it has, or gets before the image's.
     path: PathBuf,
+    /// Whether that name is its own by now.
+    named: Cell<bool>,
     nameless: Option<Nameless>,
 }
 
@@ -32,7 +35,8 @@ impl<'a> Beside<'a> {
         let name = image.file_name().context("names no file")?;
         let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
         let path = image.with_file_name(name);
-        Ok(Self { image, path, nameless: Nameless::new(&scratch(image)) })
+        let nameless = Nameless::new(&scratch(image));
+        Ok(Self { image, path, named: Cell::new(false), nameless })
     }
 
     /// Makes it, of `size` bytes.
@@ -42,7 +46,11 @@ impl<'a> Beside<'a> {
                 nameless.file.set_len(size)?;
                 FileDevice::open(&nameless.path, Access::ReadWrite)?
             }
-            None => FileDevice::create(&self.path, size)?,
+            None => {
+                let device = FileDevice::create(&self.path, size)?;
+                self.named.set(true);
+                device
+            }
         })
     }
 
@@ -50,6 +58,7 @@ impl<'a> Beside<'a> {
     pub fn become_image(self, there: bool) -> anyhow::Result<()> {
         if let Some(Nameless { path, .. }) = &self.nameless {
             linkat(CWD, path, CWD, &self.path, AtFlags::SYMLINK_FOLLOW)?;
+            self.named.set(true);
         }
         match there {
             true => {
@@ -82,7 +91,9 @@ impl Nameless {
 impl Drop for Beside<'_> {
     fn drop(&mut self) {
         // After the renaming there is nothing of this name.
-        let _ = fs::remove_file(&self.path);
+        if self.named.get() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
