@@ -49,6 +49,7 @@ impl Replay {
             self.pieces.note(format, lsn);
             return Ok(());
         }
+        self.pieces.forget(format.addr);
         let kind = BlockKind::from_blft(format.code, &held.bytes);
         if kind.is_none() && format.code == BTREE {
             let found = held.bytes.first_chunk().map_or(0, |b| u32::from_be_bytes(*b)).into();

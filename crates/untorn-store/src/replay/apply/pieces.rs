@@ -82,6 +82,12 @@ impl Pieces {
         let part = Part { blocks: format.blocks.into(), code: format.code, changed };
         self.parts.insert(format.addr, part);
     }
+
+    /// A later item says that the buffer is something else: no piece (a node of attributes that
+    /// became a leaf where it is).
+    pub(super) fn forget(&mut self, addr: DiskAddr) {
+        self.parts.remove(&addr);
+    }
 }
 
 impl Home {
