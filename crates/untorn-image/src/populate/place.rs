@@ -57,10 +57,20 @@ impl Writer<'_, '_> {
             (true, false) => Err(self.refused(untorn::Error::IsDirectory)),
             (false, true) => Err(self.refused(untorn::Error::NotDirectory)),
             (false, false) => {
-                let beside = format!(".untorn-{}-{}", std::process::id(), self.beside);
-                self.beside += 1;
-                let becomes = Some(name.to_vec());
-                Ok(There::Free(Place { dir, name: beside.into_bytes(), becomes }))
+                let (name, becomes) = (self.name_beside(dir)?, Some(name.to_vec()));
+                Ok(There::Free(Place { dir, name, becomes }))
+            }
+        }
+    }
+
+    /// A name that nothing in the directory has.
+    fn name_beside(&mut self, dir: Ino) -> Done<Vec<u8>> {
+        loop {
+            let name = format!(".untorn-{}-{}", std::process::id(), self.beside).into_bytes();
+            self.beside += 1;
+            match self.volume.find_in(dir, &name) {
+                Err(untorn::Error::NotFound(_)) => return Ok(name),
+                taken => drop(taken?),
             }
         }
     }

@@ -227,7 +227,9 @@ fn beside(to: &Path) -> PathBuf {
     if fs::symlink_metadata(to).is_err() {
         return to.to_owned();
     }
-    to.with_file_name(format!(".untorn-{}", std::process::id()))
+    let named = |number: u32| to.with_file_name(format!(".untorn-{}-{number}", std::process::id()));
+    let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    (0..).map(named).find(is_free).unwrap_or_else(|| named(0))
 }
 
 /// A new empty file.
