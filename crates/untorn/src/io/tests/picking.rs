@@ -32,11 +32,11 @@ fn what_must_be_found_is_found_behind_a_thousand_gaps_and_what_need_not_be_is_no
         core.ag(ag).held.lock().gaps(all).collect()
     };
     kept.into_iter().for_each(|gap| core.ag(ag).held.lock().insert(gap, Hold::Claimed));
-    // Every second block of the first two thousand, and two side by side behind them.
+    // Every second block of the first two thousand, and four side by side behind them.
     let mut index = 0;
     held.retain(|_| {
         index += 1;
-        let is_gap = if index <= 2000 { index % 2 == 0 } else { index <= 2003 && index > 2001 };
+        let is_gap = if index <= 2000 { index % 2 == 0 } else { index <= 2005 && index > 2001 };
         !is_gap
     });
     core.ag(ag).rotor.store(0, std::sync::atomic::Ordering::Relaxed);
@@ -44,10 +44,13 @@ fn what_must_be_found_is_found_behind_a_thousand_gaps_and_what_need_not_be_is_no
     let found = core.claim(Some(first), 2).unwrap();
     let [found] = &found[..] else { panic!("in pieces: {found:?}") };
     assert_eq!((found.extent().ag, found.extent().start, found.extent().length), (ag, last, 2));
+    // The next search goes on where that one ended.
+    let next = core.claim_run(Some(first), 2).unwrap().unwrap();
+    assert_eq!(next.extent().start, found.extent().end());
 }
 
 #[test]
-fn the_next_search_goes_on_where_the_last_one_ended() {
+fn claims_near_one_place_lie_one_behind_the_other() {
     let bench = Bench::new();
     let core = bench.core();
     let (held, _others) = singles(&bench);
