@@ -320,3 +320,22 @@ fn a_directory_that_the_user_names_keeps_its_mode_check() {
     assert!(!out.join("new").exists(), "nothing is left of what was refused");
     site.assert_sound();
 }
+
+#[test]
+fn what_stands_on_the_host_stays_where_a_copy_out_fails_check() {
+    let site = Site::new();
+    site.run_on(&["write", "@", "/file"], &[7; 200_000]).well();
+    let out = site.path("out");
+    std::fs::write(&out, "old").unwrap();
+    // The host takes no file of that size from this command.
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+    let from = format!("{}:/file", site.image.display());
+    let command = [env!("CARGO_BIN_EXE_untorn"), "cp", &from, out.to_str().unwrap()];
+    let done = std::process::Command::new("sh").args(["-c", limited]).args(command).output();
+    assert_eq!(done.unwrap().status.code(), Some(1));
+    assert_eq!(std::fs::read(&out).unwrap(), b"old");
+    let left = std::fs::read_dir(out.parent().unwrap()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.starts_with(".untorn")), "something is left");
+    site.assert_sound();
+}
