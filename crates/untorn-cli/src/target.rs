@@ -4,7 +4,7 @@
 //! writes closes the volume again, so that its journal needs no replay.
 
 use crate::arguments::{Image, Place};
-use crate::failure::{self, Code, End, Outcome};
+use crate::failure::{self, Code, Outcome};
 use crate::show::{self, Deeds};
 use anyhow::Context;
 use std::io::Write;
@@ -62,12 +62,12 @@ pub fn change(
     image: &Image,
     out: &mut dyn Write,
     verb: &'static str,
-    work: impl FnOnce(&Volume, &mut Deeds) -> anyhow::Result<()>,
+    work: impl FnOnce(&Volume, &mut Deeds) -> Outcome,
 ) -> Outcome {
     let mut deeds = None;
     let done = write(image, |volume| work(volume, deeds.insert(Deeds::default())));
     if let Some(deeds) = deeds.filter(|_| show::is_json()) {
         deeds.print(out, verb)?;
     }
-    done.map(|()| End::Well)
+    done
 }

@@ -1,6 +1,7 @@
 //! `untorn getfattr` and `untorn setfattr`: extended attributes, as the tools of that name show and
 //! take them.
 
+use super::operands;
 use crate::arguments::{GetAttributes, SetAttribute, VolumePath};
 use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::{show, target};
@@ -92,7 +93,7 @@ pub fn set(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
     let value = decode(value)?;
     let verb = if arguments.remove.is_some() { "removed" } else { "set" };
     target::change(&arguments.image, out, verb, |volume, deeds| {
-        for path in &arguments.paths {
+        operands::each(&arguments.paths, |path| {
             let ino = volume.lookup(path).at(path)?;
             match arguments.remove {
                 Some(_) => volume.remove_attribute(ino, name),
@@ -100,8 +101,8 @@ pub fn set(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
             }
             .at(path)?;
             deeds.add(path).with("attribute", &shown);
-        }
-        Ok(())
+            Ok(())
+        })
     })
 }
 

@@ -1,6 +1,7 @@
 //! `untorn chmod` and `untorn chown`: permissions and owners.
 
 use super::met::Met;
+use super::operands;
 use crate::accounts::Accounts;
 use crate::arguments::{Chmod, Chown, VolumePath};
 use crate::failure::{At, Outcome};
@@ -13,7 +14,7 @@ use untorn_format::inode::FileKind;
 /// Sets permissions.
 pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
-        for path in &arguments.paths {
+        operands::each(&arguments.paths, |path| {
             let set = |ino, found: &Metadata| match found.kind {
                 // The permissions of a symbolic link mean nothing.
                 FileKind::Symlink => Ok(()),
@@ -26,8 +27,8 @@ pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
             let top = each(volume, path, arguments.recursive, &set)?;
             let mode = volume.metadata_of(top).at(path)?.inode.mode & 0o7777;
             deeds.add(path).with("mode", format!("{mode:04o}"));
-        }
-        Ok(())
+            Ok(())
+        })
     })
 }
 
@@ -36,13 +37,13 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
         let (uid, gid) = Accounts::of(volume).numbers(&arguments.owner)?;
         let change = NewMetadata { uid, gid, ..NewMetadata::default() };
-        for path in &arguments.paths {
+        operands::each(&arguments.paths, |path| {
             let set = |ino, _: &Metadata| volume.set_metadata_of(ino, &change);
             let top = each(volume, path, arguments.recursive, &set)?;
             let found = volume.metadata_of(top).at(path)?.inode;
             deeds.add(path).with("uid", found.uid).with("gid", found.gid);
-        }
-        Ok(())
+            Ok(())
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use super::met::Met;
 use super::mv::{inside, is_directory};
 use crate::arguments::{Clone, VolumePath};
-use crate::failure::{At, Code, Outcome, Refusal};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::target;
 use std::collections::HashMap;
 use std::io::Write;
@@ -16,7 +16,7 @@ pub fn run(arguments: &Clone, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "cloned", |volume, deeds| {
         let to = clone(volume, from, to, *recursive, "clone it with `untorn clone -r`")?;
         deeds.add(from).with_path("to", &to);
-        Ok(())
+        Ok(End::Well)
     })
 }
 

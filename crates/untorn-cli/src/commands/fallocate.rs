@@ -1,7 +1,7 @@
 //! `untorn fallocate`: space of files, with the letters of fallocate(1).
 
 use crate::arguments::Fallocate;
-use crate::failure::{At, Outcome};
+use crate::failure::{At, End, Outcome};
 use crate::target;
 use std::io::Write;
 use untorn::{Error, NewFile, SizeRule};
@@ -29,6 +29,6 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
         };
         done.at(path)?;
         deeds.add(path).with("size", file.size().at(path)?);
-        Ok(())
+        Ok(End::Well)
     })
 }

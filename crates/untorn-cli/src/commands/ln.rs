@@ -2,7 +2,7 @@
 
 use super::mv::{entry, inside, is_directory};
 use crate::arguments::{Ln, VolumePath};
-use crate::failure::{At, Code, Outcome, Refusal};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::target;
 use std::io::Write;
 use untorn::{Make, Metadata, NewFile, Rename, Volume};
@@ -33,7 +33,7 @@ pub fn run(arguments: &Ln, out: &mut dyn Write) -> Outcome {
             _ => make(&name).at(&name)?,
         }
         deeds.add(&name).with_path("target", &arguments.target);
-        Ok(())
+        Ok(End::Well)
     })
 }
 

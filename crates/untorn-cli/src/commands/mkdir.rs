@@ -1,5 +1,6 @@
 //! `untorn mkdir`: makes directories.
 
+use super::operands;
 use crate::arguments::{Mkdir, VolumePath};
 use crate::failure::{At, Outcome};
 use crate::show::Deeds;
@@ -12,7 +13,7 @@ use untorn_format::inode::FileKind;
 pub fn run(arguments: &Mkdir, out: &mut dyn Write) -> Outcome {
     let new = arguments.owner.new_file(0o755);
     target::change(&arguments.image, out, "made", |volume, deeds| {
-        arguments.paths.iter().try_for_each(|path| match arguments.parents {
+        operands::each(&arguments.paths, |path| match arguments.parents {
             true => with_parents(volume, path, new, deeds),
             false => make(volume, path, new, deeds),
         })

@@ -27,6 +27,7 @@ mod met;
 mod mkdir;
 mod mkfs;
 mod mv;
+mod operands;
 mod put;
 mod recover;
 mod rm;

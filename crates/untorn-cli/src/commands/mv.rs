@@ -1,7 +1,8 @@
 //! `untorn mv`: gives files another name.
 
+use super::operands;
 use crate::arguments::{Mv, VolumePath};
-use crate::failure::{At, Code, Outcome, Refusal};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::show::Deeds;
 use crate::target;
 use anyhow::bail;
@@ -17,14 +18,15 @@ pub fn run(arguments: &Mv, out: &mut dyn Write) -> Outcome {
         if arguments.exchange {
             let [from] = from else { bail!("--exchange takes two paths") };
             entry(volume, to)?;
-            return rename(volume, from, to, Rename::Exchange, deeds);
+            rename(volume, from, to, Rename::Exchange, deeds)?;
+            return Ok(End::Well);
         }
         let how = if arguments.no_clobber { Rename::NoReplace } else { Rename::Replace };
         let into = is_directory(volume, to);
         if !into && from.len() > 1 {
             return Err(Error::NotDirectory(to.to_string()).into());
         }
-        from.iter().try_for_each(|from| match into {
+        operands::each(from, |from| match into {
             true => rename(volume, from, &inside(to, from)?, how, deeds),
             false => rename(volume, from, to, how, deeds),
         })

@@ -1,7 +1,7 @@
 //! `untorn put`: a whole file into the volume, in one commit where that was asked.
 
 use crate::arguments::Put;
-use crate::failure::{At, Code, Outcome, Refusal};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::target;
 use anyhow::Context;
 use std::fs;
@@ -26,7 +26,7 @@ pub fn run(arguments: &Put, out: &mut dyn Write) -> Outcome {
         }
         let file = done.at(path)?;
         deeds.add(path).with("inode", file.ino().0).with("bytes", bytes.len());
-        Ok(())
+        Ok(End::Well)
     })
 }
 

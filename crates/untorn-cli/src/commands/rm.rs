@@ -2,6 +2,7 @@
 
 use super::met::Met;
 use super::mv::entry;
+use super::operands;
 use crate::arguments::{Rm, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
@@ -14,7 +15,7 @@ use untorn_format::inode::FileKind;
 /// Removes each path.
 pub fn run(arguments: &Rm, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "removed", |volume, deeds| {
-        arguments.paths.iter().try_for_each(|path| remove(volume, path, arguments, deeds))
+        operands::each(&arguments.paths, |path| remove(volume, path, arguments, deeds))
     })
 }
 

@@ -1,5 +1,6 @@
 //! `untorn touch`: makes empty files, or says that files were changed now.
 
+use super::operands;
 use crate::arguments::{Touch, VolumePath};
 use crate::failure::{At, Outcome};
 use crate::show::Deeds;
@@ -10,7 +11,7 @@ use untorn::{Error, NewMetadata, SetTime, Volume};
 /// Touches each path.
 pub fn run(arguments: &Touch, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "touched", |volume, deeds| {
-        arguments.paths.iter().try_for_each(|path| touch(volume, path, arguments, deeds))
+        operands::each(&arguments.paths, |path| touch(volume, path, arguments, deeds))
     })
 }
 

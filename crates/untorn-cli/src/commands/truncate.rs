@@ -1,5 +1,6 @@
 //! `untorn truncate`: gives files a size.
 
+use super::operands;
 use crate::arguments::{Truncate, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
@@ -10,7 +11,7 @@ use untorn::{Error, NewFile, Volume};
 /// Cuts or lengthens each path.
 pub fn run(arguments: &Truncate, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "truncated", |volume, deeds| {
-        arguments.paths.iter().try_for_each(|path| truncate(volume, path, arguments, deeds))
+        operands::each(&arguments.paths, |path| truncate(volume, path, arguments, deeds))
     })
 }
 

@@ -71,6 +71,11 @@ pub fn tell(error: &anyhow::Error) {
     report("error", code(error), &one_line(error), remedy(error).as_deref(), form());
 }
 
+/// Whether an error is of the one thing that was asked for: another can still succeed.
+pub fn is_of_one(error: &anyhow::Error) -> bool {
+    code(error) != Code::Io
+}
+
 /// One line on standard error about something that does not end the command.
 pub fn warn(code: Code, message: impl Display) {
     report("warning", code, &message.to_string(), None, form());

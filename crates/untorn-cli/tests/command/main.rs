@@ -13,6 +13,7 @@ mod loops;
 mod messages;
 mod mkfs;
 mod names;
+mod operands;
 mod paths;
 mod places;
 mod programs;

@@ -7,7 +7,7 @@
 mod into;
 mod out;
 
-use super::clone;
+use super::{clone, operands};
 use crate::arguments::{Cp, Destination, Image, Side};
 use crate::failure::{Code, End, Outcome, Refusal};
 use crate::{progress, show, target};
@@ -112,12 +112,12 @@ impl Job<'_> {
             if from.len() > 1 && !super::mv::is_directory(volume, &to.path) {
                 return Err(untorn::Error::NotDirectory(to.path.to_string()).into());
             }
-            for Destination { path, .. } in from {
+            operands::each(from, |Destination { path, .. }| {
                 let remedy = "copy it with `untorn cp -r`";
                 let made = clone::clone(volume, path, &to.path, self.arguments.recursive, remedy)?;
                 deeds.add(path).with_path("to", &made);
-            }
-            Ok(())
+                Ok(())
+            })
         })
     }
 
