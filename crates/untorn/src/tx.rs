@@ -317,13 +317,12 @@ impl<'c> Tx<'c> {
     /// claimed or busy cannot have had an owner: the volume is corrupt.
     pub fn note_freed(&mut self, extent: AgExtent) -> Result<()> {
         let range = extent.start.0..extent.end().0;
-        let mut held = self.core.ag(extent.ag).held.lock();
-        if let Some(twice) = held.overlaps(&range) {
+        let held = self.core.ag(extent.ag).held.lock().try_insert(range, Hold::Busy);
+        if let Err(twice) = held {
             let (field, value) = ("block with two owners", u64::from(twice.start));
             let fault = Fault::Field { what: "free space", field, value };
             return Err(fault.at(Place { ag: Some(extent.ag), ..Place::default() }).into());
         }
-        held.insert(range, Hold::Busy);
         self.freed.push(extent);
         Ok(())
     }

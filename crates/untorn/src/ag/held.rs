@@ -48,36 +48,41 @@ impl Held {
 
     /// Holds `range`, no block of which may be held already.
     pub fn insert(&mut self, range: Range<u32>, hold: Hold) {
+        let held = self.try_insert(range.clone(), hold);
+        assert!(held.is_ok(), "held twice: {range:?}");
+    }
+
+    /// Holds `range`; nothing, and the first held range that overlaps it, where one does.
+    pub fn try_insert(&mut self, range: Range<u32>, hold: Hold) -> Result<(), Range<u32>> {
         assert!(range.start < range.end, "a held range has blocks");
-        assert!(self.overlaps(&range).is_none(), "held twice: {range:?}");
-        *self.total(hold) += range.end - range.start;
-        let (mut start, mut end) = (range.start, range.end);
-        if let Some((&s, &(e, h))) = self.ranges.range(..start).next_back()
-            && e == start
-            && h == hold
-        {
-            self.ranges.remove(&s);
-            start = s;
+        if let Some(twice) = self.overlaps(&range) {
+            return Err(twice);
         }
+        *self.total(hold) += range.end - range.start;
+        let mut end = range.end;
         if let Some(&(e, h)) = self.ranges.get(&end)
             && h == hold
         {
             self.ranges.remove(&end);
             end = e;
         }
-        self.ranges.insert(start, (end, hold));
+        match self.ranges.range_mut(..range.start).next_back() {
+            Some((_, (e, h))) if *e == range.start && *h == hold => *e = end,
+            _ => drop(self.ranges.insert(range.start, (end, hold))),
+        }
+        Ok(())
     }
 
     /// Lets go of `range`, all of which is held as `hold`.
     pub fn remove(&mut self, range: Range<u32>, hold: Hold) {
-        let found = self.ranges.range(..=range.start).next_back().map(|(&s, &v)| (s, v));
-        let Some((start, (end, _))) = found.filter(|&(_, (e, h))| e >= range.end && h == hold)
-        else {
+        let found = self.ranges.range_mut(..=range.start).next_back();
+        let Some((&start, last)) = found.filter(|(_, (e, h))| *e >= range.end && *h == hold) else {
             panic!("not held as {hold:?}: {range:?}");
         };
-        self.ranges.remove(&start);
-        if start < range.start {
-            self.ranges.insert(start, (range.start, hold));
+        let end = last.0;
+        last.0 = range.start;
+        if start == range.start {
+            self.ranges.remove(&start);
         }
         if range.end < end {
             self.ranges.insert(range.end, (end, hold));
@@ -140,6 +145,20 @@ mod tests {
         held.remove(6..8, Hold::Claimed);
         assert!(held.gaps(0..15).eq(std::iter::once(6..8)));
         assert_eq!(held.claimed(), 13);
+    }
+
+    #[test]
+    fn what_overlaps_is_told_and_nothing_is_held() {
+        let mut held = Held::default();
+        held.insert(5..10, Hold::Claimed);
+        held.insert(20..25, Hold::Busy);
+        for (range, first) in [(0..6, 5..10), (9..21, 5..10), (24..30, 20..25), (10..30, 20..25)] {
+            assert_eq!(held.try_insert(range.clone(), Hold::Busy), Err(first), "{range:?}");
+        }
+        assert_eq!((held.claimed(), held.busy()), (5, 5));
+        assert_eq!(held.try_insert(10..20, Hold::Claimed), Ok(()));
+        assert!(held.gaps(0..30).eq([0..5, 25..30]));
+        assert_eq!((held.claimed(), held.ranges.len()), (15, 2));
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! Invariant: pieces do not overlap; they are not merged, a claim is its piece's own.
 
 use crate::ag::{Claim, Reserve};
+use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::time::Instant;
 use untorn_format::{FileBlock, FsBlock};
@@ -271,7 +273,12 @@ impl CowFork {
     }
 
     /// Takes exactly `range` out of the fork, piece by piece.
-    pub fn remove(&mut self, range: Range<u64>) -> Vec<(FileBlock, CowPiece)> {
+    pub fn remove(&mut self, range: Range<u64>) -> SmallVec<[(FileBlock, CowPiece); 1]> {
+        if let Entry::Occupied(piece) = self.pieces.entry(range.start)
+            && piece.get().length == range.end - range.start
+        {
+            return smallvec![(FileBlock(range.start), piece.remove())];
+        }
         self.cut(range.start);
         self.cut(range.end);
         let inside: Vec<u64> = self.pieces.range(range).map(|(&first, _)| first).collect();

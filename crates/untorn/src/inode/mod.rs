@@ -20,7 +20,7 @@ mod snapshot;
 mod tests;
 
 pub(crate) use cache::{IDLE, InodeCache};
-pub(crate) use cow::{CowFork, CowPiece, CowSpan, CowState, WriteId};
+pub(crate) use cow::{Before, CowFork, CowPiece, CowSpan, CowState, WriteId};
 pub(crate) use pages::{PageBytes, PageMemory, PageRun, Pages};
 pub(crate) use protect::{Change, demand_open};
 pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};

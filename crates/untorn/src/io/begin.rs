@@ -1,6 +1,7 @@
 //! The begin step of an atomic write: which blocks will it write?
 //!
-//! For each part of the range the CoW fork says what is there. Nothing: blocks are claimed.
+//! For each part of the range the CoW fork says what is there. Nothing: blocks are claimed, and
+//! exactly those of the range come into the fork as being written, those around it as idle.
 //! A delayed allocation: its reservation becomes claimed blocks and the lookup starts again. Idle
 //! blocks, and blocks that cached bytes wait for: exactly the part inside the range is marked as
 //! being written. Then the fork is looked at again: it must say what was asked of it.
@@ -8,9 +9,10 @@
 //! The request is fixed; lengths of holes and pieces have names of their own and are clamped to it.
 
 use super::Request;
+use crate::ag::Claim;
 use crate::core::Core;
 use crate::error::Result;
-use crate::inode::{CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
+use crate::inode::{Before, CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
 use crate::map::{MappingState, find, published};
 use std::ops::Range;
 use std::sync::Arc;
@@ -97,10 +99,7 @@ impl<'a> Begun<'a> {
         }
         drop(cow);
         match span {
-            CowSpan::Hole { end: hole_end } => {
-                self.fill_hole(at..hole_end.min(end))?;
-                Ok(at)
-            }
+            CowSpan::Hole { end: hole_end } => self.fill_hole(at..hole_end.min(end)),
             CowSpan::Delalloc { end: reserved_end } => {
                 self.allocate_reserved(at..reserved_end.min(end))?;
                 Ok(at)
@@ -127,40 +126,65 @@ impl<'a> Begun<'a> {
     }
 
     /// Claims blocks for a hole of the CoW fork; more around it where that keeps the file together.
-    fn fill_hole(&mut self, hole: Range<u64>) -> Result<()> {
+    /// Where to go on.
+    fn fill_hole(&mut self, hole: Range<u64>) -> Result<u64> {
         let goal = self.goal(hole.start)?;
         let hole_length = hole.end - hole.start;
         let window = self.window(&hole)?;
         if window != hole
             && let Some(claim) = self.core.claim_run(goal, window.end - window.start)?
         {
-            let length = window.end - window.start;
-            let piece = CowPiece { length, state: CowState::Idle(claim) };
-            self.stage(window, vec![piece]);
-            return Ok(());
+            return Ok(self.stage(window, [claim], hole));
         }
-        let pieces = self.core.claim(goal, hole_length)?.into_iter().map(|claim| {
-            let length = u64::from(claim.extent().length);
-            CowPiece { length, state: CowState::Idle(claim) }
-        });
-        self.stage(hole, pieces.collect());
-        Ok(())
+        let claims = self.core.claim(goal, hole_length)?;
+        Ok(self.stage(hole.clone(), claims, hole))
     }
 
-    /// Puts idle pieces into a hole of the CoW fork. Where another write came first, they are given
-    /// back: the lookup starts again either way.
-    fn stage(&self, hole: Range<u64>, pieces: Vec<CowPiece>) {
+    /// Puts claims into a hole of the CoW fork, those of `own` as being written. Where another
+    /// write came first, they are given back and the lookup starts again. Where to go on.
+    fn stage(
+        &mut self,
+        hole: Range<u64>,
+        claims: impl IntoIterator<Item = Claim>,
+        own: Range<u64>,
+    ) -> u64 {
         let mut cow = self.inode.cow.lock();
         if cow.at(FileBlock(hole.start), hole.end) != (CowSpan::Hole { end: hole.end }) {
-            return;
+            return own.start;
         }
         let mut at = hole.start;
-        for piece in pieces {
-            let length = piece.length;
-            cow.insert(FileBlock(at), piece);
+        for claim in claims {
+            let length = u64::from(claim.extent().length);
+            self.put(&mut cow, at, claim, &own);
             at += length;
         }
         assert_eq!(at, hole.end, "claims cover what was asked");
+        own.end
+    }
+
+    /// Puts a claim into the CoW fork from block `at` on: its part in `own` is being written.
+    fn put(&mut self, cow: &mut CowFork, at: u64, mut claim: Claim, own: &Range<u64>) {
+        let end = at + u64::from(claim.extent().length);
+        let (from, to) = (own.start.clamp(at, end), own.end.clamp(at, end));
+        let insert = |cow: &mut CowFork, at: u64, state: CowState, length| {
+            cow.insert(FileBlock(at), CowPiece { length, state });
+        };
+        if from == to {
+            return insert(cow, at, CowState::Idle(claim), end - at);
+        }
+        if at < from {
+            let rest = claim.split(from - at);
+            insert(cow, at, CowState::Idle(claim), from - at);
+            claim = rest;
+        }
+        if to < end {
+            insert(cow, to, CowState::Idle(claim.split(to - from)), end - to);
+        }
+        let start = claim.block(0);
+        let state = CowState::InFlight { claim, write: self.id, before: Before::Idle };
+        insert(cow, from, state, to - from);
+        check_atomic_cow_conversion(cow, &(from..to), start, self.id);
+        self.note(from..to, start);
     }
 
     /// Turns (a part of) a reservation into claimed blocks.
@@ -197,7 +221,7 @@ impl<'a> Begun<'a> {
     /// Keeps blocks from `next` on, where they are free, for the file to grow from block `end`, its
     /// end: as many as it has, so that what is appended bit by bit lies together however many files
     /// grow at once. They are idle: nothing on disk knows them.
-    fn keep_behind(&self, end: u64, next: FsBlock) -> Result<()> {
+    fn keep_behind(&mut self, end: u64, next: FsBlock) -> Result<()> {
         let most = self.wanted_behind(end)?;
         for count in [most, most / 4, most / 16] {
             let limit = end + count;
@@ -207,8 +231,7 @@ impl<'a> Begun<'a> {
             }
             let claim = self.core.claim_run(Some(next), count)?;
             if let Some(claim) = claim.filter(|claim| claim.block(0) == next) {
-                let piece = CowPiece { length: count, state: CowState::Idle(claim) };
-                self.stage(end..end + count, vec![piece]);
+                self.stage(end..end + count, [claim], end..end);
                 return Ok(());
             }
         }
