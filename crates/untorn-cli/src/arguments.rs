@@ -37,7 +37,7 @@ const JSON: &str = r#"For programs, with --json:
     mv --exchange exchanged  path, to
     ln            linked     path, target
     clone         cloned     path, to
-    cp            cloned     path, to (inside a volume)
+    cp            cloned     path, to (inside a volume; from one to another: copied)
     chmod         changed    path, mode
     chown         changed    path, uid, gid
     truncate      truncated  path, size, created

@@ -24,6 +24,7 @@ pub fn watch(bar: &ProgressBar, mut changed: impl FnMut(&[u8])) -> impl FnMut(St
     let hidden = bar.is_hidden();
     move |step| match step {
         Step::Changed(path) => changed(path),
+        Step::LeftOut(_) => {}
         _ if hidden => {}
         Step::Path(path) => bar.set_message(show::printable(path)),
         Step::Bytes(bytes) => bar.inc(bytes),

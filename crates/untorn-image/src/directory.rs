@@ -1,6 +1,6 @@
 //! Trees from directories of the host.
 //!
-//! Symbolic links are not followed. What several names lead to is one item. Mounted file systems
+//! Symbolic links are not followed unless that is asked for. What several names lead to is one item. Mounted file systems
 //! below are part of the tree.
 
 use crate::attributes::{self, ACCESS, DEFAULT};
@@ -14,6 +14,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 use untorn_format::acl::Acl;
 use untorn_format::inode::Timestamp;
@@ -25,6 +26,40 @@ const SECTOR: u64 = 512;
 
 /// Files of several names, by device and inode of the host.
 pub(crate) type Seen = HashMap<(u64, u64), ItemId>;
+
+/// What becomes of symbolic links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// They are links.
+    Keep,
+    /// They are what they lead to.
+    Follow,
+}
+
+/// A path of the host, where it goes in the tree, and what lies above it.
+struct Todo {
+    from: PathBuf,
+    to: Vec<u8>,
+    above: Option<Rc<Above>>,
+}
+
+/// A directory, by device and inode of the host, and what lies above it.
+struct Above {
+    key: (u64, u64),
+    above: Option<Rc<Above>>,
+}
+
+impl Above {
+    fn has(mut at: Option<&Rc<Self>>, key: (u64, u64)) -> bool {
+        while let Some(dir) = at {
+            if dir.key == key {
+                return true;
+            }
+            at = dir.above.as_ref();
+        }
+        false
+    }
+}
 
 impl Tree {
     /// Puts what is at `from` on the host to `path` in the tree, a directory with all that is in
@@ -41,23 +76,59 @@ impl Tree {
 
     /// The same for several that may share files.
     pub fn add_all(&mut self, all: &[(Vec<u8>, &Path)]) -> Result<()> {
+        self.add_each(all, Links::Keep, &mut Err)
+    }
+
+    /// The same; `failed` says of what could not be added whether the rest is.
+    pub fn add_each(
+        &mut self,
+        all: &[(Vec<u8>, &Path)],
+        links: Links,
+        failed: &mut dyn FnMut(Error) -> Result<()>,
+    ) -> Result<()> {
         let mut seen = Seen::new();
         let mut names = vec![0; LARGEST];
         for (path, from) in all {
-            let mut todo: Vec<(PathBuf, Vec<u8>)> = vec![((*from).to_owned(), path.clone())];
-            while let Some((from, path)) = todo.pop() {
-                let found = fs::symlink_metadata(&from).map_err(at_host(&from))?;
-                self.add_one(&path, &from, &found, (&mut seen, &mut names))?;
-                if found.is_dir() {
-                    for entry in fs::read_dir(&from).map_err(at_host(&from))? {
-                        let name = entry.map_err(at_host(&from))?.file_name();
-                        let below = [path.as_slice(), b"/", name.as_bytes()].concat();
-                        todo.push((from.join(name), below));
-                    }
+            let mut todo = vec![Todo { from: (*from).to_owned(), to: path.clone(), above: None }];
+            while let Some(next) = todo.pop() {
+                let added = self.add_next(next, links, (&mut seen, &mut names));
+                match added {
+                    Ok(below) => todo.extend(below),
+                    Err(error) => failed(error)?,
                 }
             }
         }
         Ok(())
+    }
+
+    /// Adds one; what is in it comes next.
+    fn add_next(
+        &mut self,
+        Todo { mut from, to, above }: Todo,
+        links: Links,
+        seen: (&mut Seen, &mut [u8]),
+    ) -> Result<Vec<Todo>> {
+        let mut found = fs::symlink_metadata(&from).map_err(at_host(&from))?;
+        if found.is_symlink() && links == Links::Follow {
+            from = fs::canonicalize(&from).map_err(at_host(&from))?;
+            found = fs::symlink_metadata(&from).map_err(at_host(&from))?;
+        }
+        let (mut below, key) = (Vec::new(), (found.dev(), found.ino()));
+        if found.is_dir() && links == Links::Follow && Above::has(above.as_ref(), key) {
+            let (path, what) = (shown(&to), "is a link to a directory that it lies in".to_owned());
+            return Err(Error::Source { path, what });
+        }
+        self.add_one(&to, &from, &found, seen)?;
+        if !found.is_dir() {
+            return Ok(below);
+        }
+        let above = Some(Rc::new(Above { key, above }));
+        for entry in fs::read_dir(&from).map_err(at_host(&from))? {
+            let name = entry.map_err(at_host(&from))?.file_name();
+            let to = [to.as_slice(), b"/", name.as_bytes()].concat();
+            below.push(Todo { from: from.join(name), to, above: above.clone() });
+        }
+        Ok(below)
     }
 
     fn add_one(

@@ -46,10 +46,11 @@ mod tree;
 
 pub use build::{Built, build};
 pub use contents::Contents;
+pub use directory::Links;
 pub use error::{AtPath, Error, Result};
 pub use minimum::{Minimum, minimum};
 pub use owners::{OwnerMap, Owners};
-pub use populate::{Step, Summary, populate};
+pub use populate::{Step, Summary, populate, populate_readable};
 pub use room::{most_needed, room_for};
 pub use tar::spool;
 pub use times::Epoch;

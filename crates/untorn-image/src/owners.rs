@@ -107,7 +107,7 @@ impl Owners {
 
     /// The access list with the users and groups that a map makes of those in it; `None` where two
     /// become one.
-    pub(crate) fn of_acl(&self, acl: &Acl) -> Option<Acl> {
+    pub fn of_acl(&self, acl: &Acl) -> Option<Acl> {
         let Self::Map(map) = self else { return Some(acl.clone()) };
         let who = |who| match who {
             Who::User(id) => Who::User(mapped(&map.users, id)),

@@ -8,6 +8,7 @@ use crate::contents::{Contents, Place, Run, change_time};
 use crate::error::{Error, Result, at_host, shown};
 use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::io::Errno;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -48,17 +49,21 @@ pub(crate) enum Last {
     Yes,
     /// None, and the file changed while it was read: what is there may be a mixture.
     YesButChanged,
+    /// None, since the rest cannot be read: the load says why.
+    Lost,
 }
 
 /// A buffer and what it holds.
 pub(crate) struct Load {
     pub buffer: AlignedBuffer,
     pub parts: Vec<Part>,
+    /// Why files of the load cannot be read, in order.
+    pub lost: VecDeque<Error>,
 }
 
 /// The loads of all files, in order.
 pub(crate) struct Loads {
-    full: Receiver<Result<Load>>,
+    full: Receiver<Load>,
     empty: SyncSender<AlignedBuffer>,
 }
 
@@ -72,18 +77,14 @@ impl Loads {
         }
         scope.spawn(move || {
             let mut reader = Reader { from_writer, to_writer, load: None, used: 0 };
-            let read = reader.all(&files);
-            if let Err(Stop::Failed(error)) = read {
-                // What was read before is good.
-                let _ = reader.send();
-                let _ = reader.to_writer.send(Err(error));
-            }
+            // Files that cannot be read are told of in their loads; else nobody listens any more.
+            let _ = reader.all(&files);
         });
         Self { full, empty }
     }
 
     /// The next load; `None` after the last.
-    pub fn next(&self) -> Option<Result<Load>> {
+    pub fn next(&self) -> Option<Load> {
         self.full.recv().ok()
     }
 
@@ -109,7 +110,7 @@ impl From<Error> for Stop {
 
 struct Reader {
     from_writer: Receiver<AlignedBuffer>,
-    to_writer: SyncSender<Result<Load>>,
+    to_writer: SyncSender<Load>,
     load: Option<Load>,
     /// Bytes of the buffer that are taken.
     used: usize,
@@ -120,21 +121,32 @@ type Read = std::result::Result<(), Stop>;
 impl Reader {
     fn all(&mut self, files: &[&Contents]) -> Read {
         for (file, contents) in files.iter().enumerate() {
-            let last = match &contents.place {
-                Place::Zeroes => Last::Yes,
-                Place::Host(path) => {
-                    let opened = open_regular(path)?;
-                    self.windows(file, contents.size, &Host { path, file: &opened })?;
-                    is_as_before(path, &opened, contents)?
+            match self.one(file, contents) {
+                Ok(last) => self.end(file, contents.size, last)?,
+                Err(Stop::Failed(error)) => {
+                    self.end(file, contents.size, Last::Lost)?;
+                    let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
+                    load.lost.push_back(error);
                 }
-                Place::Archive(archive, runs) => {
-                    self.windows(file, contents.size, &Archive { file: archive, runs })?;
-                    Last::Yes
-                }
-            };
-            self.end(file, contents.size, last)?;
+                Err(Stop::Unwanted) => return Err(Stop::Unwanted),
+            }
         }
         self.send()
+    }
+
+    fn one(&mut self, file: usize, contents: &Contents) -> std::result::Result<Last, Stop> {
+        match &contents.place {
+            Place::Zeroes => Ok(Last::Yes),
+            Place::Host(path) => {
+                let opened = open_regular(path)?;
+                self.windows(file, contents.size, &Host { path, file: &opened })?;
+                Ok(is_as_before(path, &opened, contents)?)
+            }
+            Place::Archive(archive, runs) => {
+                self.windows(file, contents.size, &Archive { file: archive, runs })?;
+                Ok(Last::Yes)
+            }
+        }
     }
 
     /// Reads a file window by window. What is read into which load depends on sizes and contents
@@ -193,7 +205,7 @@ impl Reader {
         }
         if self.load.is_none() {
             let buffer = self.from_writer.recv().map_err(|_| Stop::Unwanted)?;
-            self.load = Some(Load { buffer, parts: Vec::new() });
+            self.load = Some(Load { buffer, parts: Vec::new(), lost: VecDeque::new() });
             self.used = 0;
         }
         Ok(self.used)
@@ -217,7 +229,7 @@ impl Reader {
                 self.used = 0;
                 Ok(())
             }
-            Some(load) => self.to_writer.send(Ok(load)).map_err(|_| Stop::Unwanted),
+            Some(load) => self.to_writer.send(load).map_err(|_| Stop::Unwanted),
             None => Ok(()),
         }
     }

@@ -198,6 +198,15 @@ impl Tree {
         self.lead(dir, path, name, id)
     }
 
+    /// Takes a name away, and what only that leads to.
+    pub fn remove(&mut self, path: &[u8]) -> Result<()> {
+        let Some((dir, name)) = self.place(path)? else { return refuse(path, "is the root") };
+        if let Some(old) = self.names(dir, path)?.remove(&name) {
+            self.item_mut(old).names -= 1;
+        }
+        Ok(())
+    }
+
     fn lead(&mut self, dir: ItemId, path: &[u8], name: Vec<u8>, id: ItemId) -> Result<()> {
         // Counted first: the name may be one of the item's own.
         self.item_mut(id).names += 1;

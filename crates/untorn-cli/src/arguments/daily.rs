@@ -14,10 +14,12 @@ pub(super) const CP: &str = "Examples:
   untorn cp -r --squash site disk.img:/   all files root's
   untorn cp -r disk.img:/etc saved        out again
   untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
+  untorn cp -r disk.img:/a other.img:/    to another
 
-What is copied replaces what has its name: links, pipes and files, never through a link; inside a
-volume nothing is replaced. Exit status: 0 well, 1 something failed, was left out, or changed while
-it was copied.";
+What is copied replaces what has its name: links, pipes and files, never through a link, and what is
+there stays until the copy is whole. What fails is told, and the rest is copied. A path that begins
+with /, ./ or ../ is of the host where the host has it, also with :/ in it. Exit status: 0 well, 1
+something failed, was left out, or changed while it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]
@@ -27,11 +29,55 @@ pub struct Cp {
     pub paths: Vec<Side>,
     #[command(flatten)]
     pub place: Place,
-    /// Directories with all that is in them.
-    #[arg(short = 'r', visible_short_aliases = ['R', 'a'])]
+    /// Directories with all that is in them; links stay links.
+    #[arg(short = 'r', long, visible_short_aliases = ['R', 'a'], alias = "archive")]
     pub recursive: bool,
+    /// What has the name already stays.
+    #[arg(short = 'n', long, conflicts_with = "force")]
+    pub no_clobber: bool,
+    /// What has the name already stays, unless what comes was changed later.
+    #[arg(short = 'u', long)]
+    pub update: bool,
+    /// Say what is copied.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// Follow links, also below directories.
+    #[arg(short = 'L', long, overrides_with_all = ["no_dereference", "dereference_named"])]
+    pub dereference: bool,
+    /// Follow links that are named.
+    #[arg(short = 'H', overrides_with_all = ["no_dereference", "dereference"])]
+    pub dereference_named: bool,
+    /// Follow no links.
+    #[arg(short = 'P', long, visible_short_alias = 'd')]
+    #[arg(overrides_with_all = ["dereference", "dereference_named"])]
+    pub no_dereference: bool,
+    /// The target is the name of the copy, also where it is a directory.
+    #[arg(short = 'T', long)]
+    pub no_target_directory: bool,
+    /// Replace what has the name already: what this command does anyway.
+    #[arg(short = 'f', long, hide = true)]
+    pub force: bool,
+    /// Permissions, owners, times: what this command keeps anyway.
+    #[arg(short = 'p', hide = true)]
+    pub preserve: bool,
+    /// Ask before something is replaced, which is refused.
+    #[arg(short = 'i', long, hide = true)]
+    pub interactive: bool,
     #[command(flatten)]
     pub whose: Whose,
+}
+
+impl Cp {
+    /// Whether links that are named are followed.
+    pub fn follows_named(&self) -> bool {
+        let said = self.no_dereference || self.recursive;
+        self.dereference || self.dereference_named || !said
+    }
+
+    /// Whether links below directories are followed, too.
+    pub fn follows_all(&self) -> bool {
+        self.dereference
+    }
 }
 
 /// `untorn mv`.

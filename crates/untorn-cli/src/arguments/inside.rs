@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turns what was typed into something.
 pub type Typed<T> = TryMapValueParser<OsStringValueParser, fn(OsString) -> Result<T, String>>;
@@ -136,8 +136,32 @@ pub enum Side {
     Host(PathBuf),
 }
 
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Volume(side) => write!(f, "{}:{}", side.image.display(), side.path),
+            Self::Host(path) => f.write_str(&show::printable(path.as_os_str().as_bytes())),
+        }
+    }
+}
+
+/// Paths that begin like this are the host's where the host has them, whatever colons they have.
+const OF_THE_HOST: [&[u8]; 3] = [b"/", b"./", b"../"];
+
+/// A path of the host, or `IMAGE:/path`; `IMAGE:` is its root directory.
 fn side(typed: OsString) -> Result<Side, String> {
-    Ok(match Destination::of(&typed) {
+    let bytes = typed.as_bytes();
+    let begins = OF_THE_HOST.iter().any(|start| bytes.starts_with(start));
+    let is_there = || Path::new(&typed).symlink_metadata().is_ok();
+    if begins && is_there() {
+        return Ok(Side::Host(typed.into()));
+    }
+    let image = bytes.strip_suffix(b":").filter(|image| !image.is_empty() && !is_there());
+    let root = image.map(|image| Destination {
+        image: OsStr::from_bytes(image).into(),
+        path: VolumePath::new("/"),
+    });
+    Ok(match Destination::of(&typed).or(root) {
         Some(found) => Side::Volume(found),
         None => Side::Host(typed.into()),
     })

@@ -8,25 +8,25 @@ use crate::target;
 use std::collections::HashMap;
 use std::io::Write;
 use untorn::{Make, NewFile, Volume};
+use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Clones a file, or with `-r` a tree: at once, whatever their sizes.
 pub fn run(arguments: &Clone, out: &mut dyn Write) -> Outcome {
     let Clone { from, to, recursive, .. } = arguments;
     target::change(&arguments.image, out, "cloned", |volume, deeds| {
-        let to = clone(volume, from, to, *recursive, "clone it with `untorn clone -r`")?;
+        let to = clone(volume, from, to, *recursive)?;
         deeds.add(from).with_path("to", &to);
         Ok(End::Well)
     })
 }
 
 /// Clones what is at `from` to `to`, or into it where it is a directory; the path of the clone.
-pub(super) fn clone(
+fn clone(
     volume: &Volume,
     from: &VolumePath,
     to: &VolumePath,
     recursive: bool,
-    remedy: &'static str,
 ) -> anyhow::Result<VolumePath> {
     let to = match is_directory(volume, to) {
         true => inside(to, from)?,
@@ -34,18 +34,18 @@ pub(super) fn clone(
     };
     if !recursive && is_directory(volume, from) {
         let told = format!("{from}: is a directory");
+        let remedy = "clone it with `untorn clone -r`";
         return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
     }
-    if lies_inside(volume, from, &to)? {
+    if lies_inside(volume, volume.lookup(from).at(from)?, &to)? {
         return Err(Refusal::new(Code::Invalid, format!("{to}: lies inside {from}")).into());
     }
     tree(volume, from, &to)?;
     Ok(to)
 }
 
-/// Whether a new name lies in the directory `from` or below it, whatever its path looks like.
-fn lies_inside(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<bool> {
-    let from = volume.lookup(from).at(from)?;
+/// Whether a new name lies in `from`, a directory, or below it, whatever its path looks like.
+pub(super) fn lies_inside(volume: &Volume, from: Ino, to: &VolumePath) -> anyhow::Result<bool> {
     let mut dir = volume.lookup(to.above()).at(to)?;
     let mut met = Met::default();
     while dir != from && dir != volume.root() {

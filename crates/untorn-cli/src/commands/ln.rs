@@ -1,5 +1,6 @@
 //! `untorn ln`: gives a file one more name, or makes a symbolic link.
 
+use super::beside::free_name_in;
 use super::mv::{entry, inside, is_directory};
 use crate::arguments::{Ln, VolumePath};
 use crate::failure::{At, Code, End, Outcome, Refusal};
@@ -59,7 +60,8 @@ fn replace(
         let told = format!("{name}: is that file already");
         return Err(Refusal::new(Code::Exists, told).into());
     }
-    let beside = name.above().join(format!(".untorn-{}", std::process::id()).as_bytes());
+    let dir = volume.lookup(name.above()).at(name)?;
+    let beside = name.above().join(free_name_in(volume, dir)?.as_bytes());
     make(&beside).at(name)?;
     let renamed = volume.rename(&beside, name, Rename::Replace);
     if renamed.is_err() {

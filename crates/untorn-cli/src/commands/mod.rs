@@ -1,6 +1,7 @@
 //! The commands, one a file: each asks the library and hands what it hears to `show`.
 
 mod attributes;
+mod beside;
 mod bmap;
 mod cat;
 mod check;

@@ -1,6 +1,7 @@
 //! The sorts of failures, as programs read them, and what to do about each.
 
 use super::Refusal;
+use anyhow::Chain;
 use clap::ValueEnum;
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -87,8 +88,8 @@ impl Code {
 }
 
 /// The sort of an error: that of its first cause which has one.
-pub fn code(error: &anyhow::Error) -> Code {
-    error.chain().find_map(of_cause).unwrap_or(Code::Failed)
+pub fn code(mut chain: Chain<'_>) -> Code {
+    chain.find_map(of_cause).unwrap_or(Code::Failed)
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
@@ -177,8 +178,8 @@ fn of_host(error: &std::io::Error) -> Code {
 
 /// What to do next, where the error does not say it itself: what the innermost cause that has
 /// something to say would have done.
-pub fn remedy(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
+pub fn remedy(mut chain: Chain<'_>) -> Option<String> {
+    chain.find_map(|cause| {
         let own = cause.downcast_ref::<Refusal>().map(|refusal| refusal.remedy.clone());
         let own = own.map(|remedy| remedy.map(Cow::into_owned));
         let library = || cause.downcast_ref().map(next_step);

@@ -13,6 +13,7 @@ pub use code::Code;
 pub use refusal::{At, Refusal};
 
 use crate::show;
+use anyhow::Chain;
 use code::{code, remedy};
 use serde_json::json;
 use std::error::Error as _;
@@ -68,12 +69,19 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 
 /// One line on standard error: what went wrong and what to do.
 pub fn tell(error: &anyhow::Error) {
-    report("error", code(error), &one_line(error), remedy(error).as_deref(), form());
+    let remedy = remedy(error.chain());
+    report("error", code(error.chain()), &one_line(error.chain()), remedy.as_deref(), form());
+}
+
+/// The same of an error that somebody else has.
+pub fn tell_of(error: &(dyn std::error::Error + 'static)) {
+    let chain = || Chain::new(error);
+    report("error", code(chain()), &one_line(chain()), remedy(chain()).as_deref(), form());
 }
 
 /// Whether an error is of the one thing that was asked for: another can still succeed.
 pub fn is_of_one(error: &anyhow::Error) -> bool {
-    code(error) != Code::Io
+    code(error.chain()) != Code::Io
 }
 
 /// One line on standard error about something that does not end the command.
@@ -112,9 +120,9 @@ fn harmless(message: &str) -> String {
 }
 
 /// The error and its causes on one line, none of them twice.
-fn one_line(error: &anyhow::Error) -> String {
-    let mut line = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+fn one_line(mut chain: Chain<'_>) -> String {
+    let mut line = chain.next().map(ToString::to_string).unwrap_or_default();
+    for cause in chain.map(ToString::to_string) {
         if !line.contains(&cause) {
             line = format!("{line}: {cause}");
         }

@@ -8,6 +8,7 @@ mod daily;
 mod db;
 mod fsx;
 mod habits;
+mod habits_of_copies;
 mod images;
 mod loops;
 mod messages;

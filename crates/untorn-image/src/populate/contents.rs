@@ -46,8 +46,8 @@ impl Writer<'_, '_> {
             let dealt = match self.load.take() {
                 Some(dealt) => dealt,
                 None => {
-                    let load = self.loads.next().unwrap_or_else(|| Err(ended()));
-                    Dealt { load: load.map_err(Failure::Told)?, count: 0 }
+                    let load = self.loads.next().ok_or_else(|| Failure::Told(ended()))?;
+                    Dealt { load, count: 0 }
                 }
             };
             let Dealt { load, count } = self.load.insert(dealt);
@@ -57,8 +57,10 @@ impl Writer<'_, '_> {
             }
             let Some(part) = load.parts.get(*count) else { return Err(Failure::Told(ended())) };
             *count += 1;
+            let id = waiting.id;
             (waiting.parts.end, waiting.last) = (*count, part.last);
             let (last, full) = (part.last, *count == load.parts.len());
+            let lost = if last == Last::Lost { load.lost.pop_front() } else { None };
             if full {
                 self.flush()?;
             }
@@ -69,6 +71,7 @@ impl Writer<'_, '_> {
                     (self.watch)(Step::Changed(&self.path));
                     return Ok(());
                 }
+                Last::Lost => return self.lose(id, lost.unwrap_or_else(ended)),
             }
         }
     }
@@ -87,6 +90,10 @@ impl Writer<'_, '_> {
         while let Some(waiting) = rest.next() {
             let done = match waiting.last {
                 Last::Yes | Last::YesButChanged => self.complete(&waiting),
+                Last::Lost => {
+                    self.remove_all(&waiting);
+                    continue;
+                }
                 Last::No => {
                     self.waiting.push(Waiting { parts: 0..0, ..waiting });
                     continue;
@@ -102,7 +109,8 @@ impl Writer<'_, '_> {
     }
 
     fn write_load(&mut self, load: &Load, waiting: &[Waiting]) -> Done {
-        let runs: Vec<_> = waiting.iter().flat_map(|waiting| self.runs(load, waiting)).collect();
+        let readable = waiting.iter().filter(|waiting| waiting.last != Last::Lost);
+        let runs: Vec<_> = readable.flat_map(|waiting| self.runs(load, waiting)).collect();
         let bytes: u64 = runs.iter().map(|run| run.bytes.len() as u64).sum();
         let (large, small): (Vec<_>, Vec<_>) =
             runs.into_iter().partition(|run| run.bytes.len() >= LARGE);

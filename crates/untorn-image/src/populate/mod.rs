@@ -22,7 +22,7 @@ use crate::tree::{Item, ItemId, Tree, What};
 use contents::{Dealt, Waiting};
 use dress::Dress;
 use place::There;
-use std::collections::btree_map;
+use std::collections::{HashSet, btree_map};
 use untorn::{Make, NewFile, Volume};
 use untorn_format::Ino;
 
@@ -38,6 +38,17 @@ pub enum Step<'a> {
     /// The file at this path changed while it was read: it may be a mixture, cut or padded with
     /// zeroes to the size that it had.
     Changed(&'a [u8]),
+    /// This was left out.
+    LeftOut(&'a Error),
+}
+
+/// What becomes of a tree with a file that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unreadable {
+    /// Nothing more is written.
+    Ends,
+    /// The rest is written.
+    IsLeftOut,
 }
 
 /// What was written.
@@ -90,6 +101,17 @@ pub fn populate(
     write(volume, Onto::Existing(dir), tree, Data::Write, watch)
 }
 
+/// The same, but a file that cannot be read is told of and left out, and the rest is written. What
+/// was written is known also where that fails.
+pub fn populate_readable(
+    volume: &Volume,
+    dir: Ino,
+    tree: &Tree,
+    watch: &mut dyn FnMut(Step<'_>),
+) -> (Summary, Result<()>) {
+    write_as(volume, Onto::Existing(dir), tree, (Data::Write, Unreadable::IsLeftOut), watch)
+}
+
 pub(crate) fn write(
     volume: &Volume,
     onto: Onto,
@@ -97,19 +119,33 @@ pub(crate) fn write(
     data: Data,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<Summary> {
+    let (summary, done) = write_as(volume, onto, tree, (data, Unreadable::Ends), watch);
+    done.map(|()| summary)
+}
+
+fn write_as(
+    volume: &Volume,
+    onto: Onto,
+    tree: &Tree,
+    (data, unreadable): (Data, Unreadable),
+    watch: &mut dyn FnMut(Step<'_>),
+) -> (Summary, Result<()>) {
     let files = files(tree);
     std::thread::scope(|scope| {
         let loads = Loads::begin(scope, files);
         let block = u64::from(volume.superblock().geometry.block_size() as u32);
         let made = vec![None; tree.len()];
         let (load, waiting, summary, path, beside) = Default::default();
+        let lost = HashSet::new();
         let mut writer = Writer {
             volume,
             tree,
             data,
+            unreadable,
             loads,
             block,
             made,
+            lost,
             load,
             waiting,
             summary,
@@ -122,7 +158,7 @@ pub(crate) fn write(
         if done.is_err() && onto != Onto::NewRoot {
             writer.rescue();
         }
-        done.map(|()| writer.summary)
+        (writer.summary, done)
     })
 }
 
@@ -165,9 +201,12 @@ struct Writer<'t, 'w> {
     volume: &'t Volume,
     tree: &'t Tree,
     data: Data,
+    unreadable: Unreadable,
     loads: Loads,
     block: u64,
     made: Vec<Option<Ino>>,
+    /// Files that could not be read.
+    lost: HashSet<ItemId>,
     /// The load whose turn it is.
     load: Option<Dealt>,
     /// The files that its parts were dealt to.
@@ -254,6 +293,12 @@ impl<'t> Writer<'t, '_> {
     fn one(&mut self, dir: Ino, name: &[u8], id: ItemId, in_dir: Age) -> Done<Option<(Ino, Age)>> {
         let tree: &'t Tree = self.tree;
         let item = tree.item(id);
+        if self.lost.contains(&id) {
+            let path = shown(&self.path);
+            let what = "left out with its first name, which could not be read".to_owned();
+            (self.watch)(Step::LeftOut(&Error::Source { path, what }));
+            return Ok(None);
+        }
         let place = match self.place((dir, in_dir), name, item)? {
             There::Free(place) => place,
             There::Directory(old) => return Ok(Some((old, Age::Old))),
@@ -286,6 +331,16 @@ impl<'t> Writer<'t, '_> {
                 Ok(None)
             }
         }
+    }
+
+    /// The file that was made last cannot be read.
+    fn lose(&mut self, id: ItemId, error: Error) -> Done {
+        if self.unreadable == Unreadable::Ends {
+            return Err(Failure::Told(error));
+        }
+        (self.watch)(Step::LeftOut(&error));
+        self.lost.insert(id);
+        Ok(())
     }
 
     fn count(&mut self, item: &Item) {

@@ -102,15 +102,22 @@ impl Writer<'_, '_> {
         let _ = self.volume.detach(place.name(), Removal::NoDirectory);
     }
 
+    /// A file that does not become whole goes with all its names.
+    pub(super) fn remove_all(&mut self, waiting: &Waiting) {
+        waiting.places.iter().for_each(|place| self.remove(place));
+        self.summary.files -= 1;
+        self.summary.links -= waiting.places.len() as u64 - 1;
+    }
+
     /// After a failure: files all of whose bytes were read become whole, others go.
     pub(super) fn rescue(&mut self) {
         let load = self.take_load();
         for waiting in std::mem::take(&mut self.waiting) {
-            let whole = waiting.last != Last::No
+            let whole = !matches!(waiting.last, Last::No | Last::Lost)
                 && load.iter().all(|load| self.put_parts(load, &waiting).is_ok())
                 && self.complete(&waiting).is_ok();
             if !whole {
-                waiting.places.iter().for_each(|place| self.remove(place));
+                self.remove_all(&waiting);
             }
         }
     }

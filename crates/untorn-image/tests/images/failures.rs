@@ -7,7 +7,7 @@ use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Options};
 use untorn::{NewFile, OpenOptions, Sync, Volume};
 use untorn_device::MemoryDevice;
-use untorn_image::{Error, Tree, populate};
+use untorn_image::{Error, Step, Tree, populate, populate_readable};
 
 struct Site {
     device: Arc<MemoryDevice>,
@@ -72,6 +72,39 @@ fn files_before_one_that_cannot_be_read_are_whole_and_what_was_there_stays_check
     }
     let (b, b2) = (site.volume.lookup("/b").unwrap(), site.volume.lookup("/b2").unwrap());
     assert_eq!(b, b2, "one file of two names");
+    site.close();
+}
+
+#[test]
+fn files_that_cannot_be_read_are_left_out_where_the_rest_is_wanted_check() {
+    let site = Site::new();
+    for name in ["a", "b", "c"] {
+        fs::write(site.path().join(name), format!("new {name}")).unwrap();
+    }
+    fs::write(site.path().join("large"), vec![1; 3 << 20]).unwrap();
+    fs::hard_link(site.path().join("b"), site.path().join("b2")).unwrap();
+    fs::hard_link(site.path().join("b"), site.path().join("z")).unwrap();
+    site.old("/b2", b"old b2");
+    let mut tree = Tree::new();
+    tree.add_directory(b"", site.path()).unwrap();
+    for name in ["b", "b2", "z"] {
+        fs::remove_file(site.path().join(name)).unwrap();
+    }
+    let mut left_out = Vec::new();
+    let mut watch = |step: Step<'_>| {
+        if let Step::LeftOut(error) = step {
+            left_out.push(error.to_string());
+        }
+    };
+    let root = site.volume.root();
+    let (summary, done) = populate_readable(&site.volume, root, &tree, &mut watch);
+    done.unwrap();
+    assert!(left_out.len() == 3 && left_out[0].contains("No such file"), "{left_out:?}");
+    assert_eq!((summary.files, summary.links), (3, 0));
+    assert_eq!(site.names(), ["a", "b2", "c", "large"]);
+    assert_eq!(read(&site.volume, "/c"), b"new c");
+    assert_eq!(read(&site.volume, "/large"), vec![1; 3 << 20]);
+    assert_eq!(read(&site.volume, "/b2"), b"old b2");
     site.close();
 }
 

@@ -1,22 +1,32 @@
-//! `untorn cp`: files and trees into a volume, out of it, and inside it.
+//! `untorn cp`: files and trees into a volume, out of it, inside it, and from one to another.
 //!
 //! What is copied is the same on all ways: kinds, contents with their holes, permissions, owners,
 //! times, extended attributes, access lists, hard links among what is copied. Memory does not grow
 //! with the size of files, only with their number. Inside a volume copies share their blocks.
 
+mod across;
 mod into;
 mod out;
 
-use super::{clone, operands};
+use super::operands;
 use crate::arguments::{Cp, Destination, Image, Side};
 use crate::failure::{Code, End, Outcome, Refusal};
+use crate::show::Deeds;
 use crate::{progress, show, target};
-use anyhow::Context;
+use across::Across;
 use indicatif::ProgressBar;
+use out::Seen;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use untorn::{Metadata, Volume};
+use untorn_format::Ino;
+use untorn_format::inode::Timestamp;
+use untorn_image::{Owners, Summary};
 
 /// Bytes that are copied at a time.
 const PIECE: usize = 1 << 20;
@@ -26,25 +36,51 @@ pub(super) struct Job<'a> {
     arguments: &'a Cp,
     bar: ProgressBar,
     /// The images that are copied from, by device and inode of the host.
-    images: Vec<(u64, u64)>,
+    images: Vec<HostFile>,
+    owners: Owners,
 }
+
+/// A file of the host, by its device and inode.
+type HostFile = (u64, u64);
+
+/// Volumes that are copied from, each opened once.
+type Volumes = HashMap<HostFile, (Volume, Seen)>;
 
 /// Copies in the direction that the paths say.
 pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
+    if arguments.interactive {
+        let told = "nobody is asked (-i)";
+        let remedy = "-n keeps what has the name already; without, it is replaced";
+        return Err(Refusal::new(Code::Unsupported, told).or(remedy).into());
+    }
     let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
+    if let (true, [_, more, ..]) = (arguments.no_target_directory, from) {
+        let told = format!("{more}: more than one source, which -T does not take");
+        return Err(Refusal::new(Code::Invalid, told).into());
+    }
+    let of_volumes = from.iter().any(|side| matches!(side, Side::Volume(_)));
+    if arguments.recursive && arguments.follows_all() && of_volumes {
+        let told = "-L with -r: links below a directory of a volume are not followed";
+        let remedy = "-H follows the links that are named; name those below, too, without -r";
+        return Err(Refusal::new(Code::Unsupported, told).or(remedy).into());
+    }
     let images = from.iter().filter_map(|side| match side {
-        Side::Volume(side) => fs::metadata(&side.image).ok(),
+        Side::Volume(side) => host_file(&side.image),
         Side::Host(_) => None,
     });
-    let images = images.map(|found| (found.dev(), found.ino())).collect();
-    let job = Job { arguments, bar: progress::bar(None), images };
+    let (bar, owners) = (progress::bar(None), arguments.whose.owners()?);
+    let job = Job { arguments, bar, images: images.collect(), owners };
     let end = match (to, from) {
         (Side::Volume(to), [Side::Volume(_), ..]) => job.share(&volumes(from)?, to, out),
         (Side::Volume(to), _) => job.bring(&hosts(from)?, to, out),
-        (Side::Host(to), _) => job.take_out(&volumes(from)?, to),
+        (Side::Host(to), _) => job.take_out(&volumes(from)?, to, out),
     };
     job.bar.finish_and_clear();
     end
+}
+
+fn host_file(path: &Path) -> Option<HostFile> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// All paths, each on a volume.
@@ -53,8 +89,8 @@ fn volumes(sides: &[Side]) -> anyhow::Result<Vec<&Destination>> {
     for side in sides {
         match side {
             Side::Volume(side) => found.push(side),
-            Side::Host(path) => {
-                let told = format!("{}: names no path on a volume", path.display());
+            Side::Host(_) => {
+                let told = format!("{side}: names no path on a volume");
                 return Err(Refusal::new(Code::Invalid, told).or("write IMAGE:/path").into());
             }
         }
@@ -68,8 +104,8 @@ fn hosts(sides: &[Side]) -> anyhow::Result<Vec<&Path>> {
     for side in sides {
         match side {
             Side::Host(path) => found.push(path.as_path()),
-            Side::Volume(side) => {
-                let told = format!("{}: lies on a volume, others do not", side.path);
+            Side::Volume(_) => {
+                let told = format!("{side}: lies on a volume, others do not");
                 let remedy = "copy them one after the other";
                 return Err(Refusal::new(Code::Invalid, told).or(remedy).into());
             }
@@ -80,60 +116,130 @@ fn hosts(sides: &[Side]) -> anyhow::Result<Vec<&Path>> {
 
 impl Job<'_> {
     fn bring(&self, from: &[&Path], to: &Destination, out: &mut dyn Write) -> Outcome {
-        let copy = |volume: &_| self.copy_in(volume, from, to);
-        let (summary, end) = target::write(&self.image(to), copy)?;
-        if show::is_json() {
+        let mut copied = None;
+        let copy =
+            |volume: &_| self.copy_in(volume, (from, to), copied.insert(Summary::default()), out);
+        let done = target::write(&self.image(to), copy);
+        if let Some(summary) = copied.filter(|_| show::is_json()) {
             show::json(out, &show::filled::Filled::of(&summary))?;
         }
-        Ok(end)
+        done
     }
 
-    fn take_out(&self, from: &[&Destination], to: &Path) -> Outcome {
+    fn take_out(&self, from: &[&Destination], to: &Path, out: &mut dyn Write) -> Outcome {
         if from.len() > 1 && !to.is_dir() {
             let told = format!("{}: is no directory, which several files need", to.display());
             return Err(Refusal::new(Code::NotADirectory, told).into());
         }
-        let mut end = End::Well;
-        for from in from {
-            let volume = target::read(&self.image(from))?;
-            if self.copy_out(&volume, &from.path, to)? != End::Well {
+        let (mut end, mut opened) = (End::Well, Volumes::new());
+        let each = operands::each(from, |from| {
+            let (volume, seen) = self.opened(&mut opened, from)?;
+            if self.copy_out((volume, seen), from, to, out)? != End::Well {
                 end = End::Found;
             }
-        }
-        Ok(end)
+            Ok(())
+        })?;
+        Ok(if each == End::Well { end } else { each })
     }
 
-    /// By sharing blocks, on one volume.
+    /// By sharing blocks where source and target are one volume.
     fn share(&self, from: &[&Destination], to: &Destination, out: &mut dyn Write) -> Outcome {
-        for from in from {
-            demand_same_image(&from.image, &to.image)?;
+        let (image, target) = (self.image(to), host_file(&to.image));
+        let inside = from.iter().all(|from| host_file(&from.image) == target);
+        let verb = if inside { "cloned" } else { "copied" };
+        let mut deeds = None;
+        let done = target::write(&image, |volume| {
+            let deeds = deeds.insert(Deeds::default());
+            self.share_into(volume, (from, to), deeds, out)
+        });
+        if let Some(deeds) = deeds.filter(|_| show::is_json()) {
+            deeds.print(out, verb)?;
         }
-        target::change(&self.image(to), out, "cloned", |volume, deeds| {
-            if from.len() > 1 && !super::mv::is_directory(volume, &to.path) {
-                return Err(untorn::Error::NotDirectory(to.path.to_string()).into());
+        done
+    }
+
+    fn share_into(
+        &self,
+        volume: &Volume,
+        (from, to): (&[&Destination], &Destination),
+        deeds: &mut Deeds,
+        out: &mut dyn Write,
+    ) -> Outcome {
+        if from.len() > 1 && !super::mv::is_directory(volume, &to.path) {
+            return Err(untorn::Error::NotDirectory(to.path.to_string()).into());
+        }
+        let (mut end, mut opened) = (End::Well, Volumes::new());
+        if let Some(target) = host_file(&to.image) {
+            opened.insert(target, (volume.clone(), Seen::new()));
+        }
+        let mut seen: HashMap<HostFile, HashMap<Ino, Ino>> = HashMap::new();
+        let mut made = HashSet::new();
+        let each = operands::each(from, |from| {
+            let (source, _) = self.opened(&mut opened, from)?;
+            let key = host_file(&from.image).unwrap_or_default();
+            let across = Across {
+                job: self,
+                source,
+                target: volume,
+                inside: host_file(&from.image) == host_file(&to.image),
+                seen: seen.entry(key).or_default(),
+                made: &mut made,
+            };
+            if across.copy((from, to), deeds, out)? != End::Well {
+                end = End::Found;
             }
-            operands::each(from, |Destination { path, .. }| {
-                let remedy = "copy it with `untorn cp -r`";
-                let made = clone::clone(volume, path, &to.path, self.arguments.recursive, remedy)?;
-                deeds.add(path).with_path("to", &made);
-                Ok(())
-            })
-        })
+            Ok(())
+        })?;
+        Ok(if each == End::Well { end } else { each })
+    }
+
+    fn opened<'v>(
+        &self,
+        opened: &'v mut Volumes,
+        from: &Destination,
+    ) -> anyhow::Result<(&'v Volume, &'v mut Seen)> {
+        let key = host_file(&from.image).unwrap_or_default();
+        let (volume, seen) = match opened.entry(key) {
+            Entry::Occupied(opened) => opened.into_mut(),
+            Entry::Vacant(place) => place.insert((target::read(&self.image(from))?, Seen::new())),
+        };
+        Ok((volume, seen))
     }
 
     fn image(&self, side: &Destination) -> Image {
         Image { image: side.image.clone(), place: self.arguments.place.clone() }
     }
+
+    /// Whether a line is printed for each copy.
+    fn is_verbose(&self) -> bool {
+        self.arguments.verbose && !show::is_json()
+    }
+
+    /// Whether something that is no directory stays where something else of its name comes, which
+    /// may be no newer.
+    fn leaves(&self, comes: Age) -> bool {
+        self.arguments.no_clobber || self.arguments.update && comes == Age::NoNewer
+    }
 }
 
-fn demand_same_image(one: &Path, other: &Path) -> anyhow::Result<()> {
-    let real = |path: &Path| fs::canonicalize(path).with_context(|| path.display().to_string());
-    match real(one)? == real(other)? {
-        true => Ok(()),
-        false => {
-            let told = "copying from one volume to another is not done in one step";
-            let remedy = "copy out of the first to a folder, then into the second";
-            Err(Refusal::new(Code::Unsupported, told).or(remedy).into())
-        }
-    }
+/// Whether what comes was changed later than what is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Newer,
+    NoNewer,
+}
+
+fn age<T: PartialOrd>(comes: T, old: T) -> Age {
+    if comes > old { Age::Newer } else { Age::NoNewer }
+}
+
+/// The age of what was changed at `comes` beside what a volume has.
+fn age_beside(comes: Timestamp, old: &Metadata) -> Age {
+    let old = old.inode.mtime;
+    age((comes.seconds, comes.nanos), (old.seconds, old.nanos))
+}
+
+fn same_name_twice(path: impl Display) -> Refusal {
+    let told = format!("{path}: another of this name was named before it");
+    Refusal::new(Code::Exists, told).or("copy it to another name")
 }

@@ -1,17 +1,20 @@
 //! Out of a volume to the host.
 
-use super::{Job, PIECE};
-use crate::arguments::VolumePath;
+use super::{Job, PIECE, age};
+use crate::arguments::Destination;
+use crate::commands::beside::free_name;
 use crate::commands::met::Met;
+use crate::commands::mv::entry;
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::show;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, makedev};
 use rustix::fs::{XattrFlags, chownat, lsetxattr, mknodat, utimensat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{
     DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink,
@@ -23,7 +26,17 @@ use untorn_format::inode::{FileKind, Timestamp};
 use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 
 /// Files of several names that were copied, and where to.
-type Seen = HashMap<Ino, PathBuf>;
+pub(super) type Seen = HashMap<Ino, PathBuf>;
+
+/// What became of something that is copied.
+enum Made {
+    /// It stands there.
+    Made,
+    /// A directory stands there already.
+    Entered,
+    /// What stands there stays.
+    Left,
+}
 
 /// Permissions while something is not all there.
 const PRIVATE: u32 = 0o600;
@@ -34,22 +47,29 @@ impl Job<'_> {
     /// does not let this user make is told of and left out.
     pub(super) fn copy_out(
         &self,
-        volume: &Volume,
-        from: &VolumePath,
+        (volume, seen): (&Volume, &mut Seen),
+        side: &Destination,
         to: &Path,
+        out: &mut dyn Write,
     ) -> anyhow::Result<End> {
+        let from = &side.path;
         // No name in the target: `..` would lead out of it.
         let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
-        let to = match name.filter(|_| to.is_dir()) {
+        let into = !self.arguments.no_target_directory && to.is_dir();
+        let to = match name.filter(|_| into) {
             Some(name) => to.join(OsStr::from_bytes(name)),
             None => destination(to)?,
         };
         // What the user made, and now names, stays what it is.
         let stays = Some(to.clone()).filter(|to| to.is_dir());
         let mut end = End::Well;
-        let (mut seen, mut directories, mut met) = (Seen::new(), Vec::new(), Met::default());
-        let mut todo = vec![(volume.lookup(from).at(from)?, to)];
-        while let Some((ino, to)) = todo.pop() {
+        let (mut directories, mut met) = (Vec::new(), Met::default());
+        let top = match self.arguments.follows_named() {
+            true => volume.lookup(from).at(from)?,
+            false => entry(volume, from)?.inode.ino,
+        };
+        let mut todo = vec![(top, from.clone(), to)];
+        while let Some((ino, from, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
             if found.kind == FileKind::Directory && !self.arguments.recursive {
                 let told = format!("{from}: is a directory");
@@ -57,14 +77,27 @@ impl Job<'_> {
                 return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
             }
             self.bar.set_message(shown(&to));
-            let made = self.one_out(volume, ino, &found, &to, &mut seen);
+            let made = self.one_out(volume, ino, &found, &to, seen);
             match (made, found.device) {
                 (Err(error), Some(_)) if is_forbidden(&error) => {
                     let told = format!("{}: left out: {error}", shown(&to));
                     self.bar.suspend(|| failure::warn(Code::LeftOut, told));
                     end = End::Found;
                 }
-                (made, _) => made.with_context(|| shown(&to))?,
+                (Err(error), _) => {
+                    let error = error.context(shown(&to));
+                    if ino == top || !failure::is_of_one(&error) {
+                        return Err(error);
+                    }
+                    self.bar.suspend(|| failure::tell(&error));
+                    end = End::Found;
+                    continue;
+                }
+                (Ok(Made::Left), _) => continue,
+                (Ok(Made::Made), _) if self.is_verbose() => {
+                    writeln!(out, "'{}:{from}' -> '{}'", side.image.display(), shown(&to))?;
+                }
+                (Ok(Made::Made | Made::Entered), _) => {}
             }
             if found.kind != FileKind::Directory {
                 continue;
@@ -72,7 +105,10 @@ impl Job<'_> {
             met.enter(ino)?;
             let below = volume.entries_of(ino)?.into_iter();
             let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
-            todo.extend(below.map(|entry| (entry.ino, to.join(OsStr::from_bytes(&entry.name)))));
+            todo.extend(below.map(|entry| {
+                let to = to.join(OsStr::from_bytes(&entry.name));
+                (entry.ino, from.join(&entry.name), to)
+            }));
             if stays.as_ref() != Some(&to) {
                 directories.push((ino, to, found));
             }
@@ -90,13 +126,19 @@ impl Job<'_> {
         found: &Metadata,
         to: &Path,
         seen: &mut Seen,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Made> {
         self.demand_no_image(to)?;
         demand_replaceable(to, found)?;
         if is_directory(to) {
-            return Ok(());
+            return Ok(Made::Entered);
         }
-        let at = beside(to);
+        if let Ok(old) = fs::symlink_metadata(to) {
+            let (old, new) = ((old.mtime(), old.mtime_nsec()), found.inode.mtime);
+            if self.leaves(age((new.seconds, new.nanos.into()), old)) {
+                return Ok(Made::Left);
+            }
+        }
+        let at = beside(to)?;
         let made = self.make(volume, (ino, found), &at, seen).and_then(|()| {
             let more_names = found.inode.nlink > 1 && found.kind != FileKind::Directory;
             if at != to {
@@ -111,7 +153,7 @@ impl Job<'_> {
             // Gone, unless something failed; or it was another name of what stands there.
             let _ = fs::remove_file(&at);
         }
-        made
+        made.map(|()| Made::Made)
     }
 
     /// Makes it at `to`, where nothing is, with all that is to be said of it.
@@ -223,13 +265,12 @@ fn demand_replaceable(to: &Path, comes: &Metadata) -> anyhow::Result<()> {
 
 /// Where something is made that shall stand at `to`: beside what stands there until it is whole. A
 /// link, which is never written through, a pipe and an earlier copy are replaced so.
-fn beside(to: &Path) -> PathBuf {
+fn beside(to: &Path) -> anyhow::Result<PathBuf> {
     if fs::symlink_metadata(to).is_err() {
-        return to.to_owned();
+        return Ok(to.to_owned());
     }
-    let named = |number: u32| to.with_file_name(format!(".untorn-{}-{number}", std::process::id()));
-    let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
-    (0..).map(named).find(is_free).unwrap_or_else(|| named(0))
+    let name = free_name(|name| Ok(fs::symlink_metadata(to.with_file_name(name)).is_err()))?;
+    Ok(to.with_file_name(name))
 }
 
 /// A new empty file.
