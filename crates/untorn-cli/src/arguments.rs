@@ -8,7 +8,7 @@ mod inside;
 pub use daily::*;
 pub use db::{DB, Db};
 pub use images::*;
-pub use inside::{Destination, Side, VolumePath};
+pub use inside::{Destination, OrPath, Side, VolumePath};
 
 use crate::failure::Code;
 use crate::show::Ends;
@@ -32,7 +32,7 @@ const JSON: &str = r#"For programs, with --json:
     mkdir         made       path, inode
     touch         touched    path, created
     put           put        path, inode, bytes
-    rm            removed    path
+    rm, rmdir     removed    path
     mv            moved      path, to
     mv --exchange exchanged  path, to
     ln            linked     path, target
@@ -114,15 +114,18 @@ pub enum Command {
     Mkdir(Mkdir),
     /// Remove files and directories.
     Rm(Rm),
+    /// Remove directories with nothing in them.
+    Rmdir(Rmdir),
     /// Copy files and trees into a volume, out of it, or inside it.
     #[command(after_help = CP, override_usage = "untorn cp [OPTIONS] <SOURCE>... <TARGET>")]
     Cp(Cp),
     /// Give files another name, or move them into a directory.
     #[command(override_usage = "untorn mv [OPTIONS] <IMAGE> <SOURCE>... <TARGET>")]
     Mv(Mv),
-    /// Give a file one more name, or make a symbolic link.
+    /// Give files one more name, or make symbolic links.
+    #[command(override_usage = "untorn ln [OPTIONS] <IMAGE> <TARGET>... <NAME>")]
     Ln(Ln),
-    /// Make empty files, or say that files were changed now.
+    /// Make empty files, or say when files were changed.
     Touch(Touch),
     /// Set permissions.
     Chmod(Chmod),
@@ -143,7 +146,7 @@ pub enum Command {
     Fallocate(Fallocate),
     /// Show extended attributes.
     Getfattr(GetAttributes),
-    /// Set or remove an extended attribute.
+    /// Set or remove extended attributes.
     Setfattr(SetAttribute),
     /// Put a whole file into a volume, in place of what is there, in one commit.
     #[command(after_help = PROMISES)]
@@ -214,25 +217,46 @@ pub struct Reading {
     pub read_only: bool,
 }
 
-/// Owner and permissions of what is made.
+/// Owner and permissions of a file.
 #[derive(Args, Clone, Debug)]
 pub struct Owner {
-    /// Permissions, in octal.
+    /// Permissions, in octal, also of a file that is there already.
     #[arg(long, value_name = "OCTAL", value_parser = permissions::octal)]
     pub mode: Option<u16>,
-    /// Owner of what is made.
-    #[arg(long, default_value_t = 0)]
-    pub uid: u32,
-    /// Group of what is made.
-    #[arg(long, default_value_t = 0)]
-    pub gid: u32,
+    #[command(flatten)]
+    pub whose: Numbers,
+}
+
+/// Owner and group, by number.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Numbers {
+    /// Owner; root of what is made.
+    #[arg(long)]
+    pub uid: Option<u32>,
+    /// Group; root's of what is made.
+    #[arg(long)]
+    pub gid: Option<u32>,
+}
+
+impl Numbers {
+    /// What is made, with these permissions.
+    pub fn new_file(&self, permissions: u16) -> untorn::NewFile {
+        let (uid, gid) = (self.uid.unwrap_or(0), self.gid.unwrap_or(0));
+        untorn::NewFile { permissions, uid, gid }
+    }
 }
 
 impl Owner {
     /// What is made, with these permissions unless others were given.
     pub fn new_file(&self, permissions: u16) -> untorn::NewFile {
-        let permissions = self.mode.unwrap_or(permissions);
-        untorn::NewFile { permissions, uid: self.uid, gid: self.gid }
+        self.whose.new_file(self.mode.unwrap_or(permissions))
+    }
+
+    /// What changes of a file that is there already, if anything.
+    pub fn change(&self) -> Option<untorn::NewMetadata> {
+        let (permissions, Numbers { uid, gid }) = (self.mode, self.whose);
+        let change = untorn::NewMetadata { permissions, uid, gid, ..Default::default() };
+        (change != untorn::NewMetadata::default()).then_some(change)
     }
 }
 
@@ -326,9 +350,15 @@ pub struct Label {
     pub image: Image,
     /// The new label, at most twelve bytes; the label is shown without.
     pub label: Option<String>,
+    /// The same as xfs_admin takes it: -- is none.
+    #[arg(short = 'L', value_name = "LABEL", conflicts_with = "label", allow_hyphen_values = true)]
+    pub new: Option<String>,
     /// Leave the volume without a label.
-    #[arg(long, conflicts_with = "label")]
+    #[arg(long, conflicts_with_all = ["label", "new"])]
     pub clear: bool,
+    /// Show the label: what this command does anyway.
+    #[arg(short = 'l', hide = true, conflicts_with_all = ["label", "new", "clear"])]
+    pub show: bool,
 }
 
 /// `untorn uuid`.
@@ -352,6 +382,12 @@ pub struct Grow {
     /// Bytes of the volume from now on; all that there is otherwise [k, m, g, t].
     #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
     pub size: Option<u64>,
+    /// The same in blocks of the volume, as xfs_growfs takes it.
+    #[arg(short = 'D', value_name = "BLOCKS", conflicts_with = "size")]
+    pub blocks: Option<u64>,
+    /// As large as can be: what this command does anyway.
+    #[arg(short = 'd', hide = true, conflicts_with_all = ["size", "blocks"])]
+    pub all: bool,
 }
 
 /// `untorn ls`.
@@ -465,10 +501,35 @@ pub struct Mkdir {
     #[arg(required = true)]
     pub paths: Vec<VolumePath>,
     /// Make missing parents, too; what exists already is no error.
-    #[arg(short = 'p')]
+    #[arg(short = 'p', long)]
     pub parents: bool,
+    /// Permissions: in octal, or letters as in u=rwx,go=rx. Parents get 755.
+    #[arg(short = 'm', long, value_name = "MODE", allow_hyphen_values = true)]
+    pub mode: Option<permissions::NewMode>,
+    /// Say what is made.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
     #[command(flatten)]
-    pub owner: Owner,
+    pub whose: Numbers,
+}
+
+/// `untorn rmdir`.
+#[derive(Args, Debug)]
+pub struct Rmdir {
+    #[command(flatten)]
+    pub image: Image,
+    /// The directories.
+    #[arg(required = true)]
+    pub paths: Vec<VolumePath>,
+    /// And those above them in the path.
+    #[arg(short = 'p', long)]
+    pub parents: bool,
+    /// A directory with something in it is no error.
+    #[arg(long)]
+    pub ignore_fail_on_non_empty: bool,
+    /// Say what is removed.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
 }
 
 /// `untorn rm`.
@@ -480,11 +541,20 @@ pub struct Rm {
     #[arg(required_unless_present = "force")]
     pub paths: Vec<VolumePath>,
     /// Directories with all that is in them, too.
-    #[arg(short = 'r', visible_short_alias = 'R')]
+    #[arg(short = 'r', long, visible_short_alias = 'R')]
     pub recursive: bool,
     /// What does not exist is no error.
-    #[arg(short = 'f')]
+    #[arg(short = 'f', long)]
     pub force: bool,
+    /// Directories with nothing in them, too.
+    #[arg(short = 'd', long)]
+    pub dir: bool,
+    /// Say what is removed.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// Ask before something is removed, which is refused.
+    #[arg(short = 'i', short_alias = 'I', long, hide = true)]
+    pub interactive: bool,
 }
 
 /// `untorn put`.
@@ -492,7 +562,8 @@ pub struct Rm {
 pub struct Put {
     /// The file to put there, up to 1 GiB; - is standard input.
     pub source: PathBuf,
-    /// Image and path: IMAGE:/path. A file that is there keeps owner, mode and attributes.
+    /// Image and path: IMAGE:/path. A file that is there keeps owner, mode and attributes, but for
+    /// those that are given, which it gets afterwards.
     #[arg(value_name = "IMAGE:/PATH")]
     pub to: Destination,
     /// Whole or not at all: what this command does anyway.

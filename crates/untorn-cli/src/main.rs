@@ -14,6 +14,7 @@ mod progress;
 mod show;
 mod size;
 mod target;
+mod when;
 
 use arguments::Arguments;
 use clap::Parser;

@@ -1,19 +1,24 @@
 //! Changes of permissions as chmod takes them: octal, or letters such as `u+x,go-w`.
 
+use rustix::fs::Mode;
 use std::str::FromStr;
 use untorn_format::inode::FileKind;
 
 const SET_UID: u16 = 0o4000;
 const SET_GID: u16 = 0o2000;
 const STICKY: u16 = 0o1000;
-/// What `+w` without a `u`, `g`, `o` or `a` before it leaves alone: the usual umask.
-const UMASK: u16 = 0o022;
+/// What directories keep unless it is named.
+const SET_IDS: u16 = SET_UID | SET_GID;
+/// Most octal digits that do not name set-id bits which are not among them.
+const SHORT: usize = 4;
 
 /// A change of permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewMode {
-    /// These.
+    /// These; directories keep the set-id bits that they have.
     Octal(u16),
+    /// These and no others.
+    Exactly(u16),
     /// One after the other.
     Steps(Vec<Step>),
 }
@@ -21,8 +26,10 @@ pub enum NewMode {
 /// One change: for whom, how, what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The bits that it is about.
+    /// The bits that it gives or takes.
     who: u16,
+    /// The bits that do not stay where others are set.
+    whole: u16,
     how: How,
     what: What,
 }
@@ -32,6 +39,14 @@ enum How {
     Add,
     Take,
     Set,
+    /// The same, and nothing else stays.
+    SetAll,
+}
+
+impl How {
+    fn by_number(self) -> Self {
+        if self == Self::Set { Self::SetAll } else { self }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +57,38 @@ enum What {
     Like(u16),
 }
 
+impl What {
+    fn exactly(bits: u16) -> Self {
+        Self::Bits { bits, execute_if: false }
+    }
+}
+
 impl FromStr for NewMode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text, umask())
+    }
+}
+
+/// What this process takes from the permissions of what it makes.
+fn umask() -> u16 {
+    // There is no other way to ask; no other thread makes anything yet.
+    let now = rustix::process::umask(Mode::empty());
+    rustix::process::umask(now);
+    (now.bits() & 0o777) as u16
+}
+
+impl NewMode {
+    /// A change by who has this umask: `+w` without a `u`, `g`, `o` or `a` before it leaves it
+    /// alone.
+    fn parse(text: &str, umask: u16) -> Result<Self, String> {
         if text.starts_with(|first: char| first.is_ascii_digit()) {
-            return octal(text).map(Self::Octal);
+            let named = if text.len() > SHORT { Self::Exactly } else { Self::Octal };
+            return octal(text).map(named);
         }
-        let steps: Option<Vec<Vec<Step>>> = text.split(',').map(clause).collect();
+        let steps = text.split(',').map(|text| clause(text, umask));
+        let steps: Option<Vec<Vec<Step>>> = steps.collect();
         let refused = || format!("{text:?} is no mode: octal digits, or letters as in u+x,go-w");
         Ok(Self::Steps(steps.ok_or_else(refused)?.concat()))
     }
@@ -63,7 +102,7 @@ pub fn octal(text: &str) -> Result<u16, String> {
 }
 
 /// `who`, then changes for them.
-fn clause(text: &str) -> Option<Vec<Step>> {
+fn clause(text: &str, umask: u16) -> Option<Vec<Step>> {
     let start = text.find(['+', '-', '='])?;
     let (letters, mut rest) = text.split_at_checked(start)?;
     let mut who = 0;
@@ -76,7 +115,8 @@ fn clause(text: &str) -> Option<Vec<Step>> {
             _ => return None,
         };
     }
-    let who = if letters.is_empty() { 0o7777 & !UMASK } else { who };
+    let everybody = letters.is_empty();
+    let (who, whole) = if everybody { (0o7777 & !umask, 0o7777) } else { (who, who) };
     let mut steps = Vec::new();
     while let Some(sign) = rest.chars().next() {
         let how = match sign {
@@ -85,7 +125,13 @@ fn clause(text: &str) -> Option<Vec<Step>> {
             _ => How::Set,
         };
         let end = rest.get(1..)?.find(['+', '-', '=']).map_or(rest.len(), |end| end + 1);
-        steps.push(Step { who, how, what: what(rest.get(1..end)?)? });
+        let letters = rest.get(1..end)?;
+        steps.push(match octal(letters).ok().filter(|_| everybody && !letters.is_empty()) {
+            Some(bits) => {
+                Step { who: 0o7777, whole: 0o7777, how: how.by_number(), what: What::exactly(bits) }
+            }
+            None => Step { who, whole, how, what: what(letters)? },
+        });
         rest = rest.get(end..)?;
     }
     Some(steps)
@@ -117,7 +163,8 @@ impl NewMode {
     /// What a file of these permissions gets.
     pub fn of(&self, mode: u16, kind: FileKind) -> u16 {
         match self {
-            Self::Octal(bits) => *bits,
+            Self::Octal(bits) if kind == FileKind::Directory => bits | mode & SET_IDS,
+            Self::Octal(bits) | Self::Exactly(bits) => *bits,
             Self::Steps(steps) => {
                 steps.iter().fold(mode & 0o7777, |mode, step| step.apply(mode, kind))
             }
@@ -140,8 +187,8 @@ impl Step {
             How::Add => mode | bits,
             How::Take => mode & !bits,
             // Directories keep their set-id bits unless they are named.
-            How::Set if directory => mode & !(self.who & 0o1777) | bits,
-            How::Set => mode & !self.who | bits,
+            How::Set if directory => mode & !(self.whole & 0o1777) | bits,
+            How::Set | How::SetAll => mode & !self.whole | bits,
         }
     }
 }
@@ -151,7 +198,7 @@ mod tests {
     use super::*;
 
     fn changed(text: &str, mode: u16, kind: FileKind) -> u16 {
-        text.parse::<NewMode>().unwrap().of(mode, kind)
+        NewMode::parse(text, 0o022).unwrap().of(mode, kind)
     }
 
     #[test]
@@ -171,17 +218,33 @@ mod tests {
             ("a+X", 0o744, 0o755),
             ("u-w+x", 0o600, 0o500),
             ("0755", 0o4000, 0o755),
+            ("+7", 0o640, 0o647),
+            ("-70,u-w", 0o777, 0o507),
+            ("=4711", 0o777, 0o4711),
         ];
         for (text, before, after) in cases {
             assert_eq!(changed(text, before, FileKind::Regular), after, "{text}");
         }
         assert_eq!(changed("a+X", 0o644, FileKind::Directory), 0o755);
-        assert_eq!(changed("g=rx", 0o2777, FileKind::Directory), 0o2757);
+        let cases = [
+            ("g=rx", 0o2777, 0o2757),
+            ("755", 0o6777, 0o6755),
+            ("1755", 0o777, 0o1755),
+            ("755", 0o1777, 0o755),
+            ("2755", 0o4777, 0o6755),
+            ("00755", 0o6777, 0o755),
+            ("=755", 0o6777, 0o755),
+        ];
+        for (text, before, after) in cases {
+            assert_eq!(changed(text, before, FileKind::Directory), after, "{text}");
+        }
+        let with = |text, umask| NewMode::parse(text, umask).unwrap().of(0o777, FileKind::Regular);
+        assert_eq!((with("-w", 0o077), with("=r", 0o027)), (0o577, 0o440));
     }
 
     #[test]
     fn what_is_no_mode_is_refused() {
-        for text in ["", "u", "x+u", "u+q", "u+x,", "8", "+7", "77777", "u+ug"] {
+        for text in ["", "u", "x+u", "u+q", "u+x,", "8", "u+7", "+8", "77777", "u+ug"] {
             assert!(text.parse::<NewMode>().is_err(), "{text}");
         }
     }

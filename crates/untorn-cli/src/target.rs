@@ -57,7 +57,7 @@ pub fn write<T>(
 }
 
 /// Changes the volume by `work`; tells programs what was done, also where the rest failed, in one
-/// list under the word `verb`.
+/// list under the word `verb`, and people what they asked for.
 pub fn change(
     image: &Image,
     out: &mut dyn Write,
@@ -66,8 +66,10 @@ pub fn change(
 ) -> Outcome {
     let mut deeds = None;
     let done = write(image, |volume| work(volume, deeds.insert(Deeds::default())));
-    if let Some(deeds) = deeds.filter(|_| show::is_json()) {
-        deeds.print(out, verb)?;
+    match deeds {
+        Some(deeds) if show::is_json() => deeds.print(out, verb)?,
+        Some(deeds) => deeds.tell(out)?,
+        None => {}
     }
     done
 }

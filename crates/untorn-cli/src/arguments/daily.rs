@@ -1,13 +1,16 @@
 //! What the commands of daily work take: copies, names, owners, space, attributes.
 
 use super::Whose;
-use super::{Human, Image, LongHelp, Owner, Place, Reading, Side, VolumePath};
+use super::{Human, Image, LongHelp, OrPath, Owner, Place, Reading, Side, VolumePath};
 use crate::accounts::Who;
 use crate::permissions::NewMode;
 use crate::show::Ends;
 use crate::size::{self, NewSize};
+use crate::when;
 use clap::Args;
 use std::ffi::OsString;
+use std::path::PathBuf;
+use untorn_format::inode::Timestamp;
 
 pub(super) const CP: &str = "Examples:
   untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
@@ -89,10 +92,25 @@ pub struct Mv {
     #[arg(required = true, num_args = 2..)]
     pub paths: Vec<VolumePath>,
     /// Refuse to replace what has the new name.
-    #[arg(short = 'n')]
+    #[arg(short = 'n', long, conflicts_with = "force")]
     pub no_clobber: bool,
+    /// What has the new name stays, unless what comes was changed later.
+    #[arg(short = 'u', long)]
+    pub update: bool,
+    /// Say what is moved.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// The last path is the new name, also where it is a directory.
+    #[arg(short = 'T', long)]
+    pub no_target_directory: bool,
+    /// Replace what has the new name: what this command does anyway.
+    #[arg(short = 'f', long, hide = true)]
+    pub force: bool,
+    /// Ask before something is replaced, which is refused.
+    #[arg(short = 'i', long, hide = true)]
+    pub interactive: bool,
     /// Let two names change places.
-    #[arg(long, conflicts_with = "no_clobber")]
+    #[arg(long, conflicts_with_all = ["no_clobber", "update"])]
     pub exchange: bool,
 }
 
@@ -101,16 +119,27 @@ pub struct Mv {
 pub struct Ln {
     #[command(flatten)]
     pub image: Image,
-    /// The file, or with -s what the link says.
-    pub target: VolumePath,
-    /// The new name, or a directory for it.
-    pub name: VolumePath,
-    /// Make a symbolic link.
-    #[arg(short = 's')]
+    /// The files, or with -s what the links say; then the new name, or a directory for them.
+    #[arg(required = true, num_args = 2..)]
+    pub paths: Vec<VolumePath>,
+    /// Make symbolic links.
+    #[arg(short = 's', long)]
     pub symbolic: bool,
-    /// Remove what has the new name first.
-    #[arg(short = 'f')]
+    /// Replace what has the new name.
+    #[arg(short = 'f', long)]
     pub force: bool,
+    /// A link to a directory is a name to be replaced, not a directory for new names.
+    #[arg(short = 'n', long)]
+    pub no_dereference: bool,
+    /// Symbolic links say the way from where they are.
+    #[arg(short = 'r', long, requires = "symbolic")]
+    pub relative: bool,
+    /// Say what is linked.
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+    /// The last path is the new name, also where it is a directory.
+    #[arg(short = 'T', long)]
+    pub no_target_directory: bool,
 }
 
 /// `untorn touch`.
@@ -125,8 +154,29 @@ pub struct Touch {
     #[arg(required = true)]
     pub paths: Vec<VolumePath>,
     /// Make none that is not there.
-    #[arg(short = 'c')]
+    #[arg(short = 'c', long)]
     pub no_create: bool,
+    /// The time of the last read alone.
+    #[arg(short = 'a')]
+    pub access: bool,
+    /// The time of the last change alone.
+    #[arg(short = 'm')]
+    pub modification: bool,
+    /// This time: 2026-01-31, 2026-01-31 12:30[:59], with T for the blank, with Z or +01:00 behind
+    /// it, or @SECONDS.
+    #[arg(short = 'd', long, value_name = "TIME", value_parser = when::date)]
+    #[arg(allow_hyphen_values = true, conflicts_with_all = ["stamp", "reference"])]
+    pub date: Option<Timestamp>,
+    /// This time: [[CC]YY]MMDDhhmm[.ss]
+    #[arg(short = 't', value_name = "STAMP", value_parser = when::stamp)]
+    #[arg(conflicts_with = "reference")]
+    pub stamp: Option<Timestamp>,
+    /// The times of this file of the volume.
+    #[arg(short = 'r', long, value_name = "PATH")]
+    pub reference: Option<VolumePath>,
+    /// A symbolic link itself; none is made.
+    #[arg(short = 'h', long)]
+    pub no_dereference: bool,
     #[command(flatten)]
     pub owner: Owner,
 }
@@ -136,15 +186,19 @@ pub struct Touch {
 pub struct Chmod {
     #[command(flatten)]
     pub image: Image,
-    /// Permissions: in octal, or letters as in u+x,go-w.
+    /// Permissions: in octal, or letters as in u+x,go-w. Directories keep set-id bits that are not
+    /// named, as in u-s, =755 or 00755; without u, g, o and a the umask counts.
     #[arg(allow_hyphen_values = true)]
-    pub mode: NewMode,
-    /// What gets them.
-    #[arg(required = true)]
+    pub mode: OrPath<NewMode>,
+    /// What gets them. A link that is named is followed, others are not.
+    #[arg(required_unless_present = "reference")]
     pub paths: Vec<VolumePath>,
     /// And all below it.
-    #[arg(short = 'R')]
+    #[arg(short = 'R', long)]
     pub recursive: bool,
+    /// The permissions of this file of the volume, in place of MODE.
+    #[arg(long, value_name = "PATH")]
+    pub reference: Option<VolumePath>,
 }
 
 /// `untorn chown`.
@@ -158,13 +212,19 @@ pub struct Chown {
     /// Owner and group: `user`, `user:group`, `:group`, or `user:` for the user's own group. Names
     /// are those of the volume's /etc/passwd and /etc/group, or of this machine; numbers serve too.
     #[arg(value_name = "USER:GROUP")]
-    pub owner: Who,
-    /// What gets them.
-    #[arg(required = true)]
+    pub owner: OrPath<Who>,
+    /// What gets them. Links are followed without -R and -h.
+    #[arg(required_unless_present = "reference")]
     pub paths: Vec<VolumePath>,
     /// And all below it.
-    #[arg(short = 'R')]
+    #[arg(short = 'R', long)]
     pub recursive: bool,
+    /// A symbolic link itself.
+    #[arg(short = 'h', long)]
+    pub no_dereference: bool,
+    /// Owner and group of this file of the volume, in place of USER:GROUP.
+    #[arg(long, value_name = "PATH")]
+    pub reference: Option<VolumePath>,
 }
 
 /// `untorn truncate`.
@@ -177,10 +237,14 @@ pub struct Truncate {
     pub paths: Vec<VolumePath>,
     /// Bytes that each has afterwards; with +, -, <, >, / or % before them: so much more, less, at
     /// most, at least, the next multiple down, up [k, m, g, t].
-    #[arg(short = 's', value_name = "BYTES", allow_hyphen_values = true)]
-    pub size: NewSize,
+    #[arg(short = 's', long, value_name = "BYTES", allow_hyphen_values = true)]
+    #[arg(required_unless_present = "reference")]
+    pub size: Option<NewSize>,
+    /// The size of this file of the volume; with -s +5 and the like, what comes from it.
+    #[arg(short = 'r', long, value_name = "PATH")]
+    pub reference: Option<VolumePath>,
     /// Make none that is not there.
-    #[arg(short = 'c')]
+    #[arg(short = 'c', long)]
     pub no_create: bool,
 }
 
@@ -383,15 +447,23 @@ pub struct SetAttribute {
     #[command(flatten)]
     pub help: LongHelp,
     /// The files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "restore")]
     pub paths: Vec<VolumePath>,
-    /// Set this attribute, as in user.name.
-    #[arg(short = 'n', conflicts_with = "remove")]
+    /// Set this attribute, as in user.name; system.posix_acl_access and system.posix_acl_default
+    /// are access lists.
+    #[arg(short = 'n', long, conflicts_with = "remove")]
     pub name: Option<OsString>,
-    /// To this value.
-    #[arg(short = 'v', requires = "name")]
+    /// To this value: text, in quotation marks with octal escapes, 0x and hexadecimal digits, or 0s
+    /// and base64.
+    #[arg(short = 'v', long, requires = "name")]
     pub value: Option<OsString>,
     /// Remove this attribute.
-    #[arg(short = 'x')]
+    #[arg(short = 'x', long)]
     pub remove: Option<OsString>,
+    /// A symbolic link itself.
+    #[arg(short = 'h', long)]
+    pub no_dereference: bool,
+    /// Set what `getfattr -d` printed to this file of the host (-: standard input).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "remove", "paths"])]
+    pub restore: Option<PathBuf>,
 }

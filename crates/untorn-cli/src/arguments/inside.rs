@@ -1,5 +1,6 @@
 //! Paths on volumes: bytes without a NUL, as names are, whatever their encoding.
 
+use crate::failure::{Code, Refusal};
 use crate::show;
 use clap::builder::{OsStringValueParser, TryMapValueParser, TypedValueParser, ValueParserFactory};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Turns what was typed into something.
 pub type Typed<T> = TryMapValueParser<OsStringValueParser, fn(OsString) -> Result<T, String>>;
@@ -172,6 +174,48 @@ impl ValueParserFactory for Side {
 
     fn value_parser() -> Self::Parser {
         OsStringValueParser::new().try_map(side)
+    }
+}
+
+/// Something that stands before paths; or the first of them, where an option says it instead.
+#[derive(Clone, Debug)]
+pub struct OrPath<T> {
+    typed: OsString,
+    meant: Result<T, String>,
+}
+
+impl<T: Clone> OrPath<T> {
+    /// What was meant, and the paths behind it.
+    pub fn and<'p>(&self, paths: &'p [VolumePath]) -> anyhow::Result<(T, &'p [VolumePath])> {
+        match &self.meant {
+            Ok(meant) => Ok((meant.clone(), paths)),
+            Err(why) => Err(Refusal::new(Code::Usage, why).into()),
+        }
+    }
+
+    /// All paths.
+    pub fn all(&self, paths: &[VolumePath]) -> anyhow::Result<Vec<VolumePath>> {
+        let first = path(self.typed.clone()).map_err(|why| Refusal::new(Code::Usage, why))?;
+        Ok([first].into_iter().chain(paths.iter().cloned()).collect())
+    }
+}
+
+fn or_path<T: FromStr<Err = String>>(typed: OsString) -> Result<OrPath<T>, String> {
+    let meant = match typed.to_str() {
+        Some(text) => text.parse(),
+        None => Err("no text".to_owned()),
+    };
+    match &meant {
+        Err(why) if !typed.as_bytes().starts_with(b"/") => Err(why.clone()),
+        _ => Ok(OrPath { typed, meant }),
+    }
+}
+
+impl<T: FromStr<Err = String> + Clone + Send + Sync + 'static> ValueParserFactory for OrPath<T> {
+    type Parser = Typed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        OsStringValueParser::new().try_map(or_path)
     }
 }
 

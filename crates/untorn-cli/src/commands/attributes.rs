@@ -1,8 +1,7 @@
-//! `untorn getfattr` and `untorn setfattr`: extended attributes, as the tools of that name show and
-//! take them.
+//! `untorn getfattr`: extended attributes, as the tool of that name shows them; and the forms of
+//! values, which `untorn setfattr` takes.
 
-use super::operands;
-use crate::arguments::{GetAttributes, SetAttribute, VolumePath};
+use crate::arguments::{GetAttributes, VolumePath};
 use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
@@ -10,7 +9,6 @@ use serde::Serialize;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use untorn::Volume;
-use untorn::attr::SetMode;
 use untorn_format::attr::Namespace;
 
 const SPACES: [(Namespace, &str); 3] = [
@@ -79,36 +77,9 @@ fn of(
     }
 }
 
-/// Sets or removes an attribute of each path.
-pub fn set(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
-    let typed = arguments.name.as_ref().or(arguments.remove.as_ref());
-    let typed = typed.context("say which: -n NAME -v VALUE, or -x NAME")?.as_bytes();
-    let split = SPACES
-        .iter()
-        .find_map(|(space, prefix)| Some((*space, typed.strip_prefix(prefix.as_bytes())?)));
-    let shown = show::printable(typed);
-    let name =
-        split.with_context(|| format!("{shown}: begins with user., trusted. or security."))?;
-    let value = arguments.value.as_ref().map_or(&b""[..], |value| value.as_bytes());
-    let value = decode(value)?;
-    let verb = if arguments.remove.is_some() { "removed" } else { "set" };
-    target::change(&arguments.image, out, verb, |volume, deeds| {
-        operands::each(&arguments.paths, |path| {
-            let ino = volume.lookup(path).at(path)?;
-            match arguments.remove {
-                Some(_) => volume.remove_attribute(ino, name),
-                None => volume.set_attribute(ino, name, &value, SetMode::Upsert),
-            }
-            .at(path)?;
-            deeds.add(path).with("attribute", &shown);
-            Ok(())
-        })
-    })
-}
-
 /// A value as setfattr takes it: text, in quotation marks with octal escapes, `0x` and hexadecimal
 /// digits, or `0s` and base64.
-fn decode(typed: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn decode(typed: &[u8]) -> anyhow::Result<Vec<u8>> {
     let rest = |prefixes: [&[u8]; 2]| prefixes.iter().find_map(|p| typed.strip_prefix(*p));
     let told = |what| format!("{}: not {what}", show::printable(typed));
     if let Some(digits) = rest([b"0x", b"0X"]) {

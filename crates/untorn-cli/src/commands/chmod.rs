@@ -1,10 +1,12 @@
 //! `untorn chmod` and `untorn chown`: permissions and owners.
 
 use super::met::Met;
+use super::mv::itself;
 use super::operands;
 use crate::accounts::Accounts;
 use crate::arguments::{Chmod, Chown, VolumePath};
 use crate::failure::{At, Outcome};
+use crate::permissions::NewMode;
 use crate::target;
 use std::io::Write;
 use untorn::{Metadata, NewMetadata, Volume};
@@ -14,17 +16,27 @@ use untorn_format::inode::FileKind;
 /// Sets permissions.
 pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
-        operands::each(&arguments.paths, |path| {
+        let (mode, paths) = match &arguments.reference {
+            Some(path) => {
+                let found = like(volume, path)?;
+                (NewMode::Exactly(found.inode.mode & 0o7777), arguments.mode.all(&arguments.paths)?)
+            }
+            None => {
+                let (mode, paths) = arguments.mode.and(&arguments.paths)?;
+                (mode, paths.to_vec())
+            }
+        };
+        operands::each(&paths, |path| {
             let set = |ino, found: &Metadata| match found.kind {
                 // The permissions of a symbolic link mean nothing.
                 FileKind::Symlink => Ok(()),
                 kind => {
-                    let mode = arguments.mode.of(found.inode.mode, kind);
-                    let permissions = Some(mode);
+                    let permissions = Some(mode.of(found.inode.mode, kind));
                     volume.set_metadata_of(ino, &NewMetadata { permissions, ..Default::default() })
                 }
             };
-            let top = each(volume, path, arguments.recursive, &set)?;
+            let top = volume.lookup(path).at(path)?;
+            each(volume, (path, top), arguments.recursive, &set)?;
             let mode = volume.metadata_of(top).at(path)?.inode.mode & 0o7777;
             deeds.add(path).with("mode", format!("{mode:04o}"));
             Ok(())
@@ -35,11 +47,26 @@ pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
 /// Sets owner and group.
 pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
-        let (uid, gid) = Accounts::of(volume).numbers(&arguments.owner)?;
+        let ((uid, gid), paths) = match &arguments.reference {
+            Some(path) => {
+                let inode = like(volume, path)?.inode;
+                let both = (Some(inode.uid), Some(inode.gid));
+                (both, arguments.owner.all(&arguments.paths)?)
+            }
+            None => {
+                let (who, paths) = arguments.owner.and(&arguments.paths)?;
+                (Accounts::of(volume).numbers(&who)?, paths.to_vec())
+            }
+        };
         let change = NewMetadata { uid, gid, ..NewMetadata::default() };
-        operands::each(&arguments.paths, |path| {
+        operands::each(&paths, |path| {
             let set = |ino, _: &Metadata| volume.set_metadata_of(ino, &change);
-            let top = each(volume, path, arguments.recursive, &set)?;
+            // Of a tree no link is followed, not even one that is named.
+            let top = match arguments.no_dereference || arguments.recursive {
+                true => itself(volume, path)?,
+                false => volume.lookup(path).at(path)?,
+            };
+            each(volume, (path, top), arguments.recursive, &set)?;
             let found = volume.metadata_of(top).at(path)?.inode;
             deeds.add(path).with("uid", found.uid).with("gid", found.gid);
             Ok(())
@@ -47,14 +74,17 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
     })
 }
 
-/// Changes what is at the path, and with `recursive` all below it; links are not followed there.
+fn like(volume: &Volume, path: &VolumePath) -> anyhow::Result<Metadata> {
+    volume.lookup(path).and_then(|ino| volume.metadata_of(ino)).at(path)
+}
+
+/// Changes `top`, and with `recursive` all below it; links are not followed there.
 fn each(
     volume: &Volume,
-    path: &VolumePath,
+    (path, top): (&VolumePath, Ino),
     recursive: bool,
     change: &dyn Fn(Ino, &Metadata) -> untorn::Result<()>,
-) -> anyhow::Result<Ino> {
-    let top = volume.lookup(path).at(path)?;
+) -> anyhow::Result<()> {
     let (mut todo, mut met) = (vec![top], Met::default());
     while let Some(ino) = todo.pop() {
         let found = volume.metadata_of(ino).at(path)?;
@@ -64,5 +94,5 @@ fn each(
             todo.extend(volume.entries_of(ino).at(path)?.iter().map(|entry| entry.ino));
         }
     }
-    Ok(top)
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `untorn fallocate`: space of files, with the letters of fallocate(1).
 
+use super::dangling;
 use crate::arguments::Fallocate;
 use crate::failure::{At, End, Outcome};
 use crate::target;
@@ -12,11 +13,10 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
         let file = match volume.open_file(path) {
             Err(Error::NotFound(_)) if !arguments.changes() => {
-                volume.create_file(path, NewFile::default())
+                dangling::create(volume, path, NewFile::default())?.0
             }
-            file => file,
+            file => file.at(path)?,
         };
-        let file = file.at(path)?;
         let range = arguments.from..arguments.from.saturating_add(arguments.length);
         let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
         let done = match arguments {

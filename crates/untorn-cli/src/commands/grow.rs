@@ -3,7 +3,7 @@
 use crate::arguments::Grow;
 use crate::failure::{End, Outcome};
 use crate::{show, target};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use std::io::Write;
 use untorn_device::Access;
@@ -23,7 +23,13 @@ pub fn run(arguments: &Grow, out: &mut dyn Write) -> Outcome {
     let name = arguments.image.name();
     let device = target::device(&arguments.image, Access::ReadWrite)?;
     let superblock = untorn::probe(&*device).with_context(|| name.clone())?;
-    let grown = untorn::grow(device, arguments.size).with_context(|| name.clone())?;
+    let block = 1 << superblock.geometry.block_log;
+    let size = match arguments.blocks.map(|blocks| blocks.checked_mul(block)) {
+        Some(None) => bail!("-D: more than 64 bits can say in bytes"),
+        Some(size) => size,
+        None => arguments.size,
+    };
+    let grown = untorn::grow(device, size).with_context(|| name.clone())?;
     if show::is_json() {
         show::json(
             out,

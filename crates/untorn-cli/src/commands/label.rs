@@ -19,7 +19,10 @@ pub fn run(arguments: &Label, out: &mut dyn Write) -> Outcome {
     let name = arguments.image.name();
     let new = match arguments.clear {
         true => Some(""),
-        false => arguments.label.as_deref(),
+        false => match arguments.new.as_deref() {
+            Some("--") => Some(""),
+            new => new.or(arguments.label.as_deref()),
+        },
     };
     if let Some(new) = new {
         let label = untorn::Label::new(new)?;

@@ -1,41 +1,65 @@
-//! `untorn ln`: gives a file one more name, or makes a symbolic link.
+//! `untorn ln`: gives files one more name, or makes symbolic links.
 
 use super::beside::free_name_in;
 use super::mv::{entry, inside, is_directory};
+use super::{operands, relative};
 use crate::arguments::{Ln, VolumePath};
-use crate::failure::{At, Code, End, Outcome, Refusal};
+use crate::failure::{At, Code, Outcome, Refusal};
+use crate::show::Deeds;
 use crate::target;
+use anyhow::bail;
 use std::io::Write;
-use untorn::{Make, Metadata, NewFile, Rename, Volume};
+use untorn::{Error, Make, Metadata, NewFile, Rename, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Links.
 pub fn run(arguments: &Ln, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "linked", |volume, deeds| {
-        let name = match is_directory(volume, &arguments.name) {
-            true => inside(&arguments.name, &arguments.target)?,
-            false => arguments.name.clone(),
-        };
-        let file = match arguments.symbolic {
-            true => None,
-            false => Some(linkable(volume, &arguments.target)?),
-        };
-        let make = |name: &VolumePath| match file {
-            Some(ino) => volume.link(ino, name),
-            None => {
-                let new = NewFile { permissions: 0o777, ..NewFile::default() };
-                let what = Make::Symlink(arguments.target.as_ref());
-                volume.make(name, what, new).map(drop)
-            }
-        };
-        match entry(volume, &name) {
-            Ok(old) if arguments.force => replace(volume, &name, (&old, file), make)?,
-            _ => make(&name).at(&name)?,
+        let Some((name, targets)) = arguments.paths.split_last() else { bail!("nothing to link") };
+        let is_name = arguments.no_target_directory
+            || arguments.no_dereference
+                && entry(volume, name).is_ok_and(|found| found.kind == FileKind::Symlink);
+        let into = !is_name && is_directory(volume, name);
+        if !into && targets.len() > 1 {
+            return Err(Error::NotDirectory(name.to_string()).into());
         }
-        deeds.add(&name).with_path("target", &arguments.target);
-        Ok(End::Well)
+        operands::each(targets, |target| {
+            let name = if into { inside(name, target)? } else { name.clone() };
+            link(volume, target, &name, (arguments, deeds))
+        })
     })
+}
+
+fn link(
+    volume: &Volume,
+    target: &VolumePath,
+    name: &VolumePath,
+    (arguments, deeds): (&Ln, &mut Deeds),
+) -> anyhow::Result<()> {
+    let (mut said, file) = (target.clone(), None);
+    let file = match arguments.symbolic {
+        true => file,
+        false => Some(linkable(volume, target)?),
+    };
+    if arguments.relative {
+        said = relative::from_to(volume, &name.above(), target)?;
+    }
+    let make = |name: &VolumePath| match file {
+        Some(ino) => volume.link(ino, name),
+        None => {
+            let new = NewFile { permissions: 0o777, ..NewFile::default() };
+            volume.make(name, Make::Symlink(said.as_ref()), new).map(drop)
+        }
+    };
+    match entry(volume, name) {
+        Ok(old) if arguments.force => replace(volume, name, (&old, file), make)?,
+        _ => make(name).at(name)?,
+    }
+    deeds.add(name).with_path("target", &said);
+    let arrow = if arguments.symbolic { "->" } else { "=>" };
+    deeds.say(|| format!("'{name}' {arrow} '{said}'"), arguments.verbose);
+    Ok(())
 }
 
 fn linkable(volume: &Volume, target: &VolumePath) -> anyhow::Result<Ino> {

@@ -3,7 +3,6 @@
 use super::operands;
 use crate::arguments::{Mkdir, VolumePath};
 use crate::failure::{At, Outcome};
-use crate::show::Deeds;
 use crate::target;
 use std::io::Write;
 use untorn::{Error, NewFile, Volume};
@@ -11,46 +10,51 @@ use untorn_format::inode::FileKind;
 
 /// Makes each directory, and its parents where that was asked.
 pub fn run(arguments: &Mkdir, out: &mut dyn Write) -> Outcome {
-    let new = arguments.owner.new_file(0o755);
+    let mode = arguments.mode.as_ref().map(|mode| mode.of(0o777, FileKind::Directory));
+    let new = arguments.whose.new_file(mode.unwrap_or(0o755));
     target::change(&arguments.image, out, "made", |volume, deeds| {
-        operands::each(&arguments.paths, |path| match arguments.parents {
-            true => with_parents(volume, path, new, deeds),
-            false => make(volume, path, new, deeds),
+        operands::each(&arguments.paths, |path| {
+            let mut make = |path: &VolumePath, new| {
+                let ino = volume.create_dir(path, new).at(path)?;
+                deeds.add(path).with("inode", ino.0);
+                deeds.say(|| format!("created directory '{path}'"), arguments.verbose);
+                Ok(())
+            };
+            match arguments.parents {
+                true => with_parents(volume, path, new, &mut make),
+                false => make(path, new),
+            }
         })
     })
 }
+
+type Maker<'a> = dyn FnMut(&VolumePath, NewFile) -> anyhow::Result<()> + 'a;
 
 fn with_parents(
     volume: &Volume,
     path: &VolumePath,
     new: NewFile,
-    deeds: &mut Deeds,
+    make: &mut Maker<'_>,
 ) -> anyhow::Result<()> {
     let parent = NewFile { permissions: 0o755, ..new };
     let bytes = path.without_slashes();
     let ends = (1..bytes.len()).filter(|&at| bytes.get(at) == Some(&b'/'));
     for above in ends.filter_map(|end| bytes.get(..end)) {
-        unless_there(volume, &VolumePath::new(above), parent, deeds)?;
+        unless_there(volume, &VolumePath::new(above), parent, make)?;
     }
-    unless_there(volume, path, new, deeds)
+    unless_there(volume, path, new, make)
 }
 
 fn unless_there(
     volume: &Volume,
     path: &VolumePath,
     new: NewFile,
-    deeds: &mut Deeds,
+    make: &mut Maker<'_>,
 ) -> anyhow::Result<()> {
     match volume.lookup(path) {
         Ok(ino) if volume.metadata_of(ino).at(path)?.kind == FileKind::Directory => Ok(()),
         Ok(_) => Err(Error::NotDirectory(path.to_string()).into()),
-        Err(Error::NotFound(_)) => make(volume, path, new, deeds),
+        Err(Error::NotFound(_)) => make(path, new),
         Err(error) => Err(error).at(path),
     }
-}
-
-fn make(volume: &Volume, path: &VolumePath, new: NewFile, deeds: &mut Deeds) -> anyhow::Result<()> {
-    let ino = volume.create_dir(path, new).at(path)?;
-    deeds.add(path).with("inode", ino.0);
-    Ok(())
 }

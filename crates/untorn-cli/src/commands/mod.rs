@@ -9,6 +9,7 @@ mod chmod;
 mod clone;
 mod compat;
 mod cp;
+mod dangling;
 mod db;
 mod demo;
 mod df;
@@ -31,7 +32,9 @@ mod mv;
 mod operands;
 mod put;
 mod recover;
+mod relative;
 mod rm;
+mod setfattr;
 mod stat;
 mod touch;
 mod trim;
@@ -66,6 +69,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments, out),
         Command::Rm(arguments) => rm::run(arguments, out),
+        Command::Rmdir(arguments) => rm::directories(arguments, out),
         Command::Cp(arguments) => cp::run(arguments, out),
         Command::Mv(arguments) => mv::run(arguments, out),
         Command::Ln(arguments) => ln::run(arguments, out),
@@ -79,7 +83,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Clone(arguments) => clone::run(arguments, out),
         Command::Fallocate(arguments) => fallocate::run(arguments, out),
         Command::Getfattr(arguments) => attributes::get(arguments, out),
-        Command::Setfattr(arguments) => attributes::set(arguments, out),
+        Command::Setfattr(arguments) => setfattr::run(arguments, out),
         Command::Put(arguments) => put::run(arguments, out),
         Command::Write(arguments) => write::run(arguments, out),
         Command::Log(arguments) => log::run(arguments, out),

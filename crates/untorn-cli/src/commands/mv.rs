@@ -6,29 +6,42 @@ use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::show::Deeds;
 use crate::target;
 use anyhow::bail;
+use std::collections::HashSet;
 use std::io::Write;
 use untorn::{Error, Metadata, Rename, Volume};
+use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// Renames, or moves into a directory.
 pub fn run(arguments: &Mv, out: &mut dyn Write) -> Outcome {
+    if arguments.interactive && !arguments.force {
+        let told = "nobody is asked (-i)";
+        let remedy = "-n refuses to replace what has the new name; without, it is replaced";
+        return Err(Refusal::new(Code::Unsupported, told).or(remedy).into());
+    }
     let verb = if arguments.exchange { "exchanged" } else { "moved" };
     target::change(&arguments.image, out, verb, |volume, deeds| {
         let Some((to, from)) = arguments.paths.split_last() else { bail!("nothing to move") };
         if arguments.exchange {
             let [from] = from else { bail!("--exchange takes two paths") };
             entry(volume, to)?;
-            rename(volume, from, to, Rename::Exchange, deeds)?;
+            rename(volume, from, to, (arguments, Rename::Exchange), deeds)?;
             return Ok(End::Well);
         }
         let how = if arguments.no_clobber { Rename::NoReplace } else { Rename::Replace };
-        let into = is_directory(volume, to);
+        let into = !arguments.no_target_directory && is_directory(volume, to);
         if !into && from.len() > 1 {
             return Err(Error::NotDirectory(to.to_string()).into());
         }
-        operands::each(from, |from| match into {
-            true => rename(volume, from, &inside(to, from)?, how, deeds),
-            false => rename(volume, from, to, how, deeds),
+        let mut moved = HashSet::new();
+        operands::each(from, |from| {
+            let to = if into { inside(to, from)? } else { to.clone() };
+            if !moved.insert(to.name().map(<[u8]>::to_vec)) {
+                let told = format!("{from}: another of this name was moved before it");
+                let remedy = "give it another name";
+                return Err(Refusal::new(Code::Exists, told).or(remedy).into());
+            }
+            rename(volume, from, &to, (arguments, how), deeds)
         })
     })
 }
@@ -37,16 +50,30 @@ fn rename(
     volume: &Volume,
     from: &VolumePath,
     to: &VolumePath,
-    how: Rename,
+    (arguments, how): (&Mv, Rename),
     deeds: &mut Deeds,
 ) -> anyhow::Result<()> {
     // Whatever is wrong from here on is about the new name.
-    let found = entry(volume, from)?;
+    let found = entry_that_goes(volume, from)?;
     if to.ends_with_slash() && found.kind != FileKind::Directory {
         return Err(Error::NotDirectory(to.to_string()).into());
     }
+    if let Ok(old) = volume.metadata(to.without_slashes())
+        && how != Rename::NoReplace
+    {
+        if old.inode.ino == found.inode.ino {
+            let told = format!("{from} and {to} are the same file");
+            return Err(Refusal::new(Code::Invalid, told).into());
+        }
+        let time = |found: &Metadata| (found.inode.mtime.seconds, found.inode.mtime.nanos);
+        if arguments.update && time(&found) <= time(&old) {
+            return Ok(());
+        }
+    }
     volume.rename(from, to, how).at(to)?;
     deeds.add(from).with_path("to", to);
+    let verb = if how == Rename::Exchange { "exchanged" } else { "renamed" };
+    deeds.say(|| format!("{verb} '{from}' -> '{to}'"), arguments.verbose);
     Ok(())
 }
 
@@ -57,6 +84,31 @@ pub(super) fn entry(volume: &Volume, path: &VolumePath) -> anyhow::Result<Metada
     match path.ends_with_slash() && found.kind != FileKind::Directory {
         true => Err(Error::NotDirectory(path.to_string()).into()),
         false => Ok(found),
+    }
+}
+
+/// The inode of the name itself; of what it leads to where a slash asks for a directory.
+pub(super) fn itself(volume: &Volume, path: &VolumePath) -> anyhow::Result<Ino> {
+    match path.ends_with_slash() {
+        true => volume.lookup(path).at(path),
+        false => Ok(entry(volume, path)?.inode.ino),
+    }
+}
+
+/// The same of a name that shall go: the root has none, `.` and `..` stay.
+pub(super) fn entry_that_goes(volume: &Volume, path: &VolumePath) -> anyhow::Result<Metadata> {
+    let refuse = |what: &str, remedy: &'static str| {
+        Err(Refusal::new(Code::Invalid, format!("{path}: {what}")).or(remedy).into())
+    };
+    let found = entry(volume, path)?;
+    if found.inode.ino == volume.root() {
+        return refuse("is the root directory, which stays", "name what is in it instead");
+    }
+    match path.name() {
+        Some(b"." | b"..") => {
+            refuse("ends with . or .., which stay", "give the directory's own name")
+        }
+        _ => Ok(found),
     }
 }
 

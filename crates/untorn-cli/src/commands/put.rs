@@ -1,5 +1,6 @@
 //! `untorn put`: a whole file into the volume, in one commit where that was asked.
 
+use super::dangling;
 use crate::arguments::Put;
 use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::target;
@@ -18,13 +19,18 @@ pub fn run(arguments: &Put, out: &mut dyn Write) -> Outcome {
     let bytes = read(&arguments.source)?;
     let new = arguments.owner.new_file(0o644);
     target::change(&arguments.volume(), out, "put", |volume, deeds| {
-        let done = volume.replace_file(path, &bytes, new, Sync::Durable);
+        let end = dangling::end_of(volume, path)?;
+        let there = volume.lookup(&end).is_ok();
+        let done = volume.replace_file(&end, &bytes, new, Sync::Durable);
         if let Err(Error::IsDirectory(_)) = done {
             let told = format!("{path}: is a directory");
             let remedy = "give the path that the file shall have in it";
             return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
         }
-        let file = done.at(path)?;
+        let file = dangling::named(done, path, &end)?;
+        if let Some(change) = arguments.owner.change().filter(|_| there) {
+            volume.set_metadata_of(file.ino(), &change).at(path)?;
+        }
         deeds.add(path).with("inode", file.ino().0).with("bytes", bytes.len());
         Ok(End::Well)
     })

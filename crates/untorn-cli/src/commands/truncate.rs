@@ -1,9 +1,10 @@
 //! `untorn truncate`: gives files a size.
 
-use super::operands;
+use super::{dangling, operands};
 use crate::arguments::{Truncate, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
+use crate::size::NewSize;
 use crate::target;
 use std::io::Write;
 use untorn::{Error, NewFile, Volume};
@@ -11,22 +12,42 @@ use untorn::{Error, NewFile, Volume};
 /// Cuts or lengthens each path.
 pub fn run(arguments: &Truncate, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "truncated", |volume, deeds| {
-        operands::each(&arguments.paths, |path| truncate(volume, path, arguments, deeds))
+        let (size, base) = wanted(volume, arguments)?;
+        operands::each(&arguments.paths, |path| {
+            truncate(volume, path, (arguments, size, base), deeds)
+        })
     })
+}
+
+/// The size, and the one that it comes from where that is not each file's own.
+fn wanted(volume: &Volume, arguments: &Truncate) -> anyhow::Result<(NewSize, Option<u64>)> {
+    let Some(path) = &arguments.reference else {
+        return Ok((arguments.size.unwrap_or(NewSize::More(0)), None));
+    };
+    let base = volume.open_file(path).and_then(|file| file.size()).at(path)?;
+    match arguments.size {
+        Some(NewSize::Exactly(_)) => {
+            let told = "-r and -s: this size comes from no other";
+            let remedy = "give one of them, or a size that does, as in -s +5";
+            Err(Refusal::new(Code::Invalid, told).or(remedy).into())
+        }
+        size => Ok((size.unwrap_or(NewSize::More(0)), Some(base))),
+    }
 }
 
 fn truncate(
     volume: &Volume,
     path: &VolumePath,
-    arguments: &Truncate,
+    (arguments, size, base): (&Truncate, NewSize, Option<u64>),
     deeds: &mut Deeds,
 ) -> anyhow::Result<()> {
     let (file, created) = match volume.open_file(path) {
         Err(Error::NotFound(_)) if arguments.no_create => return Ok(()),
-        Err(Error::NotFound(_)) => (volume.create_file(path, NewFile::default()).at(path)?, true),
+        Err(Error::NotFound(_)) => (dangling::create(volume, path, NewFile::default())?.0, true),
         file => (file.at(path)?, false),
     };
-    let size = arguments.size.of(file.size().at(path)?);
+    let old = base.map_or_else(|| file.size(), Ok).at(path)?;
+    let size = size.of(old);
     let size = size.ok_or_else(|| {
         let told = format!("{path}: the new size is more than 64 bits can say");
         Refusal::new(Code::Invalid, told)

@@ -1,5 +1,6 @@
 //! `untorn write`: bytes into a file, whole or not at all where that was asked.
 
+use super::dangling;
 use crate::arguments::{VolumePath, Write as Arguments};
 use crate::failure::{self, At, Code, End, Outcome, Refusal};
 use crate::{show, target};
@@ -40,15 +41,20 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         false => None,
     };
     let done = target::write(&arguments.volume(), |volume| {
-        let (file, created) = open(volume, arguments)?;
+        let (file, made) = open(volume, arguments)?;
         let (offset, bytes) = match &whole {
-            Some(bytes) => atomic(&file, arguments, bytes)
-                .inspect_err(|_| take_back(volume, arguments, created))?,
+            Some(bytes) => {
+                atomic(&file, arguments, bytes).inspect_err(|_| take_back(volume, made.as_ref()))?
+            }
             None => plain(&file, arguments, &mut input).inspect_err(|_| {
-                let untouched = created && file.size().is_ok_and(|size| size == 0);
-                take_back(volume, arguments, untouched);
+                let untouched = file.size().is_ok_and(|size| size == 0);
+                take_back(volume, made.as_ref().filter(|_| untouched));
             })?,
         };
+        if let (None, Some(change)) = (&made, arguments.owner.change()) {
+            volume.set_metadata_of(file.ino(), &change).at(&arguments.path)?;
+        }
+        let created = made.is_some();
         let (path, size) = (arguments.path.clone(), file.size()?);
         let (atomic, durable) = (arguments.atomic, arguments.sync);
         Ok(Done { path, inode: file.ino().0, created, offset, bytes, atomic, durable, size })
@@ -69,22 +75,25 @@ fn read_whole(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The file, made where it does not exist.
-fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, bool)> {
+/// The file; where it did not exist it is made, under the path that comes with it.
+fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, Option<VolumePath>)> {
     match volume.open_file(&arguments.path) {
-        Ok(file) => Ok((file, false)),
+        Ok(file) => Ok((file, None)),
         Err(Error::NotFound(_)) => {
             let new = arguments.owner.new_file(0o644);
-            Ok((volume.create_file(&arguments.path, new).at(&arguments.path)?, true))
+            let (file, path) = dangling::create(volume, &arguments.path, new)?;
+            Ok((file, Some(path)))
         }
         Err(error) => Err(error).at(&arguments.path),
     }
 }
 
 /// Whole or not at all: a file that was made for a write that failed goes again.
-fn take_back(volume: &Volume, arguments: &Arguments, created: bool) {
-    if created && let Err(error) = volume.remove(&arguments.path) {
-        let told = format!("{} stays, empty: {error}", arguments.path);
+fn take_back(volume: &Volume, made: Option<&VolumePath>) {
+    if let Some(path) = made
+        && let Err(error) = volume.remove(path)
+    {
+        let told = format!("{path} stays, empty: {error}");
         failure::warn(Code::Failed, told);
     }
 }

@@ -11,7 +11,11 @@ use std::io::Write;
 
 /// What was done so far, in order.
 #[derive(Debug, Default)]
-pub struct Deeds(Vec<Map<String, Value>>);
+pub struct Deeds {
+    done: Vec<Map<String, Value>>,
+    /// What people are told of it, who asked for that.
+    lines: Vec<String>,
+}
 
 /// One thing that was done.
 pub struct Deed<'a>(&'a mut Map<String, Value>);
@@ -19,16 +23,26 @@ pub struct Deed<'a>(&'a mut Map<String, Value>);
 impl Deeds {
     /// Something was done to `path`.
     pub fn add(&mut self, path: &VolumePath) -> Deed<'_> {
-        let at = self.0.len();
-        self.0.push(Map::new());
+        let at = self.done.len();
+        self.done.push(Map::new());
         // There is one: it was just put there.
-        let deed = Deed(&mut self.0[at]);
+        let deed = Deed(&mut self.done[at]);
         deed.with_path("path", path)
+    }
+
+    /// People are told this.
+    pub fn say(&mut self, line: impl FnOnce() -> String, verbose: bool) {
+        self.lines.extend(verbose.then(line));
+    }
+
+    /// The lines for people.
+    pub fn tell(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        Ok(self.lines.iter().try_for_each(|line| writeln!(out, "{line}"))?)
     }
 
     /// The document: the list under the word for what was done.
     pub fn print(&self, out: &mut dyn Write, verb: &'static str) -> anyhow::Result<()> {
-        super::json(out, &Map::from_iter([(verb.to_owned(), serde_json::to_value(&self.0)?)]))
+        super::json(out, &Map::from_iter([(verb.to_owned(), serde_json::to_value(&self.done)?)]))
     }
 }
 

@@ -8,6 +8,7 @@ mod daily;
 mod db;
 mod fsx;
 mod habits;
+mod habits_of_changes;
 mod habits_of_copies;
 mod images;
 mod loops;
@@ -52,6 +53,20 @@ impl Said {
         assert!(self.err.contains(words), "{:?} has no {words:?}", self.err);
         assert!(self.err.starts_with("untorn: "), "{}", self.err);
         assert_eq!(self.err.lines().count(), 1, "{}", self.err);
+        self
+    }
+
+    /// It ended with status 1 and as many lines on standard error.
+    #[track_caller]
+    pub(crate) fn refused_lines(self, count: usize) -> Self {
+        assert_eq!((self.status, self.err.lines().count()), (1, count), "{}{}", self.out, self.err);
+        self
+    }
+
+    /// It ended with this status.
+    #[track_caller]
+    pub(crate) fn status_is(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "{}{}", self.out, self.err);
         self
     }
 

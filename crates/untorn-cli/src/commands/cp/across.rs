@@ -8,7 +8,7 @@ use crate::arguments::{Destination, VolumePath};
 use crate::commands::beside::free_name_in;
 use crate::commands::clone::lies_inside;
 use crate::commands::met::Met;
-use crate::commands::mv::{entry, is_directory};
+use crate::commands::mv::{is_directory, itself};
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::show::Deeds;
 use std::collections::{HashMap, HashSet};
@@ -62,7 +62,7 @@ impl Across<'_> {
         let (from, to) = (&from_side.path, self.destination(&from_side.path, &to_side.path));
         let top = match self.job.arguments.follows_named() {
             true => self.source.lookup(from).at(from)?,
-            false => entry(self.source, from)?.inode.ino,
+            false => itself(self.source, from)?,
         };
         let found = self.source.metadata_of(top).at(from)?;
         self.demand_tree(from, &found, &to)?;

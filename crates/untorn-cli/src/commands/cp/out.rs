@@ -4,7 +4,7 @@ use super::{Job, PIECE, age};
 use crate::arguments::Destination;
 use crate::commands::beside::free_name;
 use crate::commands::met::Met;
-use crate::commands::mv::entry;
+use crate::commands::mv::itself;
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::show;
 use anyhow::bail;
@@ -66,7 +66,7 @@ impl Job<'_> {
         let (mut directories, mut met) = (Vec::new(), Met::default());
         let top = match self.arguments.follows_named() {
             true => volume.lookup(from).at(from)?,
-            false => entry(volume, from)?.inode.ino,
+            false => itself(volume, from)?,
         };
         let mut todo = vec![(top, from.clone(), to)];
         while let Some((ino, from, to)) = todo.pop() {

@@ -37,7 +37,10 @@ pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
         return fill::run(arguments, image, wanted.options, epoch, out);
     }
     let made = match (arguments.dry_run, image.exists()) {
-        (true, exists) => rehearse(arguments, image, wanted.options, exists)?,
+        (true, exists) => rehearse(arguments, image, wanted.options, exists && !is_empty(image))?,
+        (false, true) if wanted.options.size.is_some() && is_empty(image) => {
+            in_empty_file(arguments, image, wanted.options)?
+        }
         (false, true) => on_existing(arguments, image, &wanted.options)?,
         (false, false) => in_new_file(arguments, image, wanted.options)?,
     };
@@ -54,6 +57,24 @@ fn on_existing(arguments: &Mkfs, image: &Path, options: &Options) -> anyhow::Res
     let device = FileDevice::open(image, Access::ReadWrite)?;
     let window = target::window(Arc::new(device), &arguments.place)?;
     make(&*window, options).with_context(|| image.display().to_string())
+}
+
+/// Whether it is a file with nothing in it, as one that was just made for an image.
+fn is_empty(image: &Path) -> bool {
+    fs::metadata(image).is_ok_and(|found| found.is_file() && found.len() == 0)
+}
+
+/// The file gets the size of the volume; it is empty again where that fails.
+fn in_empty_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Result<Made> {
+    let name = || path.display().to_string();
+    let size = new_size(arguments, path, &options)?;
+    let resize = |size| fs::File::options().write(true).open(path).and_then(|f| f.set_len(size));
+    resize(size).with_context(name)?;
+    let made = on_existing(arguments, path, &Options { contents: Contents::Zeroed, ..options });
+    if made.is_err() {
+        resize(0).with_context(name)?;
+    }
+    made
 }
 
 fn in_new_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Result<Made> {
@@ -111,7 +132,7 @@ fn new_size(arguments: &Mkfs, path: &Path, options: &Options) -> anyhow::Result<
         );
     };
     if arguments.place.partition.is_some() {
-        bail!("{} does not exist, so it has no partitions", path.display());
+        bail!("{} is not there or empty, so it has no partitions", path.display());
     }
     let end = size.checked_add(arguments.place.offset.unwrap_or(0));
     end.context("the volume would end past what 64 bits can say")

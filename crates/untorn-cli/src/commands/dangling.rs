@@ -1,0 +1,48 @@
+//! Files that are made where a symbolic link leads to nothing yet, as Linux makes them.
+
+use crate::arguments::VolumePath;
+use crate::failure::{At, Code, Refusal};
+use untorn::{Error, File, NewFile, Volume};
+
+/// Symbolic links that one path may lead through.
+const MOST: usize = 40;
+
+/// The path that links at the end of `path` lead to, whether anything is there or not.
+pub fn end_of(volume: &Volume, path: &VolumePath) -> anyhow::Result<VolumePath> {
+    let mut at = path.clone();
+    for _ in 0..MOST {
+        let target = match at.ends_with_slash() {
+            true => return Ok(at),
+            false => volume.read_link(&at),
+        };
+        match target {
+            Ok(target) if target.starts_with(b"/") => at = VolumePath::new(target),
+            Ok(target) => at = at.above().join(&target),
+            Err(_) => return Ok(at),
+        }
+    }
+    Err(Error::SymlinkLoop(path.to_string()).into())
+}
+
+/// Makes the file `path`, which leads to nothing yet; also the path that it has then.
+pub fn create(
+    volume: &Volume,
+    path: &VolumePath,
+    new: NewFile,
+) -> anyhow::Result<(File, VolumePath)> {
+    let end = end_of(volume, path)?;
+    let file = named(volume.create_file(&end, new), path, &end)?;
+    Ok((file, end))
+}
+
+/// Says what is wrong where `path` is a link to `end`, which could not be made.
+pub fn named<T>(made: untorn::Result<T>, path: &VolumePath, end: &VolumePath) -> anyhow::Result<T> {
+    match made {
+        Err(Error::NotFound(_)) if end != path => {
+            let told = format!("{path}: dangling symbolic link to {end}, whose directory is not");
+            let remedy = "make it with `untorn mkdir -p`, or remove the link";
+            Err(Refusal::new(Code::NotFound, format!("{told} there")).or(remedy).into())
+        }
+        made => made.at(path),
+    }
+}
