@@ -23,7 +23,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments::typed(std::env::args_os())) {
         Ok(arguments) => arguments,
-        Err(error) => return failure::usage(&error),
+        Err(error) => return failure::usage(error),
     };
     show::ask(arguments.json);
     failure::to_exit(commands::run(&arguments))

@@ -1,7 +1,7 @@
 //! Trees from directories of the host.
 //!
-//! Symbolic links are not followed unless that is asked for. What several names lead to is one item. Mounted file systems
-//! below are part of the tree.
+//! Symbolic links are not followed unless that is asked for. What several names lead to is one
+//! item. Mounted file systems below are part of the tree.
 
 use crate::attributes::{self, ACCESS, DEFAULT};
 use crate::contents::{Contents, Place, change_time};

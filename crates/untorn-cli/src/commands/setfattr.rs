@@ -122,8 +122,7 @@ fn restore(arguments: &SetAttribute, from: &Path, out: &mut dyn Write) -> Outcom
         for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
             let refused = |what: &str| {
                 let told = format!("{name}: line {number}: {what}");
-                let remedy =
-                    "lines are `# file: PATH` and `NAME=VALUE`, as getfattr -d prints them";
+                let remedy = "lines are `# file: PATH` and `NAME=VALUE`, as of getfattr -d";
                 Refusal::new(Code::BadSource, told).or(remedy)
             };
             match line {
@@ -165,8 +164,8 @@ fn read(from: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Undoes the escapes of names: three octal digits, `x` and two hexadecimal ones, those of lines and
-/// tabs, `u{` with a code and `}`; else what stands behind the backslash.
+/// Undoes the escapes of names: three octal digits, `x` and two hexadecimal ones, those of lines
+/// and tabs, `u{` with a code and `}`.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text);
     while let Some((&first, behind)) = rest.split_first() {

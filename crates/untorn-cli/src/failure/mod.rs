@@ -14,6 +14,7 @@ pub use refusal::{At, Refusal};
 
 use crate::show;
 use anyhow::Chain;
+use clap::error::ContextKind;
 use code::{code, remedy};
 use serde_json::json;
 use std::error::Error as _;
@@ -53,7 +54,9 @@ pub fn to_exit(outcome: Outcome) -> ExitCode {
 }
 
 /// What was typed is no command: clap's own words, or JSON where that was among them.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(mut error: clap::Error) -> ExitCode {
+    // Nobody who mistypes a letter means a path of that name.
+    error.remove(ContextKind::Suggested);
     let asked = std::env::args_os().any(|argument| argument == "--json");
     if !error.use_stderr() || !asked {
         error.exit();

@@ -84,3 +84,14 @@ fn names_of_volumes_bring_no_control_characters_into_messages() {
     let said = said.refused(1, "a\\u{1b}[31mb: is a directory");
     assert!(!said.err.contains('\u{1b}'), "{:?}", said.err);
 }
+
+#[test]
+fn a_letter_that_is_unknown_is_taken_for_no_path() {
+    for command in ["mkdir", "cp", "mv", "rm"] {
+        let said = super::untorn_on(&[command, "-Z", "a", "b"], b"");
+        assert!(said.status == 2 && said.err.contains("'-Z'"), "{}", said.err);
+        assert!(!said.err.contains("-- -Z"), "{}", said.err);
+    }
+    let said = super::untorn_on(&["cp", "--recursiv", "a", "b"], b"");
+    assert!(said.err.contains("--recursive"), "{}", said.err);
+}

@@ -41,6 +41,14 @@ struct Todo {
     to: VolumePath,
 }
 
+/// The way down a tree: what comes next, the directories that were met, those that were made.
+#[derive(Default)]
+struct Way {
+    todo: Vec<Todo>,
+    met: Met,
+    full: Vec<(Todo, Metadata, Ino)>,
+}
+
 /// What became of it.
 enum Copied {
     /// It stands there.
@@ -52,68 +60,83 @@ enum Copied {
 }
 
 impl Across<'_> {
-    /// Copies what is at `from` to `to`, or into it where it is a directory.
+    /// Copies what is at one side to the other, or into it where it is a directory.
     pub fn copy(
         mut self,
-        (from_side, to_side): (&Destination, &Destination),
+        sides: (&Destination, &Destination),
         deeds: &mut Deeds,
         out: &mut dyn Write,
     ) -> anyhow::Result<End> {
-        let (from, to) = (&from_side.path, self.destination(&from_side.path, &to_side.path));
-        let top = match self.job.arguments.follows_named() {
+        let (first, mut way, mut end) = (self.first(sides)?, Way::default(), End::Well);
+        let copied = self.one(&first)?;
+        if !matches!(copied, Copied::Left) {
+            deeds.add(&first.from).with_path("to", &first.to);
+        }
+        self.go_on((first, copied), &mut way, sides, out)?;
+        while let Some(next) = way.todo.pop() {
+            match self.one(&next) {
+                Ok(copied) => self.go_on((next, copied), &mut way, sides, out)?,
+                Err(error) if failure::is_of_one(&error) => {
+                    failure::tell(&error);
+                    end = End::Found;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Times and permissions of a directory when it is full.
+        for (next, found, made) in way.full.iter().rev() {
+            self.dress(next.ino, found, *made).at(&next.to)?;
+        }
+        Ok(end)
+    }
+
+    /// What was named, and where it goes.
+    fn first(&mut self, sides: (&Destination, &Destination)) -> anyhow::Result<Todo> {
+        let (from, to) = (&sides.0.path, self.destination(&sides.0.path, &sides.1.path));
+        let ino = match self.job.arguments.follows_named() {
             true => self.source.lookup(from).at(from)?,
             false => itself(self.source, from)?,
         };
-        let found = self.source.metadata_of(top).at(from)?;
+        let found = self.source.metadata_of(ino).at(from)?;
         self.demand_tree(from, &found, &to)?;
         let dir = self.target.lookup(to.above()).at(&to)?;
         let place = (dir, to.name().unwrap_or_default().to_vec());
         if !self.made.insert(place) && found.kind != FileKind::Directory {
             return Err(same_name_twice(from).into());
         }
-        let (mut end, mut met, mut full) = (End::Well, Met::default(), Vec::new());
-        let mut todo = vec![Todo { ino: top, from: from.clone(), dir, to }];
-        let mut first = Some(());
-        while let Some(next) = todo.pop() {
-            let is_first = first.take().is_some();
-            let below = match self.one(&next) {
-                Err(error) if !is_first && failure::is_of_one(&error) => {
-                    failure::tell(&error);
-                    end = End::Found;
-                    continue;
-                }
-                done => done?,
-            };
-            let (made, new) = match below {
-                Copied::Left => continue,
-                Copied::Made(made) => (made, true),
-                Copied::Entered(made) => (made, false),
-            };
-            if is_first {
-                deeds.add(from).with_path("to", &next.to);
-            }
-            if new && self.job.is_verbose() {
-                let (image, other) = (from_side.image.display(), to_side.image.display());
-                writeln!(out, "'{image}:{}' -> '{other}:{}'", next.from, next.to)?;
-            }
-            let found = self.source.metadata_of(next.ino).at(&next.from)?;
-            if found.kind != FileKind::Directory {
-                continue;
-            }
-            met.enter(next.ino)?;
-            for below in self.source.entries_of(next.ino).at(&next.from)? {
-                let (from, to) = (next.from.join(&below.name), next.to.join(&below.name));
-                todo.push(Todo { ino: below.ino, from, dir: made, to });
-            }
-            if new {
-                full.push((next, found, made));
-            }
+        Ok(Todo { ino, from: from.clone(), dir, to })
+    }
+
+    /// Says what was copied; what is in it comes next.
+    fn go_on(
+        &self,
+        (next, copied): (Todo, Copied),
+        way: &mut Way,
+        (from, to): (&Destination, &Destination),
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let (made, new) = match copied {
+            Copied::Left => return Ok(()),
+            Copied::Made(made) => (made, true),
+            Copied::Entered(made) => (made, false),
+        };
+        if new && self.job.is_verbose() {
+            let (image, other) = (from.image.display(), to.image.display());
+            writeln!(out, "'{image}:{}' -> '{other}:{}'", next.from, next.to)?;
         }
-        // Times and permissions of a directory when it is full.
-        for (next, found, made) in full.iter().rev() {
-            self.dress(next.ino, found, *made).at(&next.to)?;
+        let found = self.source.metadata_of(next.ino).at(&next.from)?;
+        if found.kind != FileKind::Directory {
+            return Ok(());
         }
-        Ok(end)
+        way.met.enter(next.ino)?;
+        for below in self.source.entries_of(next.ino).at(&next.from)? {
+            let (from, to) = (next.from.join(&below.name), next.to.join(&below.name));
+            way.todo.push(Todo { ino: below.ino, from, dir: made, to });
+        }
+        if new {
+            way.full.push((next, found, made));
+        }
+        Ok(())
     }
 
     /// Where it goes: what has no name of its own goes into the directory.

@@ -98,7 +98,6 @@ impl Job<'_> {
             }
         };
         let (copied, done) = populate_readable(volume, dir, tree, &mut watch);
-        drop(watch);
         *summary = copied;
         written?;
         done?;

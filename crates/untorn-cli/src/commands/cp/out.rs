@@ -1,7 +1,7 @@
 //! Out of a volume to the host.
 
 use super::{Job, PIECE, age};
-use crate::arguments::Destination;
+use crate::arguments::{Destination, VolumePath};
 use crate::commands::beside::free_name;
 use crate::commands::met::Met;
 use crate::commands::mv::itself;
@@ -29,13 +29,15 @@ use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 pub(super) type Seen = HashMap<Ino, PathBuf>;
 
 /// What became of something that is copied.
-enum Made {
+enum Copied {
     /// It stands there.
-    Made,
+    New,
     /// A directory stands there already.
     Entered,
     /// What stands there stays.
     Left,
+    /// It was told of.
+    Failed,
 }
 
 /// Permissions while something is not all there.
@@ -53,51 +55,25 @@ impl Job<'_> {
         out: &mut dyn Write,
     ) -> anyhow::Result<End> {
         let from = &side.path;
-        // No name in the target: `..` would lead out of it.
-        let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
-        let into = !self.arguments.no_target_directory && to.is_dir();
-        let to = match name.filter(|_| into) {
-            Some(name) => to.join(OsStr::from_bytes(name)),
-            None => destination(to)?,
-        };
+        let (to, top) = self.ends(volume, from, to)?;
         // What the user made, and now names, stays what it is.
         let stays = Some(to.clone()).filter(|to| to.is_dir());
-        let mut end = End::Well;
-        let (mut directories, mut met) = (Vec::new(), Met::default());
-        let top = match self.arguments.follows_named() {
-            true => volume.lookup(from).at(from)?,
-            false => itself(volume, from)?,
-        };
+        let (mut end, mut directories, mut met) = (End::Well, Vec::new(), Met::default());
         let mut todo = vec![(top, from.clone(), to)];
         while let Some((ino, from, to)) = todo.pop() {
             let found = volume.metadata_of(ino)?;
-            if found.kind == FileKind::Directory && !self.arguments.recursive {
-                let told = format!("{from}: is a directory");
-                let remedy = "copy it with `untorn cp -r`";
-                return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
-            }
             self.bar.set_message(shown(&to));
             let made = self.one_out(volume, ino, &found, &to, seen);
-            match (made, found.device) {
-                (Err(error), Some(_)) if is_forbidden(&error) => {
-                    let told = format!("{}: left out: {error}", shown(&to));
-                    self.bar.suspend(|| failure::warn(Code::LeftOut, told));
-                    end = End::Found;
-                }
-                (Err(error), _) => {
-                    let error = error.context(shown(&to));
-                    if ino == top || !failure::is_of_one(&error) {
-                        return Err(error);
-                    }
-                    self.bar.suspend(|| failure::tell(&error));
+            match self.told(made, &found, &to, ino == top)? {
+                Copied::Failed => {
                     end = End::Found;
                     continue;
                 }
-                (Ok(Made::Left), _) => continue,
-                (Ok(Made::Made), _) if self.is_verbose() => {
+                Copied::Left => continue,
+                Copied::New if self.is_verbose() => {
                     writeln!(out, "'{}:{from}' -> '{}'", side.image.display(), shown(&to))?;
                 }
-                (Ok(Made::Made | Made::Entered), _) => {}
+                Copied::New | Copied::Entered => {}
             }
             if found.kind != FileKind::Directory {
                 continue;
@@ -119,6 +95,56 @@ impl Job<'_> {
         Ok(end)
     }
 
+    /// Where what is at `from` goes, and what that is.
+    fn ends(
+        &self,
+        volume: &Volume,
+        from: &VolumePath,
+        to: &Path,
+    ) -> anyhow::Result<(PathBuf, Ino)> {
+        // No name in the target: `..` would lead out of it.
+        let name = from.name().filter(|name| ![&b"."[..], b".."].contains(name));
+        let into = !self.arguments.no_target_directory && to.is_dir();
+        let to = match name.filter(|_| into) {
+            Some(name) => to.join(OsStr::from_bytes(name)),
+            None => destination(to)?,
+        };
+        let top = match self.arguments.follows_named() {
+            true => volume.lookup(from).at(from)?,
+            false => itself(volume, from)?,
+        };
+        if volume.metadata_of(top)?.kind == FileKind::Directory && !self.arguments.recursive {
+            let told = format!("{from}: is a directory");
+            let remedy = "copy it with `untorn cp -r`";
+            return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
+        }
+        Ok((to, top))
+    }
+
+    /// Tells what failed of one thing below what was named: the rest is copied all the same.
+    fn told(
+        &self,
+        made: anyhow::Result<Copied>,
+        found: &Metadata,
+        to: &Path,
+        is_top: bool,
+    ) -> anyhow::Result<Copied> {
+        let error = match made {
+            Ok(made) => return Ok(made),
+            Err(error) if found.device.is_some() && is_forbidden(&error) => {
+                let told = format!("{}: left out: {error}", shown(to));
+                self.bar.suspend(|| failure::warn(Code::LeftOut, told));
+                return Ok(Copied::Failed);
+            }
+            Err(error) => error.context(shown(to)),
+        };
+        if is_top || !failure::is_of_one(&error) {
+            return Err(error);
+        }
+        self.bar.suspend(|| failure::tell(&error));
+        Ok(Copied::Failed)
+    }
+
     fn one_out(
         &self,
         volume: &Volume,
@@ -126,16 +152,16 @@ impl Job<'_> {
         found: &Metadata,
         to: &Path,
         seen: &mut Seen,
-    ) -> anyhow::Result<Made> {
+    ) -> anyhow::Result<Copied> {
         self.demand_no_image(to)?;
         demand_replaceable(to, found)?;
         if is_directory(to) {
-            return Ok(Made::Entered);
+            return Ok(Copied::Entered);
         }
         if let Ok(old) = fs::symlink_metadata(to) {
             let (old, new) = ((old.mtime(), old.mtime_nsec()), found.inode.mtime);
             if self.leaves(age((new.seconds, new.nanos.into()), old)) {
-                return Ok(Made::Left);
+                return Ok(Copied::Left);
             }
         }
         let at = beside(to)?;
@@ -153,7 +179,7 @@ impl Job<'_> {
             // Gone, unless something failed; or it was another name of what stands there.
             let _ = fs::remove_file(&at);
         }
-        made.map(|()| Made::Made)
+        made.map(|()| Copied::New)
     }
 
     /// Makes it at `to`, where nothing is, with all that is to be said of it.
