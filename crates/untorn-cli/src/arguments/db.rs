@@ -2,12 +2,14 @@
 
 use super::Image;
 use clap::Args;
+use std::ffi::OsString;
 
 /// What `untorn db --help` says after the arguments.
 pub const DB: &str = "\
 Commands are those of xfs_db: sb, agf, agi, agfl, inode, fsblock, daddr, dblock, ablock, dquot,
 type, print, addr, back, push, pop, stack, bmap, convert, freesp, frag, path, ls, ncheck, version,
-info, hash, uuid, label, help, quit. Fields have xfs_db's names.
+info, hash, uuid, label, help, quit. Fields have xfs_db's names. In names \\xff and \\040 are bytes
+by their numbers, and \\\\ is a backslash.
 
   untorn db disk.img -c 'sb 0' -c p
   untorn db disk.img -c 'inode 128' -c 'p core.size u3.bmx[0-2].startblock'
@@ -24,7 +26,7 @@ pub struct Db {
     pub image: Image,
     /// A command; may be given often. Standard input is read without any.
     #[arg(short = 'c', value_name = "COMMAND")]
-    pub commands: Vec<String>,
+    pub commands: Vec<OsString>,
     /// Touch nothing on the device: what this command does anyway.
     #[arg(short = 'r', long, hide = true)]
     pub read_only: bool,

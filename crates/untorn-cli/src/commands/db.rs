@@ -8,6 +8,7 @@ use crate::failure::{self, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
 use std::io::{BufRead, IsTerminal, Write, stdin};
+use std::os::unix::ffi::OsStrExt;
 use untorn_db::Session;
 use untorn_device::Access;
 
@@ -26,7 +27,7 @@ pub fn run(arguments: &Db, out: &mut dyn Write) -> Outcome {
         ask(&mut talk, out)?;
     } else {
         for line in &arguments.commands {
-            if talk.line(line, out)? == Next::Stop {
+            if talk.line(&text(line.as_bytes()), out)? == Next::Stop {
                 break;
             }
         }
@@ -71,6 +72,16 @@ impl Talk<'_> {
     }
 }
 
+/// A command as text: bytes that are none as paths may have them, by their numbers.
+fn text(typed: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in typed.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}
+
 /// Reads commands; asks for them where somebody types.
 fn ask(talk: &mut Talk<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let prompt = if stdin().is_terminal() { "untorn db> " } else { "" };
@@ -84,10 +95,8 @@ fn ask(talk: &mut Talk<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         }
         let typed = line.strip_suffix(b"\n").unwrap_or(&line);
         let typed = typed.strip_suffix(b"\r").unwrap_or(typed);
-        match std::str::from_utf8(typed) {
-            Ok(typed) if talk.line(typed, out)? == Next::Go => {}
-            Ok(_) => return Ok(()),
-            Err(_) => talk.refuse(&format!("{}: is no UTF-8", show::printable(typed)), out)?,
+        if talk.line(&text(typed), out)? == Next::Stop {
+            return Ok(());
         }
     }
 }

@@ -52,6 +52,16 @@ fn names_are_bytes_in_every_command_check() {
 }
 
 #[test]
+fn names_are_bytes_for_fsx_and_db_check() {
+    let site = Site::new();
+    run(&site, &["fsx", "-q", "-N", "50", "--image", "@"], &[NAME]).well();
+    let line = [b"path ", NAME].concat();
+    let said = run(&site, &["db", "@", "-c"], &[&line, b"-c", b"p core.mode"]).well().out;
+    assert!(said.starts_with("core.mode = 01006"), "{said}");
+    site.assert_sound();
+}
+
+#[test]
 fn names_are_bytes_where_they_are_copied_check() {
     let site = Site::new();
     let source = site.folder.path().join(OsStr::from_bytes(b"source\xe9"));

@@ -65,13 +65,38 @@ fn resolve(session: &Session<'_>, path: &str) -> Result<Ino> {
     };
     for name in path.split('/').filter(|name| !name.is_empty()) {
         let entries = entries(&session.volume, ino)?;
-        let found = entries.iter().find(|entry| entry.name == name.as_bytes());
+        let bytes = unescaped(name.as_bytes());
+        let found = entries.iter().find(|entry| entry.name == bytes);
         ino = match found {
             Some(entry) => entry.ino,
             None => return refuse(format!("{path}: no {name} in directory {ino}")),
         };
     }
     Ok(ino)
+}
+
+/// The bytes of a name: `\xff`, `\040` and `\\\\` stand for one each.
+pub(super) fn unescaped(name: &[u8]) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), name);
+    while let Some((&first, behind)) = rest.split_first() {
+        let escaped = if first == b'\\' { escape(behind) } else { None };
+        let (byte, after) = escaped.unwrap_or((first, behind));
+        bytes.push(byte);
+        rest = after;
+    }
+    bytes
+}
+
+/// What stands behind a backslash: the byte that is meant, and the rest.
+fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
+    let number =
+        |digits: &[u8], radix| u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
+    match text {
+        [b'\\', after @ ..] => Some((b'\\', after)),
+        [b'x', a, b, after @ ..] => Some((number(&[*a, *b], 16)?, after)),
+        [a, b, c, after @ ..] => Some((number(&[*a, *b, *c], 8)?, after)),
+        _ => None,
+    }
 }
 
 pub fn ls(session: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {

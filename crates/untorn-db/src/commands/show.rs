@@ -1,6 +1,7 @@
 //! Commands that show the place, or what was typed.
 
 use super::Said;
+use super::files::unescaped;
 use crate::field::Scope;
 use crate::kind::Type;
 use crate::session::Session;
@@ -47,5 +48,5 @@ pub fn echo(_: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
 
 pub fn hash(_: &mut Session<'_>, arguments: &[&str]) -> Result<Said> {
     let name = arguments.first().copied().unwrap_or_default();
-    Ok(Said::Text(format!("{:#x}\n", hash_name(name.as_bytes()))))
+    Ok(Said::Text(format!("{:#x}\n", hash_name(&unescaped(name.as_bytes())))))
 }

@@ -66,7 +66,11 @@ pub enum Ground {
 
 impl Ground {
     /// A new volume in memory with an empty file at `path`.
-    pub fn memory(size: u64, options: &mkfs::Options, path: &str) -> anyhow::Result<Self> {
+    pub fn memory(
+        size: u64,
+        options: &mkfs::Options,
+        path: impl AsRef<[u8]>,
+    ) -> anyhow::Result<Self> {
         let medium = Arc::new(MemoryDevice::new(size));
         let contents = mkfs::Contents::Zeroed;
         mkfs::make(&*medium, &mkfs::Options { contents, ..options.clone() })?;
@@ -78,13 +82,13 @@ impl Ground {
 
     /// The file at `path`. `power` says whether the power will be cut: that takes a disk that
     /// remembers.
-    pub fn target(&self, path: &str, power: Power) -> Answer<VolumeTarget> {
+    pub fn target(&self, path: impl AsRef<[u8]>, power: Power) -> Answer<VolumeTarget> {
         let media = match (self, power) {
             (Self::Memory(medium), Power::Cut) => Media::Disk(SimDisk::new(medium.snapshot())),
             (Self::Memory(medium), Power::Stays) => Media::Device(Arc::new(medium.snapshot())),
             (Self::Device(device), _) => Media::Device(Arc::clone(device)),
         };
-        VolumeTarget::on(media, path)
+        VolumeTarget::on(media, path.as_ref())
     }
 }
 
@@ -105,21 +109,21 @@ impl Media {
 /// A file of a volume.
 pub struct VolumeTarget {
     media: Media,
-    path: String,
+    path: Vec<u8>,
     /// Nothing only while the volume is closed.
     open: Option<(Volume, File)>,
     /// Events of the simulated disk up to the last sync.
     synced: usize,
 }
 
-fn open(media: &Media, path: &str) -> Answer<(Volume, File)> {
+fn open(media: &Media, path: &[u8]) -> Answer<(Volume, File)> {
     let volume = Volume::open(media.device(), undisturbed())?;
     let file = volume.open_file(path)?;
     Ok((volume, file))
 }
 
 impl VolumeTarget {
-    fn on(media: Media, path: &str) -> Answer<Self> {
+    fn on(media: Media, path: &[u8]) -> Answer<Self> {
         let open = Some(open(&media, path)?);
         Ok(Self { media, path: path.to_owned(), open, synced: 0 })
     }

@@ -7,9 +7,11 @@ use super::ground;
 use super::options::Fsx;
 use crate::show;
 use anyhow::Context;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,9 +25,9 @@ const SHOWN: usize = 64;
 
 /// The file NAME.`suffix`.
 pub fn path(arguments: &Fsx, suffix: &str) -> PathBuf {
-    let name = arguments.file.rsplit('/').find(|part| !part.is_empty()).unwrap_or("fsx");
-    let folder = arguments.output.folder.clone().unwrap_or_default();
-    folder.join(format!("{name}.{suffix}"))
+    let mut name = OsStr::from_bytes(arguments.file.name().unwrap_or(b"fsx")).to_owned();
+    name.push(format!(".{suffix}"));
+    arguments.output.folder.clone().unwrap_or_default().join(name)
 }
 
 /// Writes an ops file.

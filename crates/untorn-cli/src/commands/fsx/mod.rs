@@ -88,7 +88,7 @@ fn one(
     match &ended.failure {
         None => teller.end(&summary, &ended)?,
         Some(failure) => {
-            let failure = Failure { name: arguments.file.clone(), ..(**failure).clone() };
+            let failure = Failure { name: arguments.file.to_string(), ..(**failure).clone() };
             summary.shortest = fail::report(arguments, &plan, &ended, &failure, out)?;
         }
     }

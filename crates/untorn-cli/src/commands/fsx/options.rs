@@ -2,6 +2,7 @@
 //!
 //! Invariants: a letter means what it means to fsx, or it is refused by name.
 
+use crate::arguments::VolumePath;
 use crate::size;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 pub struct Fsx {
     /// The file in the volume.
     #[arg(default_value = "/fsx", value_name = "FNAME")]
-    pub file: String,
+    pub file: VolumePath,
 
     #[command(flatten)]
     pub volume: Place,
