@@ -67,7 +67,7 @@ impl Turns {
             Next::Untorn => {
                 let device = FileDevice::open(&self.image, Access::ReadWrite).map_err(failed)?;
                 let ground = Ground::Device(Arc::new(device));
-                let file = ground.target(&format!("/{NAME}"), Power::Stays)?;
+                let file = ground.target(format!("/{NAME}"), Power::Stays)?;
                 (Keeper::Untorn(Box::new(file)), Next::Linux)
             }
         };

@@ -7,7 +7,6 @@ use crate::commands::operands;
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::{progress, show};
 use anyhow::Context;
-use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -154,13 +153,10 @@ impl Job<'_> {
     /// Paths of the tree that are not copied because of what the volume has there; with an error,
     /// where that is one.
     fn clashes(&self, volume: &Volume, dir: Ino, tree: &Tree) -> anyhow::Result<Vec<Clash>> {
-        let (mut clashes, mut met) = (Vec::new(), HashSet::new());
+        let mut clashes = Vec::new();
         let mut todo = vec![(tree.root(), dir, Vec::new())];
         while let Some((id, dir, path)) = todo.pop() {
             let What::Directory(names) = &tree.item(id).what else { continue };
-            if !met.insert((path.clone(), dir)) {
-                continue;
-            }
             for (name, &id) in names {
                 let old = match volume.find_in(dir, name) {
                     Err(Error::NotFound(_)) => continue,
