@@ -1,5 +1,6 @@
 //! `untorn chmod` and `untorn chown`: permissions and owners.
 
+use super::dangling;
 use super::met::Met;
 use super::mv::itself;
 use super::operands;
@@ -35,7 +36,7 @@ pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
                     volume.set_metadata_of(ino, &NewMetadata { permissions, ..Default::default() })
                 }
             };
-            let top = volume.lookup(path).at(path)?;
+            let top = dangling::lookup(volume, path)?;
             each(volume, (path, top), arguments.recursive, &set)?;
             let mode = volume.metadata_of(top).at(path)?.inode.mode & 0o7777;
             deeds.add(path).with("mode", format!("{mode:04o}"));
@@ -64,7 +65,7 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
             // Of a tree no link is followed, not even one that is named.
             let top = match arguments.no_dereference || arguments.recursive {
                 true => itself(volume, path)?,
-                false => volume.lookup(path).at(path)?,
+                false => dangling::lookup(volume, path)?,
             };
             each(volume, (path, top), arguments.recursive, &set)?;
             let found = volume.metadata_of(top).at(path)?.inode;

@@ -2,7 +2,9 @@
 
 use crate::arguments::VolumePath;
 use crate::failure::{At, Code, Refusal};
+use crate::show;
 use untorn::{Error, File, NewFile, Volume};
+use untorn_format::Ino;
 
 /// Symbolic links that one path may lead through.
 const MOST: usize = 40;
@@ -22,6 +24,19 @@ pub fn end_of(volume: &Volume, path: &VolumePath) -> anyhow::Result<VolumePath> 
         }
     }
     Err(Error::SymlinkLoop(path.to_string()).into())
+}
+
+/// What `path` leads to; says so where it is a link to nothing.
+pub fn lookup(volume: &Volume, path: &VolumePath) -> anyhow::Result<Ino> {
+    let found = volume.lookup(path);
+    match (&found, volume.read_link(path.without_slashes())) {
+        (Err(Error::NotFound(_)), Ok(target)) => {
+            let told = format!("{path}: dangling symbolic link to {}", show::printable(&target));
+            let remedy = "make what it leads to first";
+            Err(Refusal::new(Code::NotFound, told).or(remedy).into())
+        }
+        _ => found.at(path),
+    }
 }
 
 /// Makes the file `path`, which leads to nothing yet; also the path that it has then.

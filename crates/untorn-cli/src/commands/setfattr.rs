@@ -1,6 +1,7 @@
 //! `untorn setfattr`: sets and removes extended attributes, as the tool of that name takes them.
 
 use super::attributes::decode;
+use super::dangling;
 use super::mv::itself;
 use super::operands;
 use crate::arguments::{SetAttribute, VolumePath};
@@ -61,7 +62,7 @@ pub fn run(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
 fn named(volume: &Volume, path: &VolumePath, arguments: &SetAttribute) -> anyhow::Result<Ino> {
     match arguments.no_dereference {
         true => itself(volume, path),
-        false => volume.lookup(path).at(path),
+        false => dangling::lookup(volume, path),
     }
 }
 

@@ -85,6 +85,12 @@ fn files_are_made_where_a_dangling_link_leads_check() {
         run("/loop").refused(1, "/loop: ");
     }
     put("/bad").refused(1, "/bad: dangling symbolic link");
+    for command in [&["chmod", "@", "755"][..], &["chown", "@", "5"], &["setfattr", "-n", "user.a"]]
+    {
+        let end: &[&str] = if command[0] == "setfattr" { &["@", "/bad"] } else { &["/bad"] };
+        let said = site.run(&[command, end].concat());
+        said.refused(1, "/bad: dangling symbolic link to nowhere/x; make what it leads to");
+    }
     // What was made for a write that fails goes again, the link stays.
     link("new", "/again");
     let last = "9223372036854775807";
