@@ -162,14 +162,14 @@ pub struct Touch {
     /// The time of the last change alone.
     #[arg(short = 'm')]
     pub modification: bool,
-    /// This time: 2026-01-31, 2026-01-31 12:30[:59], with T for the blank, with Z or +01:00 behind
+    /// This time: 2026-01-31, 2026-01-31 12:30:59, with T for the blank, with Z or +01:00 behind
     /// it, or @SECONDS.
     #[arg(short = 'd', long, value_name = "TIME", value_parser = when::date)]
     #[arg(allow_hyphen_values = true, conflicts_with_all = ["stamp", "reference"])]
     pub date: Option<Timestamp>,
-    /// This time: [[CC]YY]MMDDhhmm[.ss]
+    /// This time, in digits.
     #[arg(short = 't', value_name = "STAMP", value_parser = when::stamp)]
-    #[arg(conflicts_with = "reference")]
+    #[arg(conflicts_with = "reference", help = "This time: [[CC]YY]MMDDhhmm[.ss]")]
     pub stamp: Option<Timestamp>,
     /// The times of this file of the volume.
     #[arg(short = 'r', long, value_name = "PATH")]

@@ -86,13 +86,14 @@ fn each(
     recursive: bool,
     change: &dyn Fn(Ino, &Metadata) -> untorn::Result<()>,
 ) -> anyhow::Result<()> {
-    let (mut todo, mut met) = (vec![top], Met::default());
-    while let Some(ino) = todo.pop() {
-        let found = volume.metadata_of(ino).at(path)?;
-        change(ino, &found).at(path)?;
+    let (mut todo, mut met) = (vec![(path.clone(), top)], Met::default());
+    while let Some((path, ino)) = todo.pop() {
+        let found = volume.metadata_of(ino).at(&path)?;
+        change(ino, &found).at(&path)?;
         if recursive && found.kind == FileKind::Directory {
             met.enter(ino)?;
-            todo.extend(volume.entries_of(ino).at(path)?.iter().map(|entry| entry.ino));
+            let below = volume.entries_of(ino).at(&path)?.into_iter();
+            todo.extend(below.map(|entry| (path.join(&entry.name), entry.ino)));
         }
     }
     Ok(())

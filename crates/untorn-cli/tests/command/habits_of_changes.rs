@@ -160,7 +160,12 @@ fn removals_go_by_letters_and_name_what_fails_check() {
     let mut bytes = [0; 512];
     image.read_exact_at(&mut bytes, place).unwrap();
     image.write_all_at(&[7; 512], place).unwrap();
-    site.run(&["rm", "-r", "@", "/soft/e/f"]).refused(1, "/soft/e/f/f");
+    for command in
+        [&["chmod", "-R", "@", "755"][..], &["chown", "-R", "@", "5"], &["rm", "-r", "@"]]
+    {
+        let command = [command, &["/soft/e/f"]].concat();
+        site.run(&command).refused(1, "/soft/e/f/f");
+    }
     image.write_all_at(&bytes, place).unwrap();
     let told = site.run(&["rm", "-rv", "@", "/d", "/file"]).well().out;
     let mut lines: Vec<&str> = told.lines().filter(|line| !line.contains("/f/f")).collect();
