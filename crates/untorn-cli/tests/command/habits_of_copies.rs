@@ -222,7 +222,40 @@ fn links_are_followed_as_the_letters_say_check() {
     assert_eq!(kind("/real"), "regular file");
     cp(&["-r", &to("/link"), site.path("out").to_str().unwrap()]).well();
     assert!(site.path("out").is_symlink());
-    cp(&["-rL", &to("/"), site.path("all").to_str().unwrap()]).refused(1, "-L with -r");
+    site.assert_sound();
+}
+
+#[test]
+fn links_below_a_directory_of_a_volume_are_followed_with_big_l_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "-p", "@", "/a/x", "/b"]).well();
+    site.run_on(&["write", "@", "/a/x/file"], b"1").well();
+    for (target, name) in
+        [("/a/x/file", "/b/file"), ("../a/x", "/b/x"), ("x", "/a/again"), ("/b", "/a/to-b")]
+    {
+        site.run(&["ln", "-s", "@", target, name]).well();
+    }
+    let (out, other) = (site.path("out"), Site::new());
+    cp(&["-rL", &at(&site, "/b"), out.to_str().unwrap()]).well();
+    for path in ["file", "x/file"] {
+        assert!(!out.join(path).is_symlink());
+        assert_eq!(fs::read_to_string(out.join(path)).unwrap(), "1");
+    }
+    cp(&["-rL", &at(&site, "/a"), &at(&other, "/")]).well();
+    let found = other.run(&["find", "@", "/a", "--type", "f"]).well().out;
+    let found: Vec<&str> = found.lines().collect();
+    let expected = ["/a/again/file", "/a/to-b/file", "/a/to-b/x/file", "/a/x/file"];
+    assert_eq!(found, expected);
+    site.run(&["ln", "-s", "@", "../a", "/b/up"]).well();
+    site.run(&["ln", "-s", "@", "none", "/b/dangling"]).well();
+    let told = |path: &str| format!("/b{path}: leads to a directory that it lies in");
+    for to in [at(&other, "/second"), site.path("second").to_str().unwrap().to_owned()] {
+        let said = cp(&["-rL", &at(&site, "/b"), &to]);
+        assert_eq!((said.status, said.err.lines().count()), (1, 2), "{}", said.err);
+        assert!(said.err.contains("/b/dangling: dangling symbolic link"), "{}", said.err);
+        assert!(said.err.contains(&told("/up/to-b")), "{}", said.err);
+    }
+    other.assert_sound();
     site.assert_sound();
 }
 

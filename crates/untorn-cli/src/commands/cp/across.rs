@@ -74,8 +74,10 @@ impl Across<'_> {
         }
         self.go_on((first, copied), &mut way, sides, out)?;
         while let Some(next) = way.todo.pop() {
-            match self.one(&next) {
-                Ok(copied) => self.go_on((next, copied), &mut way, sides, out)?,
+            let led = self.job.led(self.source, (&sides.0.path, &next.from), next.ino);
+            let next = led.map(|ino| Todo { ino, ..next });
+            match next.and_then(|next| Ok((self.one(&next)?, next))) {
+                Ok((copied, next)) => self.go_on((next, copied), &mut way, sides, out)?,
                 Err(error) if failure::is_of_one(&error) => {
                     failure::tell(&error);
                     end = End::Found;
@@ -128,7 +130,7 @@ impl Across<'_> {
         if found.kind != FileKind::Directory {
             return Ok(());
         }
-        way.met.enter(next.ino)?;
+        self.job.enter(&mut way.met, next.ino)?;
         for below in self.source.entries_of(next.ino).at(&next.from)? {
             let (from, to) = (next.from.join(&below.name), next.to.join(&below.name));
             way.todo.push(Todo { ino: below.ino, from, dir: made, to });

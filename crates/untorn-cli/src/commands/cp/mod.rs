@@ -8,9 +8,10 @@ mod across;
 mod into;
 mod out;
 
-use super::operands;
-use crate::arguments::{Cp, Destination, Image, Side};
-use crate::failure::{Code, End, Outcome, Refusal};
+use super::met::Met;
+use super::{dangling, operands};
+use crate::arguments::{Cp, Destination, Image, Side, VolumePath};
+use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::show::Deeds;
 use crate::{progress, show, target};
 use across::Across;
@@ -25,7 +26,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use untorn::{Metadata, Volume};
 use untorn_format::Ino;
-use untorn_format::inode::Timestamp;
+use untorn_format::inode::{FileKind, Timestamp};
 use untorn_image::{Owners, Summary};
 
 /// Bytes that are copied at a time.
@@ -57,12 +58,6 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
     if let (true, [_, more, ..]) = (arguments.no_target_directory, from) {
         let told = format!("{more}: more than one source, which -T does not take");
         return Err(Refusal::new(Code::Invalid, told).into());
-    }
-    let of_volumes = from.iter().any(|side| matches!(side, Side::Volume(_)));
-    if arguments.recursive && arguments.follows_all() && of_volumes {
-        let told = "-L with -r: links below a directory of a volume are not followed";
-        let remedy = "-H follows the links that are named; name those below, too, without -r";
-        return Err(Refusal::new(Code::Unsupported, told).or(remedy).into());
     }
     let images = from.iter().filter_map(|side| match side {
         Side::Volume(side) => host_file(&side.image),
@@ -208,6 +203,40 @@ impl Job<'_> {
 
     fn image(&self, side: &Destination) -> Image {
         Image { image: side.image.clone(), place: self.arguments.place.clone() }
+    }
+
+    /// What is copied of `ino`, met at `path` below `named`: with -L what a link leads to, but no
+    /// directory that it lies in.
+    fn led(
+        &self,
+        volume: &Volume,
+        (named, path): (&VolumePath, &VolumePath),
+        ino: Ino,
+    ) -> anyhow::Result<Ino> {
+        if !self.arguments.follows_all() || path == named {
+            return Ok(ino);
+        }
+        let ino = match volume.metadata_of(ino).at(path)?.kind {
+            FileKind::Symlink => dangling::lookup(volume, path)?,
+            _ => ino,
+        };
+        if volume.metadata_of(ino).at(path)?.kind == FileKind::Directory {
+            let mut at = path.clone();
+            while at.without_slashes().len() > named.without_slashes().len() {
+                at = at.above();
+                if volume.lookup(&at).at(&at)? == ino {
+                    let told = format!("{path}: leads to a directory that it lies in");
+                    let remedy = "leave -L out: links stay links";
+                    return Err(Refusal::new(Code::LinkLoop, told).or(remedy).into());
+                }
+            }
+        }
+        Ok(ino)
+    }
+
+    /// Enters a directory. With -L one may have several ways to it, none of which is a loop.
+    fn enter(&self, met: &mut Met, dir: Ino) -> anyhow::Result<()> {
+        if self.arguments.follows_all() { Ok(()) } else { met.enter(dir) }
     }
 
     /// Whether a line is printed for each copy.

@@ -61,6 +61,14 @@ impl Job<'_> {
         let (mut end, mut directories, mut met) = (End::Well, Vec::new(), Met::default());
         let mut todo = vec![(top, from.clone(), to)];
         while let Some((ino, from, to)) = todo.pop() {
+            let ino = match self.led(volume, (&side.path, &from), ino) {
+                Err(error) if failure::is_of_one(&error) => {
+                    self.bar.suspend(|| failure::tell(&error));
+                    end = End::Found;
+                    continue;
+                }
+                led => led?,
+            };
             let found = volume.metadata_of(ino)?;
             self.bar.set_message(shown(&to));
             let made = self.one_out(volume, ino, &found, &to, seen);
@@ -78,7 +86,7 @@ impl Job<'_> {
             if found.kind != FileKind::Directory {
                 continue;
             }
-            met.enter(ino)?;
+            self.enter(&mut met, ino)?;
             let below = volume.entries_of(ino)?.into_iter();
             let below = below.filter(|entry| entry.name != b"." && entry.name != b"..");
             todo.extend(below.map(|entry| {

@@ -37,7 +37,10 @@ pub fn run(arguments: &Mkfs, out: &mut dyn Write) -> Outcome {
         return fill::run(arguments, image, wanted.options, epoch, out);
     }
     let made = match (arguments.dry_run, image.exists()) {
-        (true, exists) => rehearse(arguments, image, wanted.options, exists && !is_empty(image))?,
+        (true, exists) => {
+            let sized = wanted.options.size.is_some() && is_empty(image);
+            rehearse(arguments, image, wanted.options, exists && !sized)?
+        }
         (false, true) if wanted.options.size.is_some() && is_empty(image) => {
             in_empty_file(arguments, image, wanted.options)?
         }
