@@ -2,16 +2,20 @@
 
 mod daily;
 mod db;
+mod find;
 mod images;
 mod inside;
+mod reading;
 
 pub use daily::*;
 pub use db::{DB, Db};
+use find::{FIND, Word};
+pub use find::{Find, Sort};
 pub use images::*;
 pub use inside::{Destination, Side, VolumePath};
+pub use reading::{Bmap, Cat, Df, Du, Encoding, GetAttributes, Ls, Stat};
 
 use crate::failure::Code;
-use crate::show::Ends;
 use crate::{permissions, size};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -67,22 +71,33 @@ pub struct Arguments {
 
 /// What was typed, with the words that find takes after a single dash as they are known here.
 pub fn typed(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut command = None;
+    let (mut command, mut is_value, mut refused) = (None, false, false);
     words.enumerate().map(move |(at, word)| {
         let is_command = at > 0 && command.is_none() && !word.as_encoded_bytes().starts_with(b"-");
         if is_command {
             command = Some(word.clone());
         }
         let of_find = command.as_deref().is_some_and(|command| command == "find");
-        let dashed = SINGLE_DASHED.iter().any(|known| word == *known);
-        match of_find && dashed {
-            true => {
-                let mut double = OsString::from("-");
-                double.push(&word);
-                double
-            }
-            false => word,
+        if !of_find || std::mem::take(&mut is_value) {
+            return word;
         }
+        let prefix = match Word::of(&word) {
+            // What follows a word that is refused may be its value.
+            _ if refused && !word.as_encoded_bytes().starts_with(b"--") => "--beyond=",
+            Word::Same => return word,
+            Word::Beyond => {
+                refused = true;
+                "--beyond="
+            }
+            Word::Alone => "-",
+            Word::Valued => {
+                is_value = true;
+                "-"
+            }
+        };
+        let mut known = OsString::from(prefix);
+        known.push(&word);
+        known
     })
 }
 
@@ -354,44 +369,6 @@ pub struct Grow {
     pub size: Option<u64>,
 }
 
-/// `untorn ls`.
-#[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
-pub struct Ls {
-    #[command(flatten)]
-    pub image: Image,
-    /// What to list.
-    #[arg(default_value = "/")]
-    pub paths: Vec<VolumePath>,
-    /// Kind and permissions, links, owner, group, size, time, name, target.
-    #[arg(short = 'l')]
-    pub long: bool,
-    /// The directory itself and the one above it, too: `.` and `..`.
-    #[arg(short = 'a')]
-    pub all: bool,
-    /// All but those two: what this command does anyway.
-    #[arg(short = 'A', hide = true)]
-    pub almost_all: bool,
-    /// Numbers of inodes before the names.
-    #[arg(short = 'i')]
-    pub inode: bool,
-    /// Directories themselves, not what is in them.
-    #[arg(short = 'd', conflicts_with = "recursive")]
-    pub directory: bool,
-    /// Directories and all below them.
-    #[arg(short = 'R')]
-    pub recursive: bool,
-    /// One name a line: what this command does anyway.
-    #[arg(short = '1')]
-    pub single: bool,
-    #[command(flatten)]
-    pub human: Human,
-    #[command(flatten)]
-    pub ends: Ends,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
 /// Sizes for people, with the letter that they have everywhere.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Human {
@@ -409,51 +386,6 @@ pub struct LongHelp {
     /// Print help.
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
-}
-
-/// `untorn cat`.
-#[derive(Args, Debug)]
-pub struct Cat {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<VolumePath>,
-    /// Touch nothing on the device: what this command does anyway.
-    #[arg(long, hide = true)]
-    pub read_only: bool,
-}
-
-/// `untorn stat`.
-#[derive(Args, Debug)]
-pub struct Stat {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<VolumePath>,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// `untorn bmap`.
-#[derive(Args, Debug)]
-pub struct Bmap {
-    #[command(flatten)]
-    pub image: Image,
-    /// The file.
-    pub path: VolumePath,
-    /// The attribute fork.
-    #[arg(short = 'a')]
-    pub attributes: bool,
-    /// Twice: explain the flags, too.
-    #[arg(short = 'v', action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// Show unwritten extents as such: what this command does anyway.
-    #[arg(short = 'p', hide = true)]
-    pub preallocated: bool,
-    #[command(flatten)]
-    pub reading: Reading,
 }
 
 /// `untorn mkdir`.

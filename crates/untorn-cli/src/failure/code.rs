@@ -98,7 +98,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
     let tools = library.or_else(image).or_else(|| cause.downcast_ref().map(of_mkfs));
     let check = tools.or_else(|| cause.downcast_ref().map(of_check));
     let machine = check.or_else(|| cause.downcast_ref().map(of_device));
-    machine.or_else(|| cause.downcast_ref().map(of_host))
+    let host = machine.or_else(|| cause.downcast_ref().map(of_host));
+    // Nothing that is said here has no form in JSON: what failed is where it goes.
+    host.or_else(|| cause.downcast_ref::<serde_json::Error>().map(|_| Code::Io))
 }
 
 fn of_library(error: &Error) -> Code {

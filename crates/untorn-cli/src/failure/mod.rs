@@ -46,7 +46,7 @@ pub fn to_exit(outcome: Outcome) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::from(1)
+            ExitCode::from(if code(&error) == Code::Usage { 2 } else { 1 })
         }
     }
 }

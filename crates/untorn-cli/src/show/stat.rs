@@ -21,7 +21,7 @@ pub struct Facts {
 
 impl Facts {
     /// Blocks of 512 bytes, both forks.
-    fn sectors(&self) -> u64 {
+    pub fn sectors(&self) -> u64 {
         self.metadata.inode.blocks.saturating_mul(self.block_size / 512)
     }
 }

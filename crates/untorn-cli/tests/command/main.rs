@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attributes;
 mod copies;
 mod daily;
 mod db;
+mod finding;
+mod formats;
 mod fsx;
 mod habits;
 mod images;
@@ -17,6 +20,7 @@ mod operands;
 mod paths;
 mod places;
 mod programs;
+mod reading;
 mod refusals;
 mod sharing;
 mod trim;
