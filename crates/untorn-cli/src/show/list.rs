@@ -176,7 +176,11 @@ impl Serialize for Entry {
         out.serialize_entry("size", &core.size)?;
         out.serialize_entry("device", &metadata.device)?;
         out.serialize_entry("modified", &time::machine(core.mtime))?;
-        out.serialize_entry("target", &target.as_deref().map(String::from_utf8_lossy))?;
+        let target = target.as_deref();
+        out.serialize_entry("target", &target.map(String::from_utf8_lossy))?;
+        if let Some(bytes) = target.and_then(name_bytes) {
+            out.serialize_entry("target_bytes", &bytes)?;
+        }
         out.end()
     }
 }

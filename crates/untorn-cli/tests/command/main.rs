@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attributes;
+mod codes;
 mod copies;
 mod daily;
 mod db;
