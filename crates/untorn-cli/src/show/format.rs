@@ -95,8 +95,8 @@ impl Format {
             match piece {
                 Piece::Text(text) => out.write_all(text.as_bytes())?,
                 // On a terminal no name moves the cursor.
-                Piece::Field { letter: 'n', width: 0, .. } if !stdout().is_terminal() => {
-                    out.write_all(facts.path.as_ref())?;
+                Piece::Field { letter: 'n', width, fill } if !stdout().is_terminal() => {
+                    name(out, facts.path.as_ref(), *width, *fill)?;
                 }
                 Piece::Field { letter, width, fill } => {
                     let (value, width) = (value(*letter, facts, names), *width);
@@ -110,6 +110,15 @@ impl Format {
         }
         writeln!(out)
     }
+}
+
+/// The bytes of a name as they are.
+fn name(out: &mut dyn Write, name: &[u8], width: usize, fill: Fill) -> io::Result<()> {
+    let blanks = b" ".repeat(width.saturating_sub(name.len()));
+    out.write_all(&match fill {
+        Fill::Right => [name, &blanks].concat(),
+        Fill::Left | Fill::Zeroes => [&blanks, name].concat(),
+    })
 }
 
 /// What stands before a number to make it wide enough; before words, blanks.

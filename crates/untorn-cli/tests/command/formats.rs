@@ -90,6 +90,9 @@ fn facts_have_the_form_that_was_asked_for_check() {
     assert_eq!(said("%u %g %h %o %t %T %%", "/d"), "0 0 3 4096 0 0 %");
     assert_eq!(said("%N|%F", "/d/link"), "'/d/link' -> 'e'|symbolic link");
     assert_eq!(said("[%5s|%-5s|%05s]%", "/d/tool"), "[  100|100  |00100]%");
+    site.run(&["touch", "@", "/n\nl"]).well();
+    assert_eq!(said("[%6n|%-6n|%06n]", "/n\nl"), "[  /n\nl|/n\nl  |  /n\nl]");
+    assert_eq!(site.run(&["stat", "-c", "%n", "--json", "@", "/d"]).status, 2);
     let facts = site.run(&["stat", "@", "/d/tool", "--json"]).json();
     assert_eq!(said("%i", "/d/tool"), facts[0]["inode"].to_string());
     for (seconds, text) in [("%X", "%x"), ("%Y", "%y"), ("%Z", "%z"), ("%W", "%w")] {
