@@ -153,7 +153,7 @@ pub enum Command {
     Du(Du),
     /// Print the paths below one.
     #[command(after_help = FIND)]
-    Find(Find),
+    Find(Box<Find>),
     /// Make files that share their blocks with others.
     Clone(Clone),
     /// Give files space, take it away, shift what they hold: the letters are those of fallocate.

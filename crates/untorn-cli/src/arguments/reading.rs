@@ -45,7 +45,7 @@ pub struct Ls {
     /// The other way round.
     #[arg(short = 'r')]
     pub reverse: bool,
-    /// A letter behind names: / of directories, @ of links, * of programs, | of pipes, = of sockets.
+    /// A letter behind names: / directories, @ links, * programs, | pipes, = sockets.
     #[arg(short = 'F')]
     pub classify: bool,
     /// As -l; owners and groups are numbers anyway.
@@ -95,9 +95,9 @@ pub struct Stat {
     /// The files.
     #[arg(required = true)]
     pub paths: Vec<VolumePath>,
-    /// A line of this form for each, with the letters of stat: %n name, %N quoted, %s size, %F kind,
-    /// %f %a %A mode, %u %U %g %G owner and group, %h links, %i inode, %b %B blocks, %o block size,
-    /// %t %T device, %X %x accessed, %Y %y modified, %Z %z changed, %W %w born.
+    /// A line of this form for each, with the letters of stat: %n name, %N quoted, %s size,
+    /// %F kind, %f %a %A mode, %u %U %g %G owner and group, %h links, %i inode, %b %B blocks,
+    /// %o block size, %t %T device, %X %x accessed, %Y %y modified, %Z %z changed, %W %w born.
     #[arg(short = 'c', long, conflicts_with = "json")]
     pub format: Option<Format>,
     /// What links lead to, not the links.

@@ -7,7 +7,6 @@ use crate::failure::{At, Outcome};
 use crate::show::list::{self, Entry, Known, Listing};
 use crate::show::{self, Items};
 use crate::target;
-use std::collections::VecDeque;
 use std::io::Write;
 use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
@@ -87,13 +86,17 @@ impl Look<'_> {
         list::sort(&mut files, self.arguments);
         list::sort(&mut directories, self.arguments);
         sink.files(files)?;
-        let paths = directories.into_iter().map(|entry| VolumePath::new(entry.name));
-        let (mut left, mut met): (VecDeque<_>, _) = (paths.collect(), Met::default());
-        while let Some(path) = left.pop_front() {
+        directories.into_iter().try_for_each(|entry| self.tree(VolumePath::new(entry.name), sink))
+    }
+
+    /// Lists a directory, and with -R all below it.
+    fn tree(&mut self, top: VolumePath, sink: &mut Sink<'_, '_>) -> anyhow::Result<()> {
+        let (mut left, mut met) = (vec![top], Met::default());
+        while let Some(path) = left.pop() {
             let found = self.directory(&path, &mut met);
             let Some((entries, below)) = self.told.of(found)? else { continue };
             sink.put(&Listing { path, is_directory: true, entries })?;
-            below.into_iter().rev().for_each(|path| left.push_front(path));
+            left.extend(below.into_iter().rev());
         }
         Ok(())
     }

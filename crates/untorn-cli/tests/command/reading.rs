@@ -115,3 +115,13 @@ fn what_cannot_be_read_below_is_told_and_the_rest_shown() {
         assert_eq!(said.err.lines().count(), 2, "{command:?}: {}", said.err);
     }
 }
+
+#[test]
+fn operands_that_lie_in_each_other_are_no_damage() {
+    let site = site();
+    let below = "/inode:\nbelow\n\n/inode/below:\n";
+    let said = site.run(&["ls", "-R", "@", "/inode", "/inode/below"]).well().out;
+    assert_eq!(said, format!("{below}\n/inode/below:\n"));
+    let said = site.run(&["find", "@", "/inode", "/inode/below"]).well().out;
+    assert_eq!(said, "/inode\n/inode/below\n/inode/below\n");
+}
