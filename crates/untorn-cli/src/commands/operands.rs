@@ -2,8 +2,8 @@
 
 use crate::failure::{self, End, Outcome};
 
-/// Acts on each operand. One that fails makes the end `End::Found` (exit 1); where the device or
-/// the output fails, the rest would too, and nothing more is tried.
+/// Acts on each operand. One that fails makes the end `End::Found` (exit 1); where the device
+/// cannot write or the output fails, the rest would too, and nothing more is tried.
 pub fn each<T>(
     operands: impl IntoIterator<Item = T>,
     mut act: impl FnMut(T) -> anyhow::Result<()>,
