@@ -87,6 +87,10 @@ pub fn typed(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsSt
             // What follows a word that is refused may be its value.
             _ if refused && !word.as_encoded_bytes().starts_with(b"--") => "--beyond=",
             Word::Same => return word,
+            Word::SameValued => {
+                is_value = true;
+                return word;
+            }
             Word::Beyond => {
                 refused = true;
                 "--beyond="

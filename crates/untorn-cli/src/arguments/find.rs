@@ -167,6 +167,8 @@ const VALUED: [&str; 17] = [
 pub(super) enum Word {
     /// As it is.
     Same,
+    /// As it is; a value follows.
+    SameValued,
     /// With two dashes; a value follows.
     Valued,
     /// With two dashes.
@@ -184,6 +186,9 @@ impl Word {
         }
         if VALUED.contains(&word) {
             return Self::Valued;
+        }
+        if word.strip_prefix('-').is_some_and(|single| VALUED.contains(&single)) {
+            return Self::SameValued;
         }
         let letters = word.strip_prefix('-').filter(|rest| rest.len() > 1);
         match letters.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))

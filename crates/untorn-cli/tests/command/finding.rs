@@ -45,6 +45,7 @@ fn find_knows_names_and_paths_in_any_case() {
     assert_eq!(found(&site, &["/", "-name", "*o*", "-name", "*n*"]), ["/d/e/f/nothing"]);
     site.run(&["touch", "@", "/-print"]).well();
     assert_eq!(found(&site, &["/", "-name", "-print", "-print"]), ["/-print"]);
+    assert_eq!(found(&site, &["/", "--name", "-pri*"]), ["/-print"]);
 }
 
 #[test]
