@@ -42,7 +42,7 @@ fn damaged(fault: Fault) -> CheckError {
 fn refuse(sb: &Superblock) -> Result<(), CheckError> {
     let unsupported = |what: &str| Err(CheckError::Unsupported(what.to_owned()));
     if let Err(reason) = sb.check(Access::Write) {
-        return unsupported(&reason.to_string());
+        return unsupported(&format!("{reason} is not supported"));
     }
     if sb.version_bits & ASCII_CI != 0 {
         return unsupported("its names are compared without regard to case (ascii-ci)");

@@ -76,6 +76,26 @@ impl Accounts {
         Ok((user, group))
     }
 
+    /// The number of a user, by name or number.
+    pub fn user(&self, word: &str) -> Result<u32, Refusal> {
+        self.users.number(word)
+    }
+
+    /// The number of a group, by name or number.
+    pub fn group(&self, word: &str) -> Result<u32, Refusal> {
+        self.groups.number(word)
+    }
+
+    /// The name of a user.
+    pub fn user_name(&self, number: u32) -> Option<String> {
+        self.users.name(number)
+    }
+
+    /// The name of a group.
+    pub fn group_name(&self, number: u32) -> Option<String> {
+        self.groups.name(number)
+    }
+
     fn group_of(&self, user: &str) -> Result<u32, Refusal> {
         self.users.field(user, 3).ok_or_else(|| self.users.unknown(user))
     }
@@ -96,6 +116,17 @@ impl List {
             let is_it = fields.next()? == name.as_bytes();
             let field = fields.nth(index - 1).filter(|_| is_it)?;
             std::str::from_utf8(field).ok()?.parse().ok()
+        })
+    }
+
+    /// The first name that has a number.
+    fn name(&self, number: u32) -> Option<String> {
+        let mut lines = self.text.split(|&byte| byte == b'\n');
+        lines.find_map(|line| {
+            let mut fields = line.split(|&byte| byte == b':');
+            let (name, field) = (fields.next()?, fields.nth(1)?);
+            let found: u32 = std::str::from_utf8(field).ok()?.parse().ok()?;
+            (found == number).then(|| String::from_utf8_lossy(name).into_owned())
         })
     }
 

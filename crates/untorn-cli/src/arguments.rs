@@ -2,16 +2,20 @@
 
 mod daily;
 mod db;
+mod find;
 mod images;
 mod inside;
+mod reading;
 
 pub use daily::*;
 pub use db::{DB, Db};
+use find::{FIND, Word};
+pub use find::{Find, Sort};
 pub use images::*;
 pub use inside::{Destination, OrPath, Side, VolumePath};
+pub use reading::{Bmap, Cat, Df, Du, Encoding, GetAttributes, Ls, Stat};
 
 use crate::failure::Code;
-use crate::show::Ends;
 use crate::{permissions, size};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -44,9 +48,11 @@ const JSON: &str = r#"For programs, with --json:
     fallocate     changed    path, size
     setfattr      set        path, attribute
     setfattr -x   removed    path, attribute
-  as in {"removed":[{"path":"/a"}]}. Where a name is no UTF-8, its bytes stand beside it in
-  hexadecimal, as path_bytes. cat, completions and man print what they always print; db prints a
-  line for each command.
+  as in {"removed":[{"path":"/a"}]}. ls, stat, bmap, find, du and getfattr have a list of what was
+  found, which may be empty: du -c ends it with {"total":BYTES}; values of getfattr are hexadecimal;
+  of what ls cannot read it has name and inode alone. Where a name is no UTF-8, its bytes stand
+  beside it in hexadecimal, as path_bytes. cat, completions and man print what they always print;
+  db prints a line for each command.
   Standard error has a line for each failure, {"error":{"code":C,"message":M,"remedy":R}}, or
   warning, {"warning":{...}}; R may be null. Codes stay what they are:
 "#;
@@ -67,22 +73,37 @@ pub struct Arguments {
 
 /// What was typed, with the words that find takes after a single dash as they are known here.
 pub fn typed(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut command = None;
+    let (mut command, mut is_value, mut refused) = (None, false, false);
     words.enumerate().map(move |(at, word)| {
         let is_command = at > 0 && command.is_none() && !word.as_encoded_bytes().starts_with(b"-");
         if is_command {
             command = Some(word.clone());
         }
         let of_find = command.as_deref().is_some_and(|command| command == "find");
-        let dashed = SINGLE_DASHED.iter().any(|known| word == *known);
-        match of_find && dashed {
-            true => {
-                let mut double = OsString::from("-");
-                double.push(&word);
-                double
-            }
-            false => word,
+        if !of_find || std::mem::take(&mut is_value) {
+            return word;
         }
+        let prefix = match Word::of(&word) {
+            // What follows a word that is refused may be its value.
+            _ if refused && !word.as_encoded_bytes().starts_with(b"--") => "--beyond=",
+            Word::Same => return word,
+            Word::SameValued => {
+                is_value = true;
+                return word;
+            }
+            Word::Beyond => {
+                refused = true;
+                "--beyond="
+            }
+            Word::Alone => "-",
+            Word::Valued => {
+                is_value = true;
+                "-"
+            }
+        };
+        let mut known = OsString::from(prefix);
+        known.push(&word);
+        known
     })
 }
 
@@ -139,7 +160,7 @@ pub enum Command {
     Du(Du),
     /// Print the paths below one.
     #[command(after_help = FIND)]
-    Find(Find),
+    Find(Box<Find>),
     /// Make files that share their blocks with others.
     Clone(Clone),
     /// Give files space, take it away, shift what they hold: the letters are those of fallocate.
@@ -390,44 +411,6 @@ pub struct Grow {
     pub all: bool,
 }
 
-/// `untorn ls`.
-#[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
-pub struct Ls {
-    #[command(flatten)]
-    pub image: Image,
-    /// What to list.
-    #[arg(default_value = "/")]
-    pub paths: Vec<VolumePath>,
-    /// Kind and permissions, links, owner, group, size, time, name, target.
-    #[arg(short = 'l')]
-    pub long: bool,
-    /// The directory itself and the one above it, too: `.` and `..`.
-    #[arg(short = 'a')]
-    pub all: bool,
-    /// All but those two: what this command does anyway.
-    #[arg(short = 'A', hide = true)]
-    pub almost_all: bool,
-    /// Numbers of inodes before the names.
-    #[arg(short = 'i')]
-    pub inode: bool,
-    /// Directories themselves, not what is in them.
-    #[arg(short = 'd', conflicts_with = "recursive")]
-    pub directory: bool,
-    /// Directories and all below them.
-    #[arg(short = 'R')]
-    pub recursive: bool,
-    /// One name a line: what this command does anyway.
-    #[arg(short = '1')]
-    pub single: bool,
-    #[command(flatten)]
-    pub human: Human,
-    #[command(flatten)]
-    pub ends: Ends,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
 /// Sizes for people, with the letter that they have everywhere.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Human {
@@ -445,51 +428,6 @@ pub struct LongHelp {
     /// Print help.
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
-}
-
-/// `untorn cat`.
-#[derive(Args, Debug)]
-pub struct Cat {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<VolumePath>,
-    /// Touch nothing on the device: what this command does anyway.
-    #[arg(long, hide = true)]
-    pub read_only: bool,
-}
-
-/// `untorn stat`.
-#[derive(Args, Debug)]
-pub struct Stat {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<VolumePath>,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// `untorn bmap`.
-#[derive(Args, Debug)]
-pub struct Bmap {
-    #[command(flatten)]
-    pub image: Image,
-    /// The file.
-    pub path: VolumePath,
-    /// The attribute fork.
-    #[arg(short = 'a')]
-    pub attributes: bool,
-    /// Twice: explain the flags, too.
-    #[arg(short = 'v', action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// Show unwritten extents as such: what this command does anyway.
-    #[arg(short = 'p', hide = true)]
-    pub preallocated: bool,
-    #[command(flatten)]
-    pub reading: Reading,
 }
 
 /// `untorn mkdir`.

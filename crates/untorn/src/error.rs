@@ -19,6 +19,14 @@ pub enum Error {
     /// There is no volume at that place.
     #[error("this is no XFS volume: no XFSB at its start")]
     NotXfs,
+    /// The device ends before the volume does.
+    #[error("the volume has {needed} bytes but the device only {size}: the image is cut short")]
+    CutShort {
+        /// Bytes of the volume.
+        needed: u64,
+        /// Bytes of the device.
+        size: u64,
+    },
     /// A chain of deleted files that nobody freed yet is damaged. Nothing on it was changed.
     #[error(
         "the chain of deleted files in bucket {bucket} of AG {ag} is damaged ({cause}): run \

@@ -1,10 +1,9 @@
 //! What the commands of daily work take: copies, names, owners, space, attributes.
 
 use super::Whose;
-use super::{Human, Image, LongHelp, OrPath, Owner, Place, Reading, Side, VolumePath};
+use super::{Image, LongHelp, OrPath, Owner, Place, Side, VolumePath};
 use crate::accounts::Who;
 use crate::permissions::NewMode;
-use crate::show::Ends;
 use crate::size::{self, NewSize};
 use crate::when;
 use clap::Args;
@@ -248,120 +247,6 @@ pub struct Truncate {
     pub no_create: bool,
 }
 
-/// `untorn df`.
-#[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
-pub struct Df {
-    #[command(flatten)]
-    pub image: Image,
-    /// Inodes in place of bytes.
-    #[arg(short = 'i')]
-    pub inodes: bool,
-    /// Bytes, not KiB.
-    #[arg(short = 'B', value_name = "1", value_parser = ["1"])]
-    pub unit: Option<String>,
-    /// KiB: what this command does anyway.
-    #[arg(short = 'k', hide = true)]
-    pub kib: bool,
-    #[command(flatten)]
-    pub human: Human,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// `untorn du`.
-#[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
-pub struct Du {
-    #[command(flatten)]
-    pub image: Image,
-    /// What to measure, with all below it.
-    #[arg(default_value = "/")]
-    pub paths: Vec<VolumePath>,
-    /// The sum of each path alone, not of the directories below it.
-    #[arg(short = 's')]
-    pub sum: bool,
-    /// Files below it, too, not only directories.
-    #[arg(short = 'a', conflicts_with = "sum")]
-    pub all: bool,
-    /// KiB: what this command does anyway.
-    #[arg(short = 'k', hide = true)]
-    pub kib: bool,
-    #[command(flatten)]
-    pub human: Human,
-    #[command(flatten)]
-    pub ends: Ends,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// Sorts of files, by the letters of find.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// Regular files.
-    F,
-    /// Directories.
-    D,
-    /// Symbolic links.
-    L,
-    /// Block devices.
-    B,
-    /// Character devices.
-    C,
-    /// Pipes.
-    P,
-    /// Sockets.
-    S,
-}
-
-impl Sort {
-    /// The letter of a kind.
-    pub fn of(kind: untorn_format::inode::FileKind) -> Self {
-        use untorn_format::inode::FileKind;
-        match kind {
-            FileKind::Regular => Self::F,
-            FileKind::Directory => Self::D,
-            FileKind::Symlink => Self::L,
-            FileKind::BlockDevice => Self::B,
-            FileKind::CharDevice => Self::C,
-            FileKind::Fifo => Self::P,
-            FileKind::Socket => Self::S,
-        }
-    }
-}
-
-/// Words that find takes after a single dash, as people type them.
-pub(super) const SINGLE_DASHED: [&str; 5] = ["-name", "-type", "-inum", "-print", "-print0"];
-
-pub(super) const FIND: &str = "\
-Words with a single dash are taken as find takes them: -name, -type, -inum, -print, -print0.";
-
-/// `untorn find`.
-#[derive(Args, Debug)]
-pub struct Find {
-    #[command(flatten)]
-    pub image: Image,
-    /// Where to begin.
-    #[arg(default_value = "/")]
-    pub path: VolumePath,
-    /// Names of this pattern alone: * for any letters, ? for any one, [a-z] for one of these.
-    #[arg(long, value_name = "GLOB")]
-    pub name: Option<OsString>,
-    /// Files of this sort alone.
-    #[arg(long = "type")]
-    pub sort: Option<Sort>,
-    /// The paths of this inode alone: at once on a volume with parent pointers.
-    #[arg(long, alias = "inum", value_name = "NUMBER")]
-    pub inode: Option<u64>,
-    /// Print the paths: what this command does anyway.
-    #[arg(long, hide = true)]
-    pub print: bool,
-    #[command(flatten)]
-    pub ends: Ends,
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
 /// `untorn clone`.
 #[derive(Args, Debug)]
 pub struct Clone {
@@ -418,24 +303,6 @@ impl Fallocate {
             || self.insert_range
             || self.unshare
     }
-}
-
-/// `untorn getfattr`.
-#[derive(Args, Debug)]
-pub struct GetAttributes {
-    #[command(flatten)]
-    pub image: Image,
-    /// The files.
-    #[arg(required = true)]
-    pub paths: Vec<VolumePath>,
-    /// This attribute alone, as in user.name.
-    #[arg(short = 'n')]
-    pub name: Option<OsString>,
-    /// Values as well as names: what this command does anyway.
-    #[arg(short = 'd', long = "dump")]
-    pub dump: bool,
-    #[command(flatten)]
-    pub reading: Reading,
 }
 
 /// `untorn setfattr`.

@@ -1,85 +1,11 @@
-//! `untorn getfattr`: extended attributes, as the tool of that name shows them; and the forms of
-//! values, which `untorn setfattr` takes.
+//! Values of extended attributes, as setfattr takes them.
 
-use crate::arguments::{GetAttributes, VolumePath};
-use crate::failure::{At, Code, End, Outcome, Refusal};
-use crate::{show, target};
+use crate::show;
 use anyhow::Context;
-use serde::Serialize;
-use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
-use untorn::Volume;
-use untorn_format::attr::Namespace;
-
-const SPACES: [(Namespace, &str); 3] = [
-    (Namespace::User, "user."),
-    (Namespace::Trusted, "trusted."),
-    (Namespace::Security, "security."),
-];
-
-#[derive(Serialize)]
-struct Attribute {
-    #[serde(flatten)]
-    path: VolumePath,
-    name: String,
-    /// In hexadecimal, where the name is no UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name_bytes: Option<String>,
-    /// Hexadecimal.
-    value: String,
-}
-
-/// Shows the attributes of each path.
-pub fn get(arguments: &GetAttributes, out: &mut dyn Write) -> Outcome {
-    let volume = target::read(&arguments.image)?;
-    let mut all = Vec::new();
-    for path in &arguments.paths {
-        let found = of(&volume, path, arguments)?;
-        if show::is_json() {
-            all.extend(found.iter().map(|(name, value)| Attribute {
-                path: path.clone(),
-                name: String::from_utf8_lossy(name).into_owned(),
-                name_bytes: show::name_bytes(name),
-                value: value.iter().map(|byte| format!("{byte:02x}")).collect(),
-            }));
-        } else if !found.is_empty() {
-            writeln!(out, "# file: {path}")?;
-            for (name, value) in found {
-                writeln!(out, "{}=\"{}\"", show::printable(&name), encode(&value))?;
-            }
-        }
-    }
-    if show::is_json() {
-        show::json(out, &all)?;
-    }
-    Ok(End::Well)
-}
-
-/// Names and values that were asked for.
-fn of(
-    volume: &Volume,
-    path: &VolumePath,
-    arguments: &GetAttributes,
-) -> anyhow::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let listed = volume.lookup(path).and_then(|ino| volume.attributes(ino)).at(path)?;
-    let named = listed.into_iter().filter_map(|attribute| {
-        let (_, prefix) = SPACES.iter().find(|(space, _)| *space == attribute.namespace)?;
-        Some(([prefix.as_bytes(), &attribute.name].concat(), attribute.value))
-    });
-    let wanted = arguments.name.as_ref().map(|name| name.as_bytes());
-    let found: Vec<_> = named.filter(|(name, _)| wanted.is_none_or(|w| w == name)).collect();
-    match (wanted, found.is_empty()) {
-        (Some(wanted), true) => {
-            let told = format!("{path}: {}: no such attribute", show::printable(wanted));
-            Err(Refusal::new(Code::NoSuchAttribute, told).into())
-        }
-        _ => Ok(found),
-    }
-}
 
 /// A value as setfattr takes it: text, in quotation marks with octal escapes, `0x` and hexadecimal
 /// digits, or `0s` and base64.
-pub(super) fn decode(typed: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub fn decode(typed: &[u8]) -> anyhow::Result<Vec<u8>> {
     let rest = |prefixes: [&[u8]; 2]| prefixes.iter().find_map(|p| typed.strip_prefix(*p));
     let told = |what| format!("{}: not {what}", show::printable(typed));
     if let Some(digits) = rest([b"0x", b"0X"]) {
@@ -125,7 +51,7 @@ fn base64(letters: &[u8]) -> Option<Vec<u8>> {
     (held == 0).then_some(bytes)
 }
 
-/// Undoes the escapes of [`encode`].
+/// Undoes the escapes of getfattr.
 fn unquoted(text: &[u8]) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text);
     loop {
@@ -146,19 +72,10 @@ fn unquoted(text: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A value as getfattr shows text: quotation marks, backslashes and what cannot be shown escaped.
-fn encode(value: &[u8]) -> String {
-    let shown = value.iter().map(|&byte| match byte {
-        b'"' | b'\\' => format!("\\{}", char::from(byte)),
-        b' '..=b'~' => char::from(byte).to_string(),
-        _ => format!("\\{byte:03o}"),
-    });
-    shown.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::show::value;
 
     #[test]
     fn values_are_taken_as_setfattr_takes_them() {
@@ -183,7 +100,13 @@ mod tests {
     #[test]
     fn what_is_shown_is_taken_back() {
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(decode(format!("\"{}\"", encode(&all)).as_bytes()).unwrap(), all);
-        assert_eq!(encode(b"a\n\"\\\xff"), r#"a\012\"\\\377"#);
+        let forms = [
+            format!("\"{}\"", value::text(&all)),
+            format!("0x{}", value::hexadecimal(&all)),
+            format!("0s{}", value::base64(&all)),
+        ];
+        for form in forms {
+            assert_eq!(decode(form.as_bytes()).unwrap(), all);
+        }
     }
 }

@@ -1,26 +1,40 @@
-//! `untorn bmap`: where a file's blocks lie.
+//! `untorn bmap`: where files' blocks lie.
 
-use crate::arguments::Bmap;
-use crate::failure::{At, End, Outcome};
-use crate::show::bmap::{self, Row, Stripes};
-use crate::{show, target};
+use super::operands;
+use crate::arguments::{Bmap, VolumePath};
+use crate::failure::{At, Outcome};
+use crate::show::bmap::{self, Json, Row, Stripes};
+use crate::show::{self, Items};
+use crate::target;
 use std::io::Write;
+use untorn::Volume;
 use untorn_format::Fork;
 
-/// Shows the map of one fork of the file.
+/// Shows the map of one fork of each file.
 pub fn run(arguments: &Bmap, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
+    Items::of(out, |items| {
+        operands::each(&arguments.paths, |path| map(&volume, path, arguments, items))
+    })
+}
+
+fn map(
+    volume: &Volume,
+    path: &VolumePath,
+    arguments: &Bmap,
+    items: &mut Items<'_>,
+) -> anyhow::Result<()> {
     let fork = if arguments.attributes { Fork::Attr } else { Fork::Data };
-    let extents = volume.extents(&arguments.path, fork).at(&arguments.path)?;
+    let extents = volume.extents(path, fork).at(path)?;
     let stripes = Stripes::of(volume.superblock());
     let rows: Vec<Row> = extents.iter().map(|extent| Row::of(extent, stripes)).collect();
-    match show::is_json() {
-        true => show::json(out, &rows)?,
-        false => bmap::table(out, &arguments.path.to_string(), &rows)?,
+    if show::is_json() {
+        return rows.iter().try_for_each(|row| items.put(&Json { path, row }));
     }
+    bmap::table(items.out, &path.to_string(), &rows)?;
     let mapped = rows.iter().any(|row| row.block.is_some());
-    if arguments.verbose > 1 && mapped && !show::is_json() {
-        bmap::legend(out)?;
+    if arguments.verbose > 1 && mapped {
+        bmap::legend(items.out)?;
     }
-    Ok(End::Well)
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! `untorn cat`: a file's bytes to standard output, a piece at a time.
 
+use super::operands;
 use crate::arguments::{Cat, VolumePath};
-use crate::failure::{At, End, Outcome};
+use crate::failure::{At, Outcome};
 use crate::target;
 use std::io::Write;
 use untorn::{File, Volume};
@@ -12,8 +13,7 @@ const PIECE: usize = 1 << 20;
 /// Writes the files to `out`, one after the other.
 pub fn run(arguments: &Cat, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
-    arguments.paths.iter().try_for_each(|path| copy(&volume, path, out))?;
-    Ok(End::Well)
+    operands::each(&arguments.paths, |path| copy(&volume, path, out))
 }
 
 fn copy(volume: &Volume, path: &VolumePath, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -66,10 +66,15 @@ fn bytes(arguments: &Df, space: &Space, out: &mut dyn Write) -> std::io::Result<
     };
     let shown = |blocks: u64| unit(blocks.saturating_mul(space.block_size.into()));
     let used = space.blocks.saturating_sub(space.free);
-    row(out, ["Filesystem", total, "Used", "Available", "Use%"])?;
+    row(arguments, "Type", ["Filesystem", total, "Used", "Available", "Use%"], out)?;
     let free = shown(space.available);
     let share = share(used, space.available);
-    row(out, [&arguments.image.name(), &shown(space.blocks), &shown(used), &free, &share])
+    row(
+        arguments,
+        "xfs",
+        [&arguments.image.name(), &shown(space.blocks), &shown(used), &free, &share],
+        out,
+    )
 }
 
 fn inodes(arguments: &Df, space: &Space, out: &mut dyn Write) -> std::io::Result<()> {
@@ -78,10 +83,10 @@ fn inodes(arguments: &Df, space: &Space, out: &mut dyn Write) -> std::io::Result
         false => count.to_string(),
     };
     let used = space.inodes.saturating_sub(space.free_inodes);
-    row(out, ["Filesystem", "Inodes", "IUsed", "IFree", "IUse%"])?;
+    row(arguments, "Type", ["Filesystem", "Inodes", "IUsed", "IFree", "IUse%"], out)?;
     let name = arguments.image.name();
     let [all, taken, free] = [space.inodes, used, space.free_inodes].map(shown);
-    row(out, [&name, &all, &taken, &free, &share(used, space.free_inodes)])
+    row(arguments, "xfs", [&name, &all, &taken, &free, &share(used, space.free_inodes)], out)
 }
 
 /// Percents, rounded up as df does.
@@ -90,6 +95,15 @@ fn share(used: u64, left: u64) -> String {
     format!("{}%", used.div_ceil(all.max(1)))
 }
 
-fn row(out: &mut dyn Write, [name, all, used, free, share]: [&str; 5]) -> std::io::Result<()> {
-    writeln!(out, "{name:<16} {all:>12} {used:>12} {free:>12} {share:>5}")
+fn row(
+    arguments: &Df,
+    kind: &str,
+    [name, all, used, free, share]: [&str; 5],
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    write!(out, "{name:<16}")?;
+    if arguments.kind {
+        write!(out, " {kind:<4}")?;
+    }
+    writeln!(out, " {all:>12} {used:>12} {free:>12} {share:>5}")
 }

@@ -1,8 +1,32 @@
 //! Patterns of names as shells and `find -name` have them, over bytes.
 
+use std::borrow::Cow;
+
 /// A pattern: `*` for any bytes, `?` for any one, `[a-z]` and `[!a-z]` for one of these or of the
 /// others; what stands behind `\` stands for itself.
-pub struct Pattern(Vec<Token>);
+pub struct Pattern {
+    tokens: Vec<Token>,
+    letters: Letters,
+}
+
+/// How letters are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Letters {
+    /// As they are.
+    Exact,
+    /// Large ones and small ones are one.
+    AnyCase,
+}
+
+impl Letters {
+    fn of(self, text: &[u8]) -> Cow<'_, [u8]> {
+        match (self, std::str::from_utf8(text)) {
+            (Self::Exact, _) => text.into(),
+            (Self::AnyCase, Ok(text)) => text.to_lowercase().into_bytes().into(),
+            (Self::AnyCase, Err(_)) => text.to_ascii_lowercase().into(),
+        }
+    }
+}
 
 enum Token {
     Any,
@@ -19,8 +43,9 @@ enum Wanted {
 }
 
 impl Pattern {
-    pub fn new(pattern: &[u8]) -> Self {
-        let (mut tokens, mut rest) = (Vec::new(), pattern);
+    pub fn new(pattern: &[u8], letters: Letters) -> Self {
+        let pattern = letters.of(pattern);
+        let (mut tokens, mut rest) = (Vec::new(), &*pattern);
         while let Some((&first, behind)) = rest.split_first() {
             let (token, used) = match first {
                 b'*' => (Token::Any, 1),
@@ -32,14 +57,15 @@ impl Pattern {
             tokens.push(token);
             rest = &rest[used..];
         }
-        Self(tokens)
+        Self { tokens, letters }
     }
 
     /// Whether all of `name` is what the pattern says.
     pub fn matches(&self, name: &[u8]) -> bool {
+        let name = &*self.letters.of(name);
         let (mut at, mut token, mut star) = (0, 0, None);
         while at < name.len() {
-            match self.0.get(token) {
+            match self.tokens.get(token) {
                 Some(Token::Any) => {
                     star = Some((token, at));
                     token += 1;
@@ -52,7 +78,7 @@ impl Pattern {
                 }
             }
         }
-        self.0[token..].iter().all(|token| matches!(token, Token::Any))
+        self.tokens[token..].iter().all(|token| matches!(token, Token::Any))
     }
 }
 
@@ -95,10 +121,10 @@ fn set(pattern: &[u8]) -> Option<(Token, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Pattern;
+    use super::{Letters, Pattern};
 
     fn is_match((pattern, name): &(&str, &str)) -> bool {
-        Pattern::new(pattern.as_bytes()).matches(name.as_bytes())
+        Pattern::new(pattern.as_bytes(), Letters::Exact).matches(name.as_bytes())
     }
 
     #[test]
@@ -131,5 +157,12 @@ mod tests {
         for case in &others {
             assert!(!is_match(case), "{case:?}");
         }
+    }
+
+    #[test]
+    fn the_case_of_letters_counts_unless_it_is_said_not_to() {
+        let any = Pattern::new("É[a-c]*".as_bytes(), Letters::AnyCase);
+        assert!(any.matches("éBx".as_bytes()) && !any.matches("éd".as_bytes()));
+        assert!(!is_match(&("A", "a")));
     }
 }

@@ -1,78 +1,48 @@
 //! `untorn ls`: names in order, or with all that `ls -l` says of them.
 
 use super::met::Met;
+use super::operands::Told;
 use crate::arguments::{Ls, VolumePath};
-use crate::failure::{At, End, Outcome};
-use crate::show::list::{self, Entry, Listing};
-use crate::{show, target};
-use std::collections::VecDeque;
+use crate::failure::{At, Outcome};
+use crate::show::list::{self, Entry, Known, Listing};
+use crate::show::{self, Items};
+use crate::target;
 use std::io::Write;
-use untorn::Volume;
+use untorn::{AclKind, Metadata, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
-/// Lists what was asked for: files first, then directories.
+/// Lists what was asked for: files first, then directories. What cannot be read is told, and the
+/// rest listed.
 pub fn run(arguments: &Ls, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
-    let several = arguments.paths.len() > 1 || arguments.recursive;
-    let mut sink = Sink { arguments, out, headed: several, first: true };
-    let (mut files, mut left) = (Vec::new(), VecDeque::new());
-    for path in &arguments.paths {
-        match whole(&volume, path, arguments)? {
-            Some(entry) => files.push(entry),
-            None => left.push_back(path.clone()),
-        }
-    }
-    sink.files(files)?;
-    let mut met = Met::default();
-    while let Some(path) = left.pop_front() {
-        let dir = volume.lookup(&path).at(&path)?;
-        if arguments.recursive {
-            met.enter(dir)?;
-        }
-        let (entries, below) = look(&volume, &path, dir, arguments)?;
-        sink.put(&Listing { path, is_directory: true, entries })?;
-        if arguments.recursive {
-            below.into_iter().rev().for_each(|path| left.push_front(path));
-        }
-    }
-    sink.end()?;
-    Ok(End::Well)
+    Items::of(out, |items| {
+        let mut told = Told::default();
+        let headed = arguments.paths.len() > 1 || arguments.recursive;
+        Look { volume: &volume, arguments, told: &mut told }.all(&mut Sink {
+            arguments,
+            items,
+            headed,
+            first: true,
+        })?;
+        told.end()
+    })
 }
 
-/// What is listed as itself: no directory, or a directory where that was asked.
-fn whole(volume: &Volume, path: &VolumePath, arguments: &Ls) -> anyhow::Result<Option<Entry>> {
-    let itself = volume.metadata(path).at(path)?;
-    if arguments.directory {
-        return entry(volume, path.as_ref().to_vec(), itself.inode.ino).map(Some);
-    }
-    // A link to a directory leads there, unless all is to be said of it.
-    let found = match itself.kind {
-        FileKind::Symlink if !arguments.long => {
-            volume.lookup(path).and_then(|ino| volume.metadata_of(ino))
-        }
-        _ => Ok(itself.clone()),
-    };
-    match found.is_ok_and(|found| found.kind == FileKind::Directory) {
-        true => Ok(None),
-        false => entry(volume, path.as_ref().to_vec(), itself.inode.ino).map(Some),
-    }
-}
-
-/// Where listings go: a stream of JSON or of lines.
-struct Sink<'a> {
+/// Where listings go: a list in JSON, or lines.
+struct Sink<'s, 'a> {
     arguments: &'a Ls,
-    out: &'a mut dyn Write,
+    items: &'s mut Items<'a>,
     headed: bool,
     first: bool,
 }
 
-impl Sink<'_> {
+impl Sink<'_, '_> {
     /// Files that were asked for; each is a list of its own for programs.
     fn files(&mut self, files: Vec<Entry>) -> anyhow::Result<()> {
         if !show::is_json() {
             self.first = files.is_empty();
-            return Ok(list::lines(self.out, self.arguments, &files)?);
+            return Ok(list::lines(self.items.out, self.arguments, &files)?);
         }
         files.into_iter().try_for_each(|entry| {
             let path = VolumePath::new(entry.name.as_slice());
@@ -81,57 +51,130 @@ impl Sink<'_> {
     }
 
     fn put(&mut self, listing: &Listing) -> anyhow::Result<()> {
-        let first = std::mem::take(&mut self.first);
         if show::is_json() {
-            self.out.write_all(if first { b"[\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut *self.out, listing)?;
-            return Ok(());
+            return self.items.put(listing);
         }
+        let first = std::mem::take(&mut self.first);
         if self.headed {
             let gap = if first { "" } else { "\n" };
-            writeln!(self.out, "{gap}{}:", listing.path)?;
+            writeln!(self.items.out, "{gap}{}:", listing.path)?;
         }
-        Ok(list::lines(self.out, self.arguments, &listing.entries)?)
+        Ok(list::lines(self.items.out, self.arguments, &listing.entries)?)
+    }
+}
+
+/// What looks, and tells what it cannot see.
+struct Look<'a> {
+    volume: &'a Volume,
+    arguments: &'a Ls,
+    told: &'a mut Told,
+}
+
+impl Look<'_> {
+    fn all(&mut self, sink: &mut Sink<'_, '_>) -> anyhow::Result<()> {
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for path in &self.arguments.paths {
+            let operand = self.operand(path);
+            match self.told.of(operand)? {
+                Some(entry) if entry.is_directory() && !self.arguments.directory => {
+                    directories.push(entry);
+                }
+                Some(entry) => files.push(entry),
+                None => {}
+            }
+        }
+        list::sort(&mut files, self.arguments);
+        list::sort(&mut directories, self.arguments);
+        sink.files(files)?;
+        directories.into_iter().try_for_each(|entry| self.tree(VolumePath::new(entry.name), sink))
     }
 
-    fn end(&mut self) -> anyhow::Result<()> {
-        if show::is_json() {
-            self.out.write_all(b"\n]\n")?;
+    /// Lists a directory, and with -R all below it.
+    fn tree(&mut self, top: VolumePath, sink: &mut Sink<'_, '_>) -> anyhow::Result<()> {
+        let (mut left, mut met) = (vec![top], Met::default());
+        while let Some(path) = left.pop() {
+            let found = self.directory(&path, &mut met);
+            let Some((entries, below)) = self.told.of(found)? else { continue };
+            sink.put(&Listing { path, is_directory: true, entries })?;
+            left.extend(below.into_iter().rev());
         }
         Ok(())
     }
-}
 
-/// The entries of a directory, and the directories among them.
-fn look(
-    volume: &Volume,
-    path: &VolumePath,
-    dir: Ino,
-    arguments: &Ls,
-) -> anyhow::Result<(Vec<Entry>, Vec<VolumePath>)> {
-    let mut found = volume.entries_of(dir).at(path)?;
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    let (mut entries, mut below) = (Vec::new(), Vec::new());
-    if arguments.all {
-        entries.push(entry(volume, b".".to_vec(), dir)?);
-        entries.push(entry(volume, b"..".to_vec(), volume.find_in(dir, "..").at(path)?)?);
+    /// What was asked for. A link to a directory leads there, unless the link itself is shown.
+    fn operand(&self, path: &VolumePath) -> anyhow::Result<Entry> {
+        let itself = self.volume.metadata(path).at(path)?;
+        let follows = !self.arguments.shows_links() && itself.kind == FileKind::Symlink;
+        let there = || self.volume.lookup(path).and_then(|ino| self.volume.metadata_of(ino));
+        let there = follows.then(there).and_then(Result::ok);
+        let metadata = match there {
+            Some(there) if there.kind == FileKind::Directory => there,
+            _ => itself,
+        };
+        let (name, ino) = (path.as_ref().to_vec(), metadata.inode.ino);
+        Ok(Entry { name, ino, known: Some(self.known(path, metadata)?) })
     }
-    for each in found {
-        let (at, name) = (path.join(&each.name), each.name);
-        let entry = entry(volume, name, each.ino)?;
-        if entry.metadata.kind == FileKind::Directory {
-            below.push(at);
+
+    /// The entries of a directory, and with -R the directories among them.
+    fn directory(
+        &mut self,
+        path: &VolumePath,
+        met: &mut Met,
+    ) -> anyhow::Result<(Vec<Entry>, Vec<VolumePath>)> {
+        let dir = self.volume.lookup(path).at(path)?;
+        if self.arguments.recursive {
+            met.enter(dir)?;
         }
-        entries.push(entry);
+        let listed = self.volume.entries_of(dir).at(path)?;
+        let (mut entries, mut below) = (Vec::new(), Vec::new());
+        for each in listed {
+            entries.push(self.entry(path, each.name, each.ino)?);
+        }
+        if self.arguments.all {
+            let above = self.volume.find_in(dir, "..").at(path)?;
+            entries.push(self.entry(path, b".".to_vec(), dir)?);
+            entries.push(self.entry(path, b"..".to_vec(), above)?);
+        }
+        list::sort(&mut entries, self.arguments);
+        if self.arguments.recursive {
+            let inside = entries.iter().filter(|entry| entry.is_directory() && !entry.is_dots());
+            below.extend(inside.map(|entry| path.join(&entry.name)));
+        }
+        Ok((entries, below))
     }
-    Ok((entries, below))
-}
 
-fn entry(volume: &Volume, name: Vec<u8>, ino: Ino) -> anyhow::Result<Entry> {
-    let metadata = volume.metadata_of(ino)?;
-    let target = match metadata.kind {
-        FileKind::Symlink => Some(volume.link_target(ino)?),
-        _ => None,
-    };
-    Ok(Entry { name, metadata, target })
+    /// What a name names: where that cannot be read, the name alone.
+    fn entry(&mut self, dir: &VolumePath, name: Vec<u8>, ino: Ino) -> anyhow::Result<Entry> {
+        let path = dir.join(&name);
+        let known = self.volume.metadata_of(ino).at(&path);
+        let known = known.and_then(|metadata| self.known(&path, metadata));
+        Ok(Entry { name, ino, known: self.told.of(known)? })
+    }
+
+    fn known(&self, path: &VolumePath, metadata: Metadata) -> anyhow::Result<Known> {
+        let target = match metadata.kind {
+            FileKind::Symlink => Some(self.volume.link_target(metadata.inode.ino).at(path)?),
+            _ => None,
+        };
+        let there = (target.is_some() && self.arguments.classify && self.arguments.is_long())
+            .then(|| self.volume.lookup(path).and_then(|ino| self.volume.metadata_of(ino)));
+        let there = there.and_then(Result::ok).map(|there| there.inode.mode);
+        let shows_more = self.arguments.is_long() || show::is_json();
+        let more = if shows_more && self.has_list(path, &metadata)? { "+" } else { "" };
+        Ok(Known { metadata, target, there, more })
+    }
+
+    /// Whether access lists say more than the permissions.
+    fn has_list(&self, path: &VolumePath, metadata: &Metadata) -> anyhow::Result<bool> {
+        let core = &metadata.inode;
+        if !core.has_attr_fork() || metadata.kind == FileKind::Symlink {
+            return Ok(false);
+        }
+        let list = self.volume.acl_of(core.ino, AclKind::Access).at(path)?;
+        let handed_down = match metadata.kind {
+            FileKind::Directory => self.volume.acl_of(core.ino, AclKind::Default).at(path)?,
+            _ => None,
+        };
+        Ok(list.is_some_and(|list| list.is_extended()) || handed_down.is_some())
+    }
 }

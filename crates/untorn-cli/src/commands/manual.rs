@@ -1,7 +1,7 @@
 //! `untorn completions` and `untorn man`: both made from the definitions of the arguments.
 
 use crate::arguments::Arguments;
-use crate::failure::{End, Outcome};
+use crate::failure::{Code, End, Outcome, Refusal};
 use anyhow::Context;
 use clap::CommandFactory;
 use std::io::Write;
@@ -22,8 +22,8 @@ pub fn page(name: Option<&str>, out: &mut dyn Write) -> Outcome {
         None => (whole, "untorn".to_owned()),
         Some(name) => {
             let found = whole.find_subcommand(name).cloned();
-            let found =
-                found.with_context(|| format!("there is no command {name}; see `untorn help`"))?;
+            let refused = || Refusal::new(Code::Usage, format!("there is no command {name}"));
+            let found = found.ok_or_else(|| refused().or("see `untorn help`"))?;
             (found, format!("untorn-{name}"))
         }
     };

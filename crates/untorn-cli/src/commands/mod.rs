@@ -17,6 +17,7 @@ mod du;
 mod fallocate;
 mod find;
 pub mod fsx;
+mod getfattr;
 mod glob;
 mod grow;
 mod info;
@@ -82,7 +83,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Find(arguments) => find::run(arguments, out),
         Command::Clone(arguments) => clone::run(arguments, out),
         Command::Fallocate(arguments) => fallocate::run(arguments, out),
-        Command::Getfattr(arguments) => attributes::get(arguments, out),
+        Command::Getfattr(arguments) => getfattr::run(arguments, out),
         Command::Setfattr(arguments) => setfattr::run(arguments, out),
         Command::Put(arguments) => put::run(arguments, out),
         Command::Write(arguments) => write::run(arguments, out),

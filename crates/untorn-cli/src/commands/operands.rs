@@ -2,22 +2,42 @@
 
 use crate::failure::{self, End, Outcome};
 
-/// Acts on each operand. One that fails makes the end `End::Found` (exit 1); where the device or
-/// the output fails, the rest would too, and nothing more is tried.
+/// Acts on each operand. One that fails makes the end `End::Found` (exit 1); where the device
+/// cannot write or the output fails, the rest would too, and nothing more is tried.
 pub fn each<T>(
     operands: impl IntoIterator<Item = T>,
     mut act: impl FnMut(T) -> anyhow::Result<()>,
 ) -> Outcome {
-    let mut end = End::Well;
+    let mut told = Told::default();
     for operand in operands {
-        match act(operand) {
-            Ok(()) => {}
+        told.of(act(operand))?;
+    }
+    told.end()
+}
+
+/// Whether a failure was told.
+#[derive(Debug, Default)]
+pub struct Told {
+    any: bool,
+}
+
+impl Told {
+    /// What came of one thing; nothing where it failed, which is told, and others can still
+    /// succeed.
+    pub fn of<T>(&mut self, done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        match done {
+            Ok(done) => Ok(Some(done)),
             Err(error) if failure::is_of_one(&error) => {
                 failure::tell(&error);
-                end = End::Found;
+                self.any = true;
+                Ok(None)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
     }
-    Ok(end)
+
+    /// How the whole ends.
+    pub fn end(self) -> Outcome {
+        Ok(if self.any { End::Found } else { End::Well })
+    }
 }

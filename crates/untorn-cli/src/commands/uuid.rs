@@ -1,7 +1,7 @@
 //! `untorn uuid`: shows or changes the UUID.
 
 use crate::arguments::Uuid;
-use crate::failure::{End, Outcome};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
 use serde::Serialize;
@@ -45,9 +45,8 @@ fn wanted(arguments: &Uuid) -> anyhow::Result<Option<NewUuid>> {
         Some("restore") => Some(NewUuid::Restore),
         Some(text) => {
             let uuid = uuid::Uuid::try_parse(text);
-            let uuid = uuid.with_context(|| {
-                format!("{text:?} is no UUID: give one, `generate` or `restore`")
-            })?;
+            let refused = |why| Refusal::new(Code::Invalid, format!("{text:?} is no UUID: {why}"));
+            let uuid = uuid.map_err(|why| refused(why).or("give one, `generate` or `restore`"))?;
             Some(NewUuid::Set(uuid.into_bytes()))
         }
     })

@@ -1,30 +1,56 @@
-//! The way down a tree.
+//! The way down a tree, for commands that read.
+//!
+//! What cannot be read below the start is told and left out, and the rest visited.
 
 use super::met::Met;
+use super::operands::Told;
 use crate::arguments::VolumePath;
 use crate::failure::At;
 use untorn::{Metadata, Volume};
-use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
+/// A place on the way.
+pub struct Step<'a> {
+    /// Its path, below the start as that was typed.
+    pub path: &'a VolumePath,
+    /// What is known of its inode.
+    pub found: &'a Metadata,
+    /// Names between the start and it.
+    pub depth: usize,
+}
+
+/// Where the way goes from a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onward {
+    /// Into it.
+    Down,
+    /// Past it.
+    Past,
+}
+
 /// Visits what is at `path` and all below it, a directory before what is in it, names in order.
+/// Links are not followed; one at the start only where a slash stands behind it.
 pub fn walk(
     volume: &Volume,
     path: &VolumePath,
-    mut visit: impl FnMut(&VolumePath, Ino, &Metadata) -> anyhow::Result<()>,
+    told: &mut Told,
+    mut visit: impl FnMut(&Step<'_>, &mut Told) -> anyhow::Result<Onward>,
 ) -> anyhow::Result<()> {
     let mut met = Met::default();
-    let mut todo = vec![(path.clone(), volume.lookup(path).at(path)?)];
-    while let Some((path, ino)) = todo.pop() {
-        let found = volume.metadata_of(ino).at(&path)?;
-        visit(&path, ino, &found)?;
-        if found.kind != FileKind::Directory {
+    let top = volume.metadata(path).at(path)?;
+    let mut todo = vec![(path.clone(), top.inode.ino, 0)];
+    while let Some((path, ino, depth)) = todo.pop() {
+        let Some(found) = told.of(volume.metadata_of(ino).at(&path))? else { continue };
+        let step = Step { path: &path, found: &found, depth };
+        let onward = visit(&step, told)?;
+        if found.kind != FileKind::Directory || onward == Onward::Past {
             continue;
         }
-        met.enter(ino)?;
-        let mut below = volume.entries_of(ino).at(&path)?;
+        let listed = met.enter(ino).and_then(|()| volume.entries_of(ino).at(&path));
+        let Some(mut below) = told.of(listed)? else { continue };
         below.sort_unstable_by(|a, b| b.name.cmp(&a.name));
-        todo.extend(below.into_iter().map(|entry| (path.join(&entry.name), entry.ino)));
+        let below = below.into_iter();
+        todo.extend(below.map(|entry| (path.join(&entry.name), entry.ino, depth + 1)));
     }
     Ok(())
 }

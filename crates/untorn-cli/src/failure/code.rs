@@ -99,14 +99,17 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
     let tools = library.or_else(image).or_else(|| cause.downcast_ref().map(of_mkfs));
     let check = tools.or_else(|| cause.downcast_ref().map(of_check));
     let machine = check.or_else(|| cause.downcast_ref().map(of_device));
-    machine.or_else(|| cause.downcast_ref().map(of_host))
+    let machine = machine.or_else(|| cause.downcast_ref().map(of_db));
+    let host = machine.or_else(|| cause.downcast_ref().map(of_host));
+    // Nothing that is said here has no form in JSON: what failed is where it goes.
+    host.or_else(|| cause.downcast_ref::<serde_json::Error>().map(|_| Code::Io))
 }
 
 fn of_library(error: &Error) -> Code {
     match error {
         Error::Device(error) => of_device(error),
         Error::NotXfs => Code::NoVolume,
-        Error::Corrupt(_) | Error::UnlinkedChain { .. } => Code::Damaged,
+        Error::Corrupt(_) | Error::CutShort { .. } | Error::UnlinkedChain { .. } => Code::Damaged,
         Error::Unsupported { .. } => Code::Unsupported,
         Error::NoSpace { .. } | Error::NoRun { .. } => Code::NoSpace,
         Error::TooLarge { .. } | Error::TooShared(_) | Error::TooManyLinks(_) => Code::TooLarge,
@@ -170,9 +173,17 @@ fn of_device(error: &DeviceError) -> Code {
 
 fn of_host(error: &std::io::Error) -> Code {
     match error.kind() {
-        ErrorKind::NotFound => Code::HostNotFound,
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Code::HostNotFound,
+        ErrorKind::IsADirectory => Code::BadSource,
         ErrorKind::PermissionDenied => Code::HostForbidden,
         _ => Code::Io,
+    }
+}
+
+fn of_db(error: &untorn_db::Refusal) -> Code {
+    match error {
+        untorn_db::Refusal::Device(error) => of_device(error),
+        untorn_db::Refusal::Asked(_) => Code::NoVolume,
     }
 }
 
@@ -192,10 +203,13 @@ pub fn remedy(mut chain: Chain<'_>) -> Option<String> {
 
 /// Where a volume may be instead.
 const PLACE: &str = "for a volume inside a disk image give --partition or --offset";
+/// Where the superblock of a volume is lost.
+const COPIES: &str = "for one that lost its start, `untorn check` looks for copies of it";
 
 fn next_step(error: &Error) -> Option<String> {
     let step = match error {
-        Error::NotXfs => PLACE,
+        Error::NotXfs => return Some(format!("{PLACE}; {COPIES}")),
+        Error::CutShort { .. } => "restore it whole, or say where the volume begins",
         Error::Corrupt(_) => "see what is damaged with `untorn check`",
         Error::NotFound(_) => "list the directory with `untorn ls`",
         Error::NotDirectory(_) | Error::NotRegular(_) => "see what it is with `untorn stat`",

@@ -21,6 +21,7 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
+use untorn_device::{DeviceError, Operation};
 
 /// How a command that could do its work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub fn to_exit(outcome: Outcome) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::from(1)
+            ExitCode::from(if code(error.chain()) == Code::Usage { 2 } else { 1 })
         }
     }
 }
@@ -82,9 +83,19 @@ pub fn tell_of(error: &(dyn std::error::Error + 'static)) {
     report("error", code(chain()), &one_line(chain()), remedy(chain()).as_deref(), form());
 }
 
-/// Whether an error is of the one thing that was asked for: another can still succeed.
+/// Whether an error is of the one thing that was asked for: another can still succeed. So is a
+/// place that a device cannot read; where it cannot write, or what is said goes nowhere, the rest
+/// would fail too.
 pub fn is_of_one(error: &anyhow::Error) -> bool {
-    code(error.chain()) != Code::Io
+    code(error.chain()) != Code::Io || error.chain().any(is_unreadable)
+}
+
+fn is_unreadable(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let device = match cause.downcast_ref() {
+        Some(untorn::Error::Device(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    };
+    matches!(device, Some(DeviceError::Io { operation: Operation::Read, .. }))
 }
 
 /// One line on standard error about something that does not end the command.
@@ -142,4 +153,27 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
                     || error.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
             })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+    use std::sync::Arc;
+
+    fn of_device(operation: Operation) -> anyhow::Error {
+        let source = Arc::new(io::Error::other("medium"));
+        let error = DeviceError::Io { operation, offset: 0, length: 512, source };
+        anyhow::Error::from(untorn::Error::Device(error))
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_read_ends_one_thing_and_a_failing_output_all() {
+        assert!(is_of_one(&of_device(Operation::Read)));
+        assert!(is_of_one(&Err::<(), _>(of_device(Operation::Read)).context("/a").unwrap_err()));
+        assert!(!is_of_one(&of_device(Operation::Write)));
+        assert!(!is_of_one(&io::Error::from(io::ErrorKind::StorageFull).into()));
+        let full = serde_json::to_writer(&mut [0_u8; 0][..], &1).unwrap_err();
+        assert!(!is_of_one(&full.into()));
+    }
 }

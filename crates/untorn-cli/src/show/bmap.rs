@@ -1,5 +1,6 @@
 //! Extents in the columns of `xfs_bmap -vp`: units of 512 bytes, both ends of a range included.
 
+use crate::arguments::VolumePath;
 use serde::Serialize;
 use std::io::{self, Write};
 use untorn::{ExtentKind, FileExtent};
@@ -37,6 +38,17 @@ impl Stripes {
         let of = |blocks: u32| u64::from(blocks) * units;
         Self { unit: of(superblock.stripe_unit), width: of(superblock.stripe_width) }
     }
+}
+
+/// A row for programs: it says of which file.
+#[derive(Serialize)]
+pub struct Json<'a> {
+    /// The file.
+    #[serde(flatten)]
+    pub path: &'a VolumePath,
+    /// The extent or hole.
+    #[serde(flatten)]
+    pub row: &'a Row,
 }
 
 /// One extent or hole, in units of 512 bytes.

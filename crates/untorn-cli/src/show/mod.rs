@@ -4,14 +4,19 @@ pub mod amount;
 pub mod bmap;
 mod deeds;
 pub mod filled;
+pub mod format;
 pub mod info;
+mod items;
 mod lines;
 pub mod list;
 pub mod mode;
+mod quoted;
 pub mod stat;
 pub mod time;
+pub mod value;
 
 pub use deeds::Deeds;
+pub use items::Items;
 pub use lines::Ends;
 
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! What is known of one file, in the lines of `stat` and one more for XFS.
 
-use super::{mode, printable, time};
+use super::{mode, name_bytes, printable, time};
 use crate::arguments::VolumePath;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub struct Facts {
 
 impl Facts {
     /// Blocks of 512 bytes, both forks.
-    fn sectors(&self) -> u64 {
+    pub fn sectors(&self) -> u64 {
         self.metadata.inode.blocks.saturating_mul(self.block_size / 512)
     }
 }
@@ -71,6 +71,8 @@ pub struct Json {
     #[serde(flatten)]
     path: VolumePath,
     target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_bytes: Option<String>,
     kind: &'static str,
     inode: u64,
     mode: String,
@@ -105,6 +107,7 @@ impl Json {
         Self {
             path: facts.path.clone(),
             target: target.map(|target| String::from_utf8_lossy(target).into_owned()),
+            target_bytes: target.and_then(name_bytes),
             kind: mode::kind(facts.metadata.kind),
             inode: core.ino.0,
             mode: format!("{:04o}", core.mode & 0o7777),

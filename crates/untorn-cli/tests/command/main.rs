@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attributes;
+mod codes;
 mod copies;
 mod daily;
 mod db;
+mod finding;
+mod formats;
 mod fsx;
 mod habits;
 mod habits_of_changes;
@@ -19,6 +23,7 @@ mod operands;
 mod paths;
 mod places;
 mod programs;
+mod reading;
 mod refusals;
 mod sharing;
 mod trim;

@@ -104,7 +104,7 @@ fn help_manual_and_completions_come_from_one_definition() {
     assert!(page.contains("print0") && page.contains("human") && page.contains("json"), "{page}");
     let whole = untorn_on(&["man"], b"").well().out;
     assert!(whole.contains("path_bytes") && whole.contains("link\\-loop"), "{whole}");
-    untorn_on(&["man", "none"], b"").refused(1, "no command none");
+    untorn_on(&["man", "none"], b"").refused(2, "no command none");
     for shell in ["bash", "zsh", "fish"] {
         assert!(untorn_on(&["completions", shell], b"").well().out.contains("bmap"), "{shell}");
         assert!(untorn_on(&["completions", shell], b"").well().out.contains("print0"), "{shell}");
@@ -119,7 +119,7 @@ fn the_demo_finds_nothing_torn_check() {
     let score = &found["scenarios"][0];
     assert!(score["cuts"].as_u64().unwrap() > 10, "{found}");
     assert_eq!(score["torn"].as_u64().unwrap() + score["lost"].as_u64().unwrap(), 0);
-    untorn_on(&["demo", "--scenario", "none"], b"").refused(1, "overwrite in one piece");
+    untorn_on(&["demo", "--scenario", "none"], b"").refused(2, "overwrite in one piece");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn attributes_are_set_shown_and_removed_check() {
     site.run(&["setfattr", "@", "-n", "trusted.two", "-v", "2", "/a"]).well();
     let shown = site.run(&["getfattr", "@", "/a", "/b"]).well().out;
     let lines: Vec<&str> = shown.lines().collect();
-    assert_eq!(lines.len(), 5, "{shown}");
+    assert_eq!(lines.len(), 7, "{shown}");
     assert!(
         lines.contains(&"user.one=\"1\\\"\"") && lines.contains(&"trusted.two=\"2\""),
         "{shown}"

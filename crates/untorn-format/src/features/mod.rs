@@ -203,40 +203,38 @@ impl Features {
     }
 }
 
-/// Why untorn does not open a volume.
+/// What untorn does not open a volume for; the text names it, and "is not supported" fits behind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// Not version 5.
-    #[error("the volume has superblock version {version}; only version 5 is supported")]
+    #[error("superblock version {version} (5 alone is known here)")]
     Version {
         /// The version.
         version: u8,
     },
     /// mkfs or another tool did not finish.
-    #[error("the volume is being made or changed by a tool that has not finished")]
+    #[error("a volume that another tool has not finished making or changing")]
     InProgress,
     /// A feature that nobody here knows.
-    #[error("the volume has incompatible feature bit {bit}, which is not known here")]
+    #[error("incompatible feature bit {bit} (not known here)")]
     UnknownIncompat {
         /// The bit.
         bit: u8,
     },
     /// A feature that nobody here knows, safe to read.
-    #[error(
-        "the volume has read-only-compatible feature bit {bit}, not known here: open it read-only"
-    )]
+    #[error("writing with read-only-compatible feature bit {bit} (not known here)")]
     UnknownRoCompat {
         /// The bit.
         bit: u8,
     },
     /// A log feature that nobody here knows.
-    #[error("the volume has log-incompatible feature bit {bit}, not known here: open it read-only")]
+    #[error("writing with log-incompatible feature bit {bit} (not known here)")]
     UnknownLogIncompat {
         /// The bit.
         bit: u8,
     },
     /// A feature that untorn refuses.
-    #[error("the volume has the feature {name} (Linux {since} and later), which is not supported")]
+    #[error("the feature {name} (Linux {since} and later)")]
     Refused {
         /// Its name.
         name: &'static str,
@@ -244,7 +242,7 @@ pub enum Unsupported {
         since: &'static str,
     },
     /// A feature that untorn reads only.
-    #[error("the volume has {name}, which is supported for reading only")]
+    #[error("writing to a volume with {name}")]
     ReadOnly {
         /// Its name.
         name: &'static str,

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use untorn_device::{BlockDevice, Latch, OverlayDevice};
-use untorn_format::features;
+use untorn_format::features::{self, Unsupported};
 use untorn_format::superblock::SuperblockDisk;
 use untorn_format::{AgNumber, BlockKind, Place, Superblock};
 use untorn_store::replay::{self, RecoverError, Replayed};
@@ -120,8 +120,8 @@ const ASCII_CI: u16 = 0x4000;
 
 fn admit(superblock: &Superblock, access: features::Access) -> Result<()> {
     superblock.check(access).map_err(|unsupported| Error::Unsupported {
+        remedy: remedy(&unsupported).to_owned(),
         what: unsupported.to_string(),
-        remedy: "mount the volume on Linux instead".to_owned(),
     })?;
     if superblock.version_bits & ASCII_CI != 0 {
         return Err(Error::Unsupported {
@@ -136,6 +136,16 @@ fn admit(superblock: &Superblock, access: features::Access) -> Result<()> {
         });
     }
     Ok(())
+}
+
+fn remedy(unsupported: &Unsupported) -> &'static str {
+    match unsupported {
+        Unsupported::UnknownRoCompat { .. }
+        | Unsupported::UnknownLogIncompat { .. }
+        | Unsupported::ReadOnly { .. } => "open it for reading, or mount it on Linux instead",
+        Unsupported::InProgress => "let the tool finish, or make the volume again",
+        _ => "mount the volume on Linux instead",
+    }
 }
 
 pub(super) fn unrecovered(error: RecoverError) -> Error {

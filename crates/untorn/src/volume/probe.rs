@@ -24,11 +24,7 @@ pub fn probe(device: &dyn BlockDevice) -> Result<Superblock> {
     let blocks = superblock.geometry.data_blocks;
     let needed = blocks.checked_shl(superblock.geometry.block_log.into()).unwrap_or(u64::MAX);
     if needed > geometry.size {
-        return Err(Error::Invalid(format!(
-            "the volume has {needed} bytes but the device only {}: the image is cut short; \
-             restore it whole, or say where the volume begins",
-            geometry.size
-        )));
+        return Err(Error::CutShort { needed, size: geometry.size });
     }
     Ok(superblock)
 }

@@ -11,7 +11,6 @@ mod table;
 use crate::arguments::Demo;
 use crate::failure::{self, Code, End, Outcome, Refusal};
 use crate::show;
-use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 use run::Score;
 use serde::Serialize;
@@ -31,7 +30,9 @@ struct Document<'a> {
 
 /// Runs the scenarios and shows what was found.
 pub fn run(arguments: &Demo, out: &mut dyn Write) -> Outcome {
-    ensure!((1..=100_000).contains(&arguments.writes), "--writes: from 1 to 100000");
+    if !(1..=100_000).contains(&arguments.writes) {
+        return Err(Refusal::new(Code::Usage, "--writes: from 1 to 100000").into());
+    }
     let chosen = choose(arguments)?;
     if let Some(path) = &arguments.keep {
         keep::make(path, arguments, out)?;
@@ -69,7 +70,10 @@ fn choose(arguments: &Demo) -> anyhow::Result<Vec<Scenario>> {
     if let Some(name) = &arguments.scenario {
         let names: Vec<_> = all.iter().map(|scenario| format!("{:?}", scenario.name)).collect();
         all.retain(|scenario| scenario.name == name);
-        ensure!(!all.is_empty(), "no scenario {name:?}; there are {}", names.join(", "));
+        if all.is_empty() {
+            let told = format!("no scenario {name:?}; there are {}", names.join(", "));
+            return Err(Refusal::new(Code::Usage, told).into());
+        }
     }
     Ok(all)
 }
