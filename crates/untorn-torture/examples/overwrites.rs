@@ -1,8 +1,8 @@
-//! Random 4 KiB atomic overwrites of a 128 MiB file, for profilers: on a volume in memory nothing
+//! Random atomic overwrites of a 128 MiB file, 4 KiB each unless said otherwise, for profilers: on a volume in memory nothing
 //! but the CPU time of the commit path, on an image what the device adds to it.
 //!
 //! ```text
-//! overwrites [writes] [visible|durable] [threads] [image to overwrite]
+//! overwrites [writes] [visible|durable] [threads] [image to overwrite or -] [bytes a write]
 //! valgrind --tool=callgrind --toggle-collect='overwrites::measured*' overwrites 3000
 //! ```
 
@@ -14,21 +14,30 @@ use untorn_device::{Access, AlignedBuffer, BlockDevice, FileDevice, MemoryDevice
 use untorn_torture::dice::Dice;
 
 const FILE: u64 = 128 << 20;
-const WRITE: usize = 4096;
+
+/// What is written.
+#[derive(Clone, Copy)]
+struct Load {
+    writes: u64,
+    /// Bytes of each.
+    bytes: usize,
+    sync: Sync,
+}
 
 /// What is measured.
 #[inline(never)]
-fn measured(file: &File, writes: u64, sync: Sync, seed: u64) -> Result<()> {
-    overwrite(file, writes, sync, seed)
+fn measured(file: &File, load: Load, seed: u64) -> Result<()> {
+    overwrite(file, load, seed)
 }
 
 #[inline(always)]
-fn overwrite(file: &File, writes: u64, sync: Sync, seed: u64) -> Result<()> {
+fn overwrite(file: &File, load: Load, seed: u64) -> Result<()> {
+    let Load { writes, bytes: length, sync } = load;
     let mut dice = Dice::new(seed);
-    let mut bytes = AlignedBuffer::zeroed(WRITE, 4096);
+    let mut bytes = AlignedBuffer::zeroed(length, 4096);
     dice.fill(&mut bytes);
     for _ in 0..writes {
-        let offset = dice.below(FILE / WRITE as u64) * WRITE as u64;
+        let offset = dice.below(FILE / length as u64) * length as u64;
         bytes[..8].copy_from_slice(&dice.roll().to_le_bytes());
         file.write_atomic(offset, &bytes, sync)?;
     }
@@ -44,9 +53,10 @@ fn main() -> Result<()> {
     };
     let threads: u64 = arguments.next().map_or(Ok(1), |word| word.parse())?;
     let device: Arc<dyn BlockDevice> = match arguments.next() {
-        Some(image) => Arc::new(FileDevice::open(image, Access::ReadWrite)?),
-        None => Arc::new(MemoryDevice::new(1 << 30)),
+        Some(image) if image != "-" => Arc::new(FileDevice::open(image, Access::ReadWrite)?),
+        _ => Arc::new(MemoryDevice::new(1 << 30)),
     };
+    let bytes = arguments.next().map_or(Ok(4096), |word| word.parse())?;
     mkfs::make(
         &*device,
         &mkfs::Options {
@@ -63,13 +73,14 @@ fn main() -> Result<()> {
     }
     file.sync()?;
     // The file's extents shatter first; what comes after is the steady state.
-    overwrite(file, 20_000, Sync::Visible, 0)?;
+    overwrite(file, Load { writes: 20_000, bytes, sync: Sync::Visible }, 0)?;
+    let load = Load { writes: writes / threads, bytes, sync };
     let began = Instant::now();
     std::thread::scope(|scope| {
         let others = 2..=threads;
-        let run = |seed| scope.spawn(move || measured(file, writes / threads, sync, seed));
+        let run = |seed| scope.spawn(move || measured(file, load, seed));
         let running: Vec<_> = others.map(run).collect();
-        measured(file, writes / threads, sync, 1)?;
+        measured(file, load, 1)?;
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
