@@ -106,6 +106,33 @@ fn readers_see_atomic_writes_whole_in_every_order_check() {
 }
 
 #[test]
+fn blocks_kept_for_neighbours_leave_no_write_without_its_own_in_every_order_check() {
+    LazyLock::force(&TEMPLATE);
+    explore(|| {
+        let scene = Scene::new();
+        let made = scene.file("/a");
+        made.truncate(64 * BLOCK).unwrap();
+        // Each begins in the blocks that are claimed with another's, or goes into them.
+        let writes = [(20..40, 2), (45..46, 3), (50..52, 4), (60..64, 5)];
+        let write = |(blocks, byte): (std::ops::Range<u64>, u8)| {
+            let (file, length) = (scene.file("/a"), (blocks.end - blocks.start) * BLOCK);
+            Box::new(move || {
+                let bytes = vec![byte; length as usize];
+                file.write_atomic(blocks.start * BLOCK, &bytes, Sync::Visible).unwrap();
+            }) as Box<dyn FnOnce() + Send>
+        };
+        together(writes.iter().cloned().map(write).collect());
+        let found = contents(&made);
+        for (blocks, byte) in &writes {
+            let part = &found[(blocks.start * BLOCK) as usize..(blocks.end * BLOCK) as usize];
+            assert!(part.iter().all(|found| found == byte), "{blocks:?} is torn");
+        }
+        drop(made);
+        scene.judge();
+    });
+}
+
+#[test]
 fn cached_and_atomic_writes_of_one_range_take_turns_in_every_order_check() {
     LazyLock::force(&TEMPLATE);
     explore(|| {

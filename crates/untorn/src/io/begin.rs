@@ -81,6 +81,9 @@ impl<'a> Begun<'a> {
                 at = begun.step(at, range.end)?;
             }
         }
+        let found = begun.pieces.iter().map(|piece| piece.length).sum::<u64>();
+        let wanted = begun.ranges.iter().map(|range| range.end - range.start).sum();
+        assert_eq!(found, wanted, "a write has blocks for all of its range");
         Ok(begun)
     }
 
@@ -159,7 +162,8 @@ impl<'a> Begun<'a> {
             at += length;
         }
         assert_eq!(at, hole.end, "claims cover what was asked");
-        own.end
+        // A neighbour's blocks may have come into the hole since it was looked at.
+        own.end.min(hole.end)
     }
 
     /// Puts a claim into the CoW fork from block `at` on: its part in `own` is being written.
