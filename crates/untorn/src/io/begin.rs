@@ -82,7 +82,7 @@ impl<'a> Begun<'a> {
             }
         }
         let found = begun.pieces.iter().map(|piece| piece.length).sum::<u64>();
-        let wanted = begun.ranges.iter().map(|range| range.end - range.start).sum();
+        let wanted = begun.ranges.iter().map(|range| range.end - range.start).sum::<u64>();
         assert_eq!(found, wanted, "a write has blocks for all of its range");
         Ok(begun)
     }
