@@ -73,7 +73,9 @@ fn needed(core: &Core, ag: AgNumber, agf: &AgfDisk) -> u32 {
     })
 }
 
-/// Fills the list up to what it needs, or gives back what it has too much.
+/// Fills the list up to what it needs, or gives back what it has too much. A list that an AG
+/// without a free block cannot fill stays short, for what comes may give blocks back: only who then
+/// wants one of the list, and finds none, has no space.
 pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     let header = tx.core.header(ag, BlockKind::Agf);
     loop {
@@ -81,7 +83,9 @@ pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
         let (count, needed) = (agf.flcount.get(), needed(tx.core, ag, agf));
         if count < needed {
-            fill(tx, ag, needed - count)?;
+            if fill(tx, ag, needed - count)? == Filled::Short {
+                return Ok(());
+            }
         } else if count > needed + SLOP {
             let block = pop(tx, ag)?;
             space::disown(tx, ag, RmapRec::special(block, 1, RmapOwner::Ag))?;
@@ -92,11 +96,22 @@ pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     }
 }
 
-fn fill(tx: &mut Tx<'_>, ag: AgNumber, count: u32) -> Result<()> {
+/// What became of a list that wants blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filled {
+    /// It has some more.
+    More,
+    /// The AG has no free block.
+    Short,
+}
+
+/// Puts up to `count` free blocks onto the list.
+fn fill(tx: &mut Tx<'_>, ag: AgNumber, count: u32) -> Result<Filled> {
     let picked = space::pick(tx, ag, None, count, 1, space::Effort::All)?;
-    let extent = picked.ok_or(Error::NoSpace { needed: count.into(), available: 0 })?;
+    let Some(extent) = picked else { return Ok(Filled::Short) };
     space::take(tx, extent)?;
     tx.core.promised.spend(extent.length);
     space::own(tx, ag, RmapRec::special(extent.start, extent.length, RmapOwner::Ag))?;
-    (extent.start.0..extent.end().0).try_for_each(|block| push(tx, ag, AgBlock(block)))
+    (extent.start.0..extent.end().0).try_for_each(|block| push(tx, ag, AgBlock(block)))?;
+    Ok(Filled::More)
 }

@@ -3,6 +3,7 @@
 mod held;
 mod refcount;
 mod rmap;
+mod short;
 
 use super::trees::Trees;
 use crate::btree::{Find, Refcounts};
