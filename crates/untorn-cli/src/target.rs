@@ -4,18 +4,32 @@
 //! writes closes the volume again, so that its journal needs no replay.
 
 use crate::arguments::{Image, Place};
-use crate::failure::{self, Code, Outcome};
+use crate::failure::{self, Code, Outcome, Refusal};
 use crate::show::{self, Deeds};
 use anyhow::Context;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use untorn::{Access, OpenOptions, Volume};
-use untorn_device::{Access as DeviceAccess, BlockDevice, FileDevice, WindowDevice};
+use untorn_device::{Access as DeviceAccess, BlockDevice, DeviceError, FileDevice, WindowDevice};
 
 /// The part of the device at `image` that holds the volume.
 pub fn device(image: &Image, access: DeviceAccess) -> anyhow::Result<Arc<dyn BlockDevice>> {
-    let device = FileDevice::open(&image.image, access)?;
+    let device = FileDevice::open(&image.image, access).map_err(|error| apart(image, error))?;
     window(Arc::new(device), &image.place).with_context(|| image.name())
+}
+
+/// The error of an image that cannot be opened; says how it is typed where a path was typed behind
+/// it, as `cp` and `put` take it.
+fn apart(image: &Image, error: DeviceError) -> anyhow::Error {
+    let typed = image.image.to_string_lossy();
+    match typed.split_once(":/") {
+        Some((image, path)) if Path::new(image).exists() => {
+            let remedy = format!("image and path stand apart here: `{image} /{path}`");
+            Refusal::new(Code::HostNotFound, error).or(remedy).into()
+        }
+        _ => error.into(),
+    }
 }
 
 /// The part of `device` that `place` names.

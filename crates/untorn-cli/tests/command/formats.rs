@@ -180,3 +180,45 @@ fn room_has_the_type_where_that_is_asked() {
         assert_eq!((words[0].len(), words[1].len()), (6, 6), "{room}");
     }
 }
+
+/// A file of the database of zones: `zone` as POSIX writes it, for all times.
+fn zone_file(zone: &str) -> Vec<u8> {
+    let half = |counts: [u32; 6], body: &[u8]| {
+        let counts = counts.iter().flat_map(|count| count.to_be_bytes()).collect::<Vec<u8>>();
+        [&b"TZif2"[..], &[0; 15], &counts, body].concat()
+    };
+    let body = [&[0; 6][..], b"UTC\0"].concat();
+    let counts = [0, 0, 0, 0, 1, 4];
+    [half(counts, &body), half(counts, &body), format!("\n{zone}\n").into_bytes()].concat()
+}
+
+#[test]
+fn times_are_those_of_the_readers_zone_check() {
+    let site = Site::new();
+    let zones = site.path("zones");
+    std::fs::create_dir_all(zones.join("Far")).unwrap();
+    std::fs::write(zones.join("Far/Away"), zone_file("XYZ-3")).unwrap();
+    let run = |zone: &str, command: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_untorn"))
+            .args(command.iter().map(|word| match *word {
+                "@" => site.image.as_os_str(),
+                word => word.as_ref(),
+            }))
+            .env("TZ", zone)
+            .env("TZDIR", &zones)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for zone in ["Far/Away", "XYZ-3"] {
+        run(zone, &["touch", "-d", "2020-06-01 10:00", "@", "/f"]);
+        let there = run(zone, &["ls", "-l", "@", "/f"]);
+        assert!(there.contains("2020-06-01 10:00"), "{zone}: {there}");
+        let stated = run(zone, &["stat", "-c", "%y", "@", "/f"]);
+        assert_eq!(stated, "2020-06-01 10:00:00.000000000 +0300\n", "{zone}");
+        let here = site.run(&["stat", "-c", "%y", "@", "/f"]).well().out;
+        assert_eq!(here, "2020-06-01 07:00:00.000000000 +0000\n", "{zone}");
+    }
+    site.assert_sound();
+}

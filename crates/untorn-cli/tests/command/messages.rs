@@ -95,3 +95,13 @@ fn a_letter_that_is_unknown_is_taken_for_no_path() {
     let said = super::untorn_on(&["cp", "--recursiv", "a", "b"], b"");
     assert!(said.err.contains("--recursive"), "{}", said.err);
 }
+
+#[test]
+fn a_path_typed_behind_its_image_is_told_apart() {
+    let site = Site::new();
+    let typed = format!("{}:/d/x", site.image.display());
+    let expected = format!("image and path stand apart here: `{} /d/x`", site.image.display());
+    site.run(&["ls", &typed]).refused(1, &expected);
+    site.run(&["rm", &typed, "/y"]).refused(1, &expected);
+    site.run(&["ls", "nothing:/d"]).refused(1, "nothing:/d: No such file");
+}
