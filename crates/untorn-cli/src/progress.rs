@@ -19,14 +19,12 @@ pub fn bar(bytes: Option<u64>) -> ProgressBar {
     bar
 }
 
-/// Shows on `bar` what is being written, and hands on which files changed meanwhile.
-pub fn watch(bar: &ProgressBar, mut changed: impl FnMut(&[u8])) -> impl FnMut(Step<'_>) {
+/// Shows on `bar` what is being written.
+pub fn watch(bar: &ProgressBar) -> impl FnMut(Step<'_>) {
     let hidden = bar.is_hidden();
     move |step| match step {
-        Step::Changed(path) => changed(path),
-        Step::LeftOut(_) => {}
-        _ if hidden => {}
-        Step::Path(path) => bar.set_message(show::printable(path)),
-        Step::Bytes(bytes) => bar.inc(bytes),
+        Step::Path(path) if !hidden => bar.set_message(show::printable(path)),
+        Step::Bytes(bytes) if !hidden => bar.inc(bytes),
+        _ => {}
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, at_host, shown};
 use crate::tree::{Attribute, Item, ItemId, Times, Tree, What};
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -24,8 +24,14 @@ const LARGEST: usize = 64 << 10;
 /// Bytes of a sector as `stat` counts them.
 const SECTOR: u64 = 512;
 
-/// Files of several names, by device and inode of the host.
-pub(crate) type Seen = HashMap<(u64, u64), ItemId>;
+/// What was added in one go.
+struct Added {
+    /// Files of several names, by device and inode of the host.
+    seen: HashMap<(u64, u64), ItemId>,
+    items: HashSet<ItemId>,
+    /// Room for the names of attributes.
+    names: Vec<u8>,
+}
 
 /// What becomes of symbolic links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +80,8 @@ impl Tree {
         self.shunned = found.map(|found| (found.dev(), found.ino()));
     }
 
-    /// The same for several that may share files.
+    /// The same for several that may share files. None replaces a file of another: where two have a
+    /// directory of one name, that is what the first one is, with all that is in both.
     pub fn add_all(&mut self, all: &[(Vec<u8>, &Path)]) -> Result<()> {
         self.add_each(all, Links::Keep, &mut Err)
     }
@@ -86,13 +93,12 @@ impl Tree {
         links: Links,
         failed: &mut dyn FnMut(Error) -> Result<()>,
     ) -> Result<()> {
-        let mut seen = Seen::new();
-        let mut names = vec![0; LARGEST];
+        let (seen, items) = (HashMap::new(), HashSet::new());
+        let mut added = Added { seen, items, names: vec![0; LARGEST] };
         for (path, from) in all {
             let mut todo = vec![Todo { from: (*from).to_owned(), to: path.clone(), above: None }];
             while let Some(next) = todo.pop() {
-                let added = self.add_next(next, links, (&mut seen, &mut names));
-                match added {
+                match self.add_next(next, links, &mut added) {
                     Ok(below) => todo.extend(below),
                     Err(error) => failed(error)?,
                 }
@@ -106,7 +112,7 @@ impl Tree {
         &mut self,
         Todo { mut from, to, above }: Todo,
         links: Links,
-        seen: (&mut Seen, &mut [u8]),
+        added: &mut Added,
     ) -> Result<Vec<Todo>> {
         let mut found = fs::symlink_metadata(&from).map_err(at_host(&from))?;
         if found.is_symlink() && links == Links::Follow {
@@ -118,7 +124,7 @@ impl Tree {
             let (path, what) = (shown(&to), "is a link to a directory that it lies in".to_owned());
             return Err(Error::Source { path, what });
         }
-        self.add_one(&to, &from, &found, seen)?;
+        self.add_one(&to, &from, &found, added)?;
         if !found.is_dir() {
             return Ok(below);
         }
@@ -136,7 +142,7 @@ impl Tree {
         path: &[u8],
         from: &Path,
         found: &Metadata,
-        (seen, names): (&mut Seen, &mut [u8]),
+        added: &mut Added,
     ) -> Result<()> {
         let key = (found.dev(), found.ino());
         if self.shunned == Some(key) {
@@ -144,7 +150,15 @@ impl Tree {
             let what = "is the image itself: keep it out of what goes into it";
             return Err(Error::Source { path, what: what.to_owned() });
         }
-        if let Some(&id) = seen.get(&key) {
+        if let Some(there) = self.find(path).filter(|there| added.items.contains(there)) {
+            if found.is_dir() && matches!(self.item(there).what, What::Directory(_)) {
+                return Ok(());
+            }
+            let path = shown(from.as_os_str().as_bytes());
+            let what = "another of this name was copied before it".to_owned();
+            return Err(Error::Source { path, what });
+        }
+        if let Some(&id) = added.seen.get(&key) {
             return self.link(id, path);
         }
         let mut item = Item {
@@ -154,10 +168,11 @@ impl Tree {
             times: times(found),
             ..Item::new(what(from, found)?)
         };
-        read_attributes(&mut item, from, names)?;
+        read_attributes(&mut item, from, &mut added.names)?;
         let id = self.put(path, item)?;
+        added.items.insert(id);
         if found.nlink() > 1 && !found.is_dir() {
-            seen.insert(key, id);
+            added.seen.insert(key, id);
         }
         Ok(())
     }

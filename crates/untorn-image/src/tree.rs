@@ -111,6 +111,8 @@ pub struct Tree {
     items: Vec<Item>,
     /// Directories that were made because something lies below them.
     implied: usize,
+    /// Whether something was said of the root itself.
+    pub(crate) root_said: bool,
     /// A file of the host, by device and inode, that must not go into it.
     pub(crate) shunned: Option<(u64, u64)>,
 }
@@ -124,7 +126,8 @@ impl Default for Tree {
 impl Tree {
     /// An empty directory.
     pub fn new() -> Self {
-        Self { items: vec![Item { names: 1, ..Item::directory() }], implied: 0, shunned: None }
+        let items = vec![Item { names: 1, ..Item::directory() }];
+        Self { items, implied: 0, root_said: false, shunned: None }
     }
 
     /// The root.
@@ -166,6 +169,7 @@ impl Tree {
             demand_target(path, target)?;
         }
         let Some((dir, name)) = self.place(path)? else {
+            self.root_said = true;
             return self.redress(self.root(), path, item);
         };
         let old = self.names(dir, path)?.get(&name).copied();

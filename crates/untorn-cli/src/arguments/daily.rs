@@ -32,8 +32,15 @@ pub struct Cp {
     #[command(flatten)]
     pub place: Place,
     /// Directories with all that is in them; links stay links.
-    #[arg(short = 'r', long, visible_short_aliases = ['R', 'a'], alias = "archive")]
+    #[arg(short = 'r', long, visible_short_alias = 'R')]
     pub recursive: bool,
+    /// The same as -rp.
+    #[arg(short = 'a', long)]
+    pub archive: bool,
+    /// Give directories that stood there before what is kept of files anyway: permissions, owners,
+    /// attributes, times. Without, they stay what they are.
+    #[arg(short = 'p')]
+    pub preserve: bool,
     /// What has the name already stays.
     #[arg(short = 'n', long, conflicts_with = "force")]
     pub no_clobber: bool,
@@ -59,9 +66,6 @@ pub struct Cp {
     /// Replace what has the name already: what this command does anyway.
     #[arg(short = 'f', long, hide = true)]
     pub force: bool,
-    /// Permissions, owners, times: what this command keeps anyway.
-    #[arg(short = 'p', hide = true)]
-    pub preserve: bool,
     /// Ask before something is replaced, which is refused.
     #[arg(short = 'i', long, hide = true)]
     pub interactive: bool,
@@ -70,9 +74,19 @@ pub struct Cp {
 }
 
 impl Cp {
+    /// Whether directories are copied.
+    pub fn is_recursive(&self) -> bool {
+        self.recursive || self.archive
+    }
+
+    /// Whether directories that stood there before become like those that are copied.
+    pub fn restores(&self) -> bool {
+        self.preserve || self.archive
+    }
+
     /// Whether links that are named are followed.
     pub fn follows_named(&self) -> bool {
-        let said = self.no_dereference || self.recursive;
+        let said = self.no_dereference || self.is_recursive();
         self.dereference || self.dereference_named || !said
     }
 

@@ -7,7 +7,7 @@ use crate::failure::{At, Code, End, Outcome, Refusal};
 use crate::target;
 use std::collections::HashMap;
 use std::io::Write;
-use untorn::{Make, NewFile, Volume};
+use untorn::{Make, Metadata, NewFile, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
@@ -85,15 +85,7 @@ fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<(
                     FileKind::Symlink => volume.link_target(ino).at(&from)?,
                     _ => Vec::new(),
                 };
-                let (major, minor) = found.device.unwrap_or_default();
-                let what = match kind {
-                    FileKind::Symlink => Make::Symlink(&target),
-                    FileKind::CharDevice => Make::CharDevice(major, minor),
-                    FileKind::BlockDevice => Make::BlockDevice(major, minor),
-                    FileKind::Socket => Make::Socket,
-                    _ => Make::Fifo,
-                };
-                let made = volume.make(&to, what, new).at(&to)?;
+                let made = volume.make(&to, special(&found, &target), new).at(&to)?;
                 volume.make_alike(ino, made).at(&to)?;
                 made
             }
@@ -103,4 +95,16 @@ fn tree(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<(
         }
     }
     Ok(())
+}
+
+/// What makes something that is neither file nor directory; `target` is that of a link.
+pub(super) fn special<'t>(found: &Metadata, target: &'t [u8]) -> Make<'t> {
+    let (major, minor) = found.device.unwrap_or_default();
+    match found.kind {
+        FileKind::Symlink => Make::Symlink(target),
+        FileKind::CharDevice => Make::CharDevice(major, minor),
+        FileKind::BlockDevice => Make::BlockDevice(major, minor),
+        FileKind::Socket => Make::Socket,
+        _ => Make::Fifo,
+    }
 }

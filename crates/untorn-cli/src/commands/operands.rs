@@ -36,6 +36,11 @@ impl Told {
         }
     }
 
+    /// Something was left out, which was told otherwise.
+    pub fn leave_out(&mut self) {
+        self.any = true;
+    }
+
     /// How the whole ends.
     pub fn end(self) -> Outcome {
         Ok(if self.any { End::Found } else { End::Well })

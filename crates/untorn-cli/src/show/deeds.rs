@@ -56,7 +56,7 @@ impl Deed<'_> {
     }
 
     /// And a path: also in hexadecimal as `NAME_bytes` where it is no UTF-8.
-    pub fn with_path(self, name: &'static str, path: &VolumePath) -> Self {
+    pub fn with_path(self, name: &'static str, path: impl AsRef<[u8]>) -> Self {
         let bytes = path.as_ref();
         self.0.insert(name.to_owned(), String::from_utf8_lossy(bytes).into());
         if let Some(hex) = super::name_bytes(bytes) {

@@ -42,6 +42,15 @@ pub enum Step<'a> {
     LeftOut(&'a Error),
 }
 
+/// What becomes of directories that stood there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stood {
+    /// They stay what they are.
+    Stays,
+    /// They get owner, permissions, attributes and times of those in the tree.
+    IsDressed,
+}
+
 /// What becomes of a tree with a file that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unreadable {
@@ -82,8 +91,8 @@ pub(crate) enum Data {
 pub(crate) enum Onto {
     /// The root of a new volume, which becomes like it.
     NewRoot,
-    /// This directory, which stays what it is.
-    Existing(Ino),
+    /// This directory.
+    Existing(Ino, Stood),
 }
 
 /// Writes what is in `tree` into the directory `dir` of the volume. Directories that are there
@@ -98,18 +107,20 @@ pub fn populate(
     tree: &Tree,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<Summary> {
-    write(volume, Onto::Existing(dir), tree, Data::Write, watch)
+    write(volume, Onto::Existing(dir, Stood::Stays), tree, Data::Write, watch)
 }
 
 /// The same, but a file that cannot be read is told of and left out, and the rest is written. What
-/// was written is known also where that fails.
+/// was written is known also where that fails. Directories that are there already are dealt with
+/// as `stood` says; `dir` only where the tree has something to say of its root.
 pub fn populate_readable(
     volume: &Volume,
-    dir: Ino,
+    (dir, stood): (Ino, Stood),
     tree: &Tree,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> (Summary, Result<()>) {
-    write_as(volume, Onto::Existing(dir), tree, (Data::Write, Unreadable::IsLeftOut), watch)
+    let onto = Onto::Existing(dir, stood);
+    write_as(volume, onto, tree, (Data::Write, Unreadable::IsLeftOut), watch)
 }
 
 pub(crate) fn write(
@@ -253,8 +264,9 @@ impl<'t> Writer<'t, '_> {
         let root = self.tree.root();
         let (ino, age) = match onto {
             Onto::NewRoot => (self.volume.root(), Age::New),
-            Onto::Existing(ino) => (ino, Age::Old),
+            Onto::Existing(ino, _) => (ino, Age::Old),
         };
+        let dresses = matches!(onto, Onto::Existing(_, Stood::IsDressed));
         let mut frames: Vec<Frame<'t>> = self.frame(root, ino, age).into_iter().collect();
         while let Some(frame) = frames.last_mut() {
             self.path.truncate(frame.path);
@@ -265,6 +277,8 @@ impl<'t> Writer<'t, '_> {
                     let everything =
                         if ino == self.volume.root() { Dress::All } else { Dress::Rest };
                     self.dress(id, ino, everything)?;
+                } else if dresses && (id != root || self.tree.root_said) {
+                    self.finish(id, ino, Age::Old)?;
                 }
                 continue;
             };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Options};
 use untorn::{NewFile, OpenOptions, Sync, Volume};
 use untorn_device::MemoryDevice;
-use untorn_image::{Error, Step, Tree, populate, populate_readable};
+use untorn_image::{Error, Step, Stood, Tree, populate, populate_readable};
 
 struct Site {
     device: Arc<MemoryDevice>,
@@ -97,7 +97,7 @@ fn files_that_cannot_be_read_are_left_out_where_the_rest_is_wanted_check() {
         }
     };
     let root = site.volume.root();
-    let (summary, done) = populate_readable(&site.volume, root, &tree, &mut watch);
+    let (summary, done) = populate_readable(&site.volume, (root, Stood::Stays), &tree, &mut watch);
     done.unwrap();
     assert!(left_out.len() == 3 && left_out[0].contains("No such file"), "{left_out:?}");
     assert_eq!((summary.files, summary.links), (3, 0));

@@ -3,34 +3,48 @@
 //! Invariant: what was there under a name stays until what replaces it is whole. A file from
 //! another volume has no name until then.
 
-use super::{Job, PIECE, age_beside, same_name_twice};
+use super::way::{Way, loops};
+use super::{Finish, HostFile, Job, PIECE, Visit, age_beside, host_file, same_name_twice};
 use crate::arguments::{Destination, VolumePath};
 use crate::commands::beside::free_name_in;
-use crate::commands::clone::lies_inside;
-use crate::commands::met::Met;
+use crate::commands::clone::{lies_inside, special};
 use crate::commands::mv::{is_directory, itself};
-use crate::failure::{self, At, Code, End, Refusal};
+use crate::commands::operands::Told;
+use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use untorn::attr::SetMode;
-use untorn::{AclKind, Make, Metadata, Name, NewFile, NewMetadata, Volume};
+use untorn::{AclKind, DirEntry, Make, Metadata, Name, NewFile, NewMetadata, Volume};
 use untorn::{Removal, Rename, SetTime, Sync};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 use untorn_image::attributes::to_host;
 
+/// What one run made on a volume.
+#[derive(Default)]
+pub(super) struct Kept {
+    made: HashSet<Ino>,
+    /// Directories that were copied onto.
+    entered: HashSet<Ino>,
+    /// Files of several names that were copied, by image and inode, and what they became.
+    seen: HashMap<(HostFile, Ino), Ino>,
+}
+
 /// A copy of one path.
 pub(super) struct Across<'a> {
-    pub job: &'a Job<'a>,
-    pub source: &'a Volume,
-    pub target: &'a Volume,
-    /// Whether they are one.
-    pub inside: bool,
-    /// Files of several names that were copied, and what they became.
-    pub seen: &'a mut HashMap<Ino, Ino>,
-    /// What was made under the paths that were typed.
-    pub made: &'a mut HashSet<(Ino, Vec<u8>)>,
+    job: &'a Job<'a>,
+    source: &'a Volume,
+    target: &'a Volume,
+    sides: (&'a Destination, &'a Destination),
+    image: HostFile,
+    /// Whether the volumes are one.
+    inside: bool,
+    kept: &'a mut Kept,
+    out: &'a mut dyn Write,
+    above: Vec<Frame>,
+    way: Way,
+    told: Told,
 }
 
 /// Something to be copied, and where to.
@@ -41,12 +55,14 @@ struct Todo {
     to: VolumePath,
 }
 
-/// The way down a tree: what comes next, the directories that were met, those that were made.
-#[derive(Default)]
-struct Way {
-    todo: Vec<Todo>,
-    met: Met,
-    full: Vec<(Todo, Metadata, Ino)>,
+/// A directory on the way down, and what it became.
+struct Frame {
+    found: Metadata,
+    from: VolumePath,
+    to: VolumePath,
+    made: Ino,
+    finish: Finish,
+    below: std::vec::IntoIter<DirEntry>,
 }
 
 /// What became of it.
@@ -59,42 +75,70 @@ enum Copied {
     Left,
 }
 
-impl Across<'_> {
+impl<'a> Across<'a> {
+    pub fn new(
+        job: &'a Job<'a>,
+        volumes: (&'a Volume, &'a Volume),
+        sides: (&'a Destination, &'a Destination),
+        kept: &'a mut Kept,
+        out: &'a mut dyn Write,
+    ) -> Self {
+        let ((source, target), image) = (volumes, host_file(&sides.0.image).unwrap_or_default());
+        let inside = host_file(&sides.0.image) == host_file(&sides.1.image);
+        let (above, way, told) = Default::default();
+        Self { job, source, target, sides, image, inside, kept, out, above, way, told }
+    }
+
     /// Copies what is at one side to the other, or into it where it is a directory.
-    pub fn copy(
-        mut self,
-        sides: (&Destination, &Destination),
-        deeds: &mut Deeds,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<End> {
-        let (first, mut way, mut end) = (self.first(sides)?, Way::default(), End::Well);
-        let copied = self.one(&first)?;
+    pub fn copy(mut self, deeds: &mut Deeds) -> Outcome {
+        let first = self.first()?;
+        let found = self.way.meet((self.job, self.source), &first.from, first.ino)?;
+        let copied = self.one(&first, &found)?;
         if !matches!(copied, Copied::Left) {
             deeds.add(&first.from).with_path("to", &first.to);
         }
-        self.go_on((first, copied), &mut way, sides, out)?;
-        while let Some(next) = way.todo.pop() {
-            let led = self.job.led(self.source, (&sides.0.path, &next.from), next.ino);
-            let next = led.map(|ino| Todo { ino, ..next });
-            match next.and_then(|next| Ok((self.one(&next)?, next))) {
-                Ok((copied, next)) => self.go_on((next, copied), &mut way, sides, out)?,
-                Err(error) if failure::is_of_one(&error) => {
-                    failure::tell(&error);
-                    end = End::Found;
-                }
-                Err(error) => return Err(error),
+        let done = self.go_on(first, found, copied).and_then(|()| self.below());
+        // Whatever happened: what was made is not left bare.
+        while !self.above.is_empty() {
+            let _ = self.leave();
+        }
+        done?;
+        self.told.end()
+    }
+
+    /// Copies all that lies below.
+    fn below(&mut self) -> anyhow::Result<()> {
+        while let Some(frame) = self.above.last_mut() {
+            let Some(entry) = frame.below.next() else {
+                self.leave()?;
+                continue;
+            };
+            let (from, to) = (frame.from.join(&entry.name), frame.to.join(&entry.name));
+            let next = Todo { ino: entry.ino, from, dir: frame.made, to };
+            let done = self.next(next);
+            self.tell(done)?;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, next: Todo) -> anyhow::Result<()> {
+        let found = self.way.meet((self.job, self.source), &next.from, next.ino)?;
+        let ino = found.inode.ino;
+        if self.inside && self.job.arguments.follows_all() && self.kept.made.contains(&ino) {
+            let told = format!("{}: leads to a directory that this command made", next.from);
+            if found.kind == FileKind::Directory {
+                return Err(loops(told).into());
             }
         }
-        // Times and permissions of a directory when it is full.
-        for (next, found, made) in way.full.iter().rev() {
-            self.dress(next.ino, found, *made).at(&next.to)?;
-        }
-        Ok(end)
+        let next = Todo { ino, ..next };
+        let copied = self.one(&next, &found)?;
+        self.go_on(next, found, copied)
     }
 
     /// What was named, and where it goes.
-    fn first(&mut self, sides: (&Destination, &Destination)) -> anyhow::Result<Todo> {
-        let (from, to) = (&sides.0.path, self.destination(&sides.0.path, &sides.1.path));
+    fn first(&self) -> anyhow::Result<Todo> {
+        let (from, to) = self.sides;
+        let (from, to) = (&from.path, self.destination(&from.path, &to.path));
         let ino = match self.job.arguments.follows_named() {
             true => self.source.lookup(from).at(from)?,
             false => itself(self.source, from)?,
@@ -102,43 +146,50 @@ impl Across<'_> {
         let found = self.source.metadata_of(ino).at(from)?;
         self.demand_tree(from, &found, &to)?;
         let dir = self.target.lookup(to.above()).at(&to)?;
-        let place = (dir, to.name().unwrap_or_default().to_vec());
-        if !self.made.insert(place) && found.kind != FileKind::Directory {
-            return Err(same_name_twice(from).into());
-        }
         Ok(Todo { ino, from: from.clone(), dir, to })
     }
 
     /// Says what was copied; what is in it comes next.
-    fn go_on(
-        &self,
-        (next, copied): (Todo, Copied),
-        way: &mut Way,
-        (from, to): (&Destination, &Destination),
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
+    fn go_on(&mut self, next: Todo, found: Metadata, copied: Copied) -> anyhow::Result<()> {
         let (made, new) = match copied {
             Copied::Left => return Ok(()),
             Copied::Made(made) => (made, true),
             Copied::Entered(made) => (made, false),
         };
+        let (from, to) = (self.sides.0.image.display(), self.sides.1.image.display());
+        let line = format!("'{from}:{}' -> '{to}:{}'", next.from, next.to);
+        if found.kind == FileKind::Directory {
+            self.way.enter(next.ino);
+            // One that lists nothing is dressed all the same.
+            let below = self.tell(self.source.entries_of(next.ino).at(&next.from))?;
+            let visit = match (new, self.kept.entered.insert(made)) {
+                (true, _) => Visit::New,
+                (false, true) => Visit::First,
+                (false, false) => Visit::Again,
+            };
+            let finish = self.job.finish(visit);
+            let (Todo { from, to, .. }, below) = (next, below.unwrap_or_default().into_iter());
+            self.above.push(Frame { found, from, to, made, finish, below });
+        }
         if new && self.job.is_verbose() {
-            let (image, other) = (from.image.display(), to.image.display());
-            writeln!(out, "'{image}:{}' -> '{other}:{}'", next.from, next.to)?;
-        }
-        let found = self.source.metadata_of(next.ino).at(&next.from)?;
-        if found.kind != FileKind::Directory {
-            return Ok(());
-        }
-        self.job.enter(&mut way.met, next.ino)?;
-        for below in self.source.entries_of(next.ino).at(&next.from)? {
-            let (from, to) = (next.from.join(&below.name), next.to.join(&below.name));
-            way.todo.push(Todo { ino: below.ino, from, dir: made, to });
-        }
-        if new {
-            way.full.push((next, found, made));
+            writeln!(self.out, "{line}")?;
         }
         Ok(())
+    }
+
+    /// All in the last directory is done.
+    fn leave(&mut self) -> anyhow::Result<()> {
+        let Some(Frame { found, to, made, finish, .. }) = self.above.pop() else { return Ok(()) };
+        self.way.leave(found.inode.ino);
+        if finish == Finish::Dress {
+            let dressed = self.dress(&found, made).at(&to);
+            self.tell(dressed)?;
+        }
+        Ok(())
+    }
+
+    fn tell<T>(&mut self, done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        self.job.bar.suspend(|| self.told.of(done))
     }
 
     /// Where it goes: what has no name of its own goes into the directory.
@@ -164,7 +215,7 @@ impl Across<'_> {
                 false => Ok(()),
             };
         }
-        if !self.job.arguments.recursive {
+        if !self.job.arguments.is_recursive() {
             let told = format!("{from}: is a directory");
             let remedy = "copy it with `untorn cp -r`";
             return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
@@ -175,9 +226,8 @@ impl Across<'_> {
         Ok(())
     }
 
-    fn one(&mut self, next: &Todo) -> anyhow::Result<Copied> {
+    fn one(&mut self, next: &Todo, found: &Metadata) -> anyhow::Result<Copied> {
         let Todo { ino, from, dir, to } = next;
-        let found = self.source.metadata_of(*ino).at(from)?;
         let is_dir = found.kind == FileKind::Directory;
         let name = match to.name() {
             Some(name) => name,
@@ -186,73 +236,97 @@ impl Across<'_> {
         };
         let old = match self.target.find_in(*dir, name) {
             Err(untorn::Error::NotFound(_)) => {
-                return self.make(next, &found, name).map(Copied::Made);
+                let made = self.make(next, found, name)?;
+                return Ok(self.made(found, made));
             }
             old => self.target.metadata_of(old.at(to)?).at(to)?,
         };
+        if self.inside && old.inode.ino == *ino {
+            return Err(same_file(from, to).into());
+        }
         match (old.kind == FileKind::Directory, is_dir) {
             (true, true) => return Ok(Copied::Entered(old.inode.ino)),
             (true, false) => return Err(untorn::Error::IsDirectory(to.to_string()).into()),
             (false, true) => return Err(untorn::Error::NotDirectory(to.to_string()).into()),
             (false, false) => {}
         }
-        if self.inside && old.inode.ino == *ino {
-            return Err(same_file(from, to).into());
-        }
         if self.job.leaves(age_beside(found.inode.mtime, &old)) {
             return Ok(Copied::Left);
         }
+        if self.kept.made.contains(&old.inode.ino) {
+            return Err(same_name_twice(from).into());
+        }
+        let made = self.replace(next, found, (&old, name))?;
+        Ok(self.made(found, made))
+    }
+
+    /// Makes it beside what has its name, and gives it that when it is whole.
+    fn replace(
+        &mut self,
+        next: &Todo,
+        found: &Metadata,
+        (old, name): (&Metadata, &[u8]),
+    ) -> anyhow::Result<Ino> {
+        let Todo { dir, to, .. } = next;
         let beside = free_name_in(self.target, *dir)?;
-        let made = self.make(next, &found, beside.as_bytes()).and_then(|made| {
-            let (new, name) = (Name::In(*dir, beside.as_bytes()), Name::In(*dir, name));
-            drop(self.target.rename(new, name, Rename::Replace).at(to)?);
-            Ok(made)
-        });
-        if let Ok(left) = self.target.find_in(*dir, &beside) {
-            // Not whole, or another name of what stands there.
-            let is_other = made.as_ref().is_ok_and(|&made| made == left);
-            let gone = self.target.detach(Name::In(*dir, beside.as_bytes()), Removal::NoDirectory);
-            if is_other {
-                gone.map(drop).at(to)?;
+        let (new, name) = (Name::In(*dir, beside.as_bytes()), Name::In(*dir, name));
+        let made = self.make(next, found, beside.as_bytes())?;
+        match self.target.rename(new, name, Rename::Replace).at(to) {
+            Ok(gone) => drop(gone),
+            Err(error) => {
+                self.remove(new);
+                return Err(error);
             }
         }
-        made.map(Copied::Made)
+        if old.inode.nlink <= 1 && host_file(&self.sides.1.image) == Some(self.image) {
+            // Its number may become another file's.
+            self.kept.seen.remove(&(self.image, old.inode.ino));
+        }
+        Ok(made)
+    }
+
+    /// Something stands where it goes: it is not replaced any more.
+    fn made(&mut self, found: &Metadata, made: Ino) -> Copied {
+        self.kept.made.insert(made);
+        if found.inode.nlink > 1 && found.kind != FileKind::Directory {
+            self.kept.seen.insert((self.image, found.inode.ino), made);
+        }
+        Copied::Made(made)
+    }
+
+    /// Takes away what did not become whole; why is told.
+    fn remove(&self, place: Name<'_>) {
+        let _ = self.target.detach(place, Removal::NoDirectory);
     }
 
     /// Makes it under a name that nothing has, with all that is to be said of it; a directory gets
     /// that when it is full.
-    fn make(&mut self, next: &Todo, found: &Metadata, name: &[u8]) -> anyhow::Result<Ino> {
+    fn make(&self, next: &Todo, found: &Metadata, name: &[u8]) -> anyhow::Result<Ino> {
         let Todo { ino, from, dir, to } = next;
         let place = Name::In(*dir, name);
-        if let Some(&first) = self.seen.get(ino) {
+        if let Some(&first) = self.kept.seen.get(&(self.image, *ino)) {
             self.target.link(first, place).at(to)?;
             return Ok(first);
         }
         let inode = &found.inode;
         let new = NewFile { permissions: inode.mode & 0o777, uid: inode.uid, gid: inode.gid };
         let made = match found.kind {
-            FileKind::Directory => self.target.make(place, Make::Directory, new).at(to)?,
-            FileKind::Regular if self.inside => {
+            FileKind::Directory => return self.target.make(place, Make::Directory, new).at(to),
+            FileKind::Regular if !self.inside => return self.file(next, found, place, new),
+            FileKind::Regular => {
                 let path = to.above().join(name);
-                let made = self.target.clone_file(from, &path).at(to)?.ino();
-                self.dress(*ino, found, made).at(to)?;
-                made
+                self.target.clone_file(from, &path).at(to)?.ino()
             }
-            FileKind::Regular => self.file(next, found, place, new)?,
             _ => {
                 let link = match found.kind {
                     FileKind::Symlink => self.source.link_target(*ino).at(from)?,
                     _ => Vec::new(),
                 };
-                let made = self.target.make(place, special(found, &link), new).at(to)?;
-                self.dress(*ino, found, made).at(to)?;
-                made
+                self.target.make(place, special(found, &link), new).at(to)?
             }
         };
-        if inode.nlink > 1 && found.kind != FileKind::Directory {
-            self.seen.insert(*ino, made);
-        }
-        Ok(made)
+        let dressed = self.dress(found, made).at(to);
+        dressed.inspect_err(|_| self.remove(place)).map(|()| made)
     }
 
     /// A regular file from another volume: it gets its name when it is whole.
@@ -283,13 +357,14 @@ impl Across<'_> {
             }
             at = at.max(end);
         }
-        self.dress(*ino, found, orphan.ino()).at(to)?;
+        self.dress(found, orphan.ino()).at(to)?;
         orphan.link(place).at(to)?;
         Ok(orphan.ino())
     }
 
     /// Gives owner, permissions, attributes, access lists and times.
-    fn dress(&self, ino: Ino, found: &Metadata, made: Ino) -> untorn::Result<()> {
+    fn dress(&self, found: &Metadata, made: Ino) -> untorn::Result<()> {
+        let ino = found.inode.ino;
         match (self.inside, found.kind) {
             // What shares blocks was made alike.
             (true, FileKind::Regular) => {}
@@ -326,17 +401,6 @@ impl Across<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn special<'t>(found: &Metadata, target: &'t [u8]) -> Make<'t> {
-    let (major, minor) = found.device.unwrap_or_default();
-    match found.kind {
-        FileKind::Symlink => Make::Symlink(target),
-        FileKind::CharDevice => Make::CharDevice(major, minor),
-        FileKind::BlockDevice => Make::BlockDevice(major, minor),
-        FileKind::Socket => Make::Socket,
-        _ => Make::Fifo,
     }
 }
 

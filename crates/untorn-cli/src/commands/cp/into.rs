@@ -7,6 +7,7 @@ use crate::commands::operands;
 use crate::failure::{self, At, Code, End, Refusal};
 use crate::{progress, show};
 use anyhow::Context;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use untorn::{Error, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
-use untorn_image::{Links, Step, Summary, Tree, What, populate_readable};
+use untorn_image::{Links, Step, Stood, Summary, Tree, What, populate_readable};
 
 /// A path that was typed, what is read, and its name in the directory that it is copied to; the
 /// empty one where that is what is in it.
@@ -73,7 +74,11 @@ impl Job<'_> {
         end: &mut End,
         out: &mut dyn Write,
     ) -> anyhow::Result<End> {
-        let mut show_progress = progress::watch(&self.bar, |_| {});
+        let stood = match self.arguments.restores() {
+            true => Stood::IsDressed,
+            false => Stood::Stays,
+        };
+        let mut show_progress = progress::watch(&self.bar);
         let mut written = Ok(());
         let mut watch = |step: Step<'_>| {
             show_progress(step);
@@ -96,7 +101,7 @@ impl Job<'_> {
                 Step::Path(_) | Step::Bytes(_) => {}
             }
         };
-        let (copied, done) = populate_readable(volume, dir, tree, &mut watch);
+        let (copied, done) = populate_readable(volume, (dir, stood), tree, &mut watch);
         *summary = copied;
         written?;
         done?;
@@ -136,7 +141,7 @@ impl Job<'_> {
             real = fs::canonicalize(path).with_context(told)?;
         }
         let is_dir = fs::symlink_metadata(&real).with_context(told)?.is_dir();
-        if is_dir && !self.arguments.recursive {
+        if is_dir && !self.arguments.is_recursive() {
             let remedy = "copy it with `untorn cp -r`";
             let told = format!("{}: is a directory", told());
             return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
@@ -182,19 +187,21 @@ impl Job<'_> {
 type Taken = fn(String) -> Error;
 type Clash = (Vec<u8>, Option<Taken>);
 
-/// The path of the host that was copied to `path` in the directory.
+/// The path of the host that was copied to `path` in the directory: the first that there is.
 fn typed(sources: &[Source<'_>], path: &[u8]) -> Vec<u8> {
     let end = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
     let (first, below) = path.split_at(end);
-    let named = sources.iter().rev().find(|source| source.name == first);
-    match named {
-        Some(source) => [source.typed.as_os_str().as_bytes(), below].concat(),
-        None => {
-            let whole = sources.iter().rev().find(|source| source.name.is_empty());
-            let whole = whole.map_or(Path::new("."), |source| source.typed);
-            whole.join(std::ffi::OsStr::from_bytes(path)).into_os_string().into_encoded_bytes()
+    let paths = sources.iter().filter_map(|source| match &source.name[..] {
+        [] => {
+            Some(source.typed.join(OsStr::from_bytes(path)).into_os_string().into_encoded_bytes())
         }
-    }
+        name if name == first => Some([source.typed.as_os_str().as_bytes(), below].concat()),
+        _ => None,
+    });
+    let is_there = |path: &Vec<u8>| fs::symlink_metadata(OsStr::from_bytes(path)).is_ok();
+    let mut paths: Vec<_> = paths.collect();
+    let at = paths.iter().position(is_there).unwrap_or(0);
+    if at < paths.len() { paths.swap_remove(at) } else { path.to_vec() }
 }
 
 /// Whether a path names what is in a directory (`folder/.`) rather than the directory.

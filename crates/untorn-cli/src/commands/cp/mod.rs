@@ -7,26 +7,25 @@
 mod across;
 mod into;
 mod out;
+mod way;
 
-use super::met::Met;
-use super::{dangling, operands};
-use crate::arguments::{Cp, Destination, Image, Side, VolumePath};
-use crate::failure::{At, Code, End, Outcome, Refusal};
+use super::operands;
+use crate::arguments::{Cp, Destination, Image, Side};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::show::Deeds;
 use crate::{progress, show, target};
 use across::Across;
 use indicatif::ProgressBar;
-use out::Seen;
+use out::Out;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use untorn::{Metadata, Volume};
-use untorn_format::Ino;
-use untorn_format::inode::{FileKind, Timestamp};
+use untorn_format::inode::Timestamp;
 use untorn_image::{Owners, Summary};
 
 /// Bytes that are copied at a time.
@@ -45,7 +44,7 @@ pub(super) struct Job<'a> {
 type HostFile = (u64, u64);
 
 /// Volumes that are copied from, each opened once.
-type Volumes = HashMap<HostFile, (Volume, Seen)>;
+type Volumes = HashMap<HostFile, Volume>;
 
 /// Copies in the direction that the paths say.
 pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
@@ -127,14 +126,19 @@ impl Job<'_> {
             return Err(Refusal::new(Code::NotADirectory, told).into());
         }
         let (mut end, mut opened) = (End::Well, Volumes::new());
+        let (mut kept, mut deeds) = (out::Kept::default(), Deeds::default());
         let each = operands::each(from, |from| {
-            let (volume, seen) = self.opened(&mut opened, from)?;
-            if self.copy_out((volume, seen), from, to, out)? != End::Well {
+            let (volume, image) = self.opened(&mut opened, from)?;
+            let copy = Out::new(self, (volume, image, from), &mut kept, out);
+            if copy.copy(to, &mut deeds)? != End::Well {
                 end = End::Found;
             }
             Ok(())
-        })?;
-        Ok(if each == End::Well { end } else { each })
+        });
+        if show::is_json() {
+            deeds.print(out, "copied")?;
+        }
+        Ok(if each? == End::Well { end } else { End::Found })
     }
 
     /// By sharing blocks where source and target are one volume.
@@ -165,22 +169,13 @@ impl Job<'_> {
         }
         let (mut end, mut opened) = (End::Well, Volumes::new());
         if let Some(target) = host_file(&to.image) {
-            opened.insert(target, (volume.clone(), Seen::new()));
+            opened.insert(target, volume.clone());
         }
-        let mut seen: HashMap<HostFile, HashMap<Ino, Ino>> = HashMap::new();
-        let mut made = HashSet::new();
+        let mut kept = across::Kept::default();
         let each = operands::each(from, |from| {
             let (source, _) = self.opened(&mut opened, from)?;
-            let key = host_file(&from.image).unwrap_or_default();
-            let across = Across {
-                job: self,
-                source,
-                target: volume,
-                inside: host_file(&from.image) == host_file(&to.image),
-                seen: seen.entry(key).or_default(),
-                made: &mut made,
-            };
-            if across.copy((from, to), deeds, out)? != End::Well {
+            let copy = Across::new(self, (source, volume), (from, to), &mut kept, out);
+            if copy.copy(deeds)? != End::Well {
                 end = End::Found;
             }
             Ok(())
@@ -192,51 +187,26 @@ impl Job<'_> {
         &self,
         opened: &'v mut Volumes,
         from: &Destination,
-    ) -> anyhow::Result<(&'v Volume, &'v mut Seen)> {
+    ) -> anyhow::Result<(&'v Volume, HostFile)> {
         let key = host_file(&from.image).unwrap_or_default();
-        let (volume, seen) = match opened.entry(key) {
+        let volume = match opened.entry(key) {
             Entry::Occupied(opened) => opened.into_mut(),
-            Entry::Vacant(place) => place.insert((target::read(&self.image(from))?, Seen::new())),
+            Entry::Vacant(place) => place.insert(target::read(&self.image(from))?),
         };
-        Ok((volume, seen))
+        Ok((volume, key))
     }
 
     fn image(&self, side: &Destination) -> Image {
         Image { image: side.image.clone(), place: self.arguments.place.clone() }
     }
 
-    /// What is copied of `ino`, met at `path` below `named`: with -L what a link leads to, but no
-    /// directory that it lies in.
-    fn led(
-        &self,
-        volume: &Volume,
-        (named, path): (&VolumePath, &VolumePath),
-        ino: Ino,
-    ) -> anyhow::Result<Ino> {
-        if !self.arguments.follows_all() || path == named {
-            return Ok(ino);
+    /// What a directory gets when it is full: what the first copy onto it says.
+    fn finish(&self, visit: Visit) -> Finish {
+        match visit {
+            Visit::New => Finish::Dress,
+            Visit::First if self.arguments.restores() => Finish::Dress,
+            Visit::First | Visit::Again => Finish::Leave,
         }
-        let ino = match volume.metadata_of(ino).at(path)?.kind {
-            FileKind::Symlink => dangling::lookup(volume, path)?,
-            _ => ino,
-        };
-        if volume.metadata_of(ino).at(path)?.kind == FileKind::Directory {
-            let mut at = path.clone();
-            while at.without_slashes().len() > named.without_slashes().len() {
-                at = at.above();
-                if volume.lookup(&at).at(&at)? == ino {
-                    let told = format!("{path}: leads to a directory that it lies in");
-                    let remedy = "leave -L out: links stay links";
-                    return Err(Refusal::new(Code::LinkLoop, told).or(remedy).into());
-                }
-            }
-        }
-        Ok(ino)
-    }
-
-    /// Enters a directory. With -L one may have several ways to it, none of which is a loop.
-    fn enter(&self, met: &mut Met, dir: Ino) -> anyhow::Result<()> {
-        if self.arguments.follows_all() { Ok(()) } else { met.enter(dir) }
     }
 
     /// Whether a line is printed for each copy.
@@ -249,6 +219,26 @@ impl Job<'_> {
     fn leaves(&self, comes: Age) -> bool {
         self.arguments.no_clobber || self.arguments.update && comes == Age::NoNewer
     }
+}
+
+/// A directory that is copied onto.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// It was just made.
+    New,
+    /// It stood there before.
+    First,
+    /// Another was copied onto it before.
+    Again,
+}
+
+/// What a directory gets when it is full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    /// Owner, permissions, attributes, times.
+    Dress,
+    /// It stays what it was.
+    Leave,
 }
 
 /// Whether what comes was changed later than what is there.
@@ -269,6 +259,6 @@ fn age_beside(comes: Timestamp, old: &Metadata) -> Age {
 }
 
 fn same_name_twice(path: impl Display) -> Refusal {
-    let told = format!("{path}: another of this name was named before it");
+    let told = format!("{path}: another of this name was copied before it");
     Refusal::new(Code::Exists, told).or("copy it to another name")
 }

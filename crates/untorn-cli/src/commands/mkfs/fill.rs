@@ -186,7 +186,7 @@ impl Job<'_> {
     fn sized(&self, there: Option<u64>) -> anyhow::Result<Options> {
         if self.arguments.filling.minimize {
             let bar = progress::bar(None);
-            let mut watch = progress::watch(&bar, |_| {});
+            let mut watch = progress::watch(&bar);
             let scratch = scratch(self.path);
             let found = minimum(self.tree, &self.options, &scratch, &mut watch)?;
             bar.finish_and_clear();
@@ -238,7 +238,7 @@ impl Job<'_> {
             _ => 0,
         });
         let bar = progress::bar(Some(bytes.fold(0, u64::saturating_add)));
-        let mut watch = progress::watch(&bar, |_| {});
+        let mut watch = progress::watch(&bar);
         let built = build(device, options, self.tree, &mut watch);
         bar.finish_and_clear();
         match built {
