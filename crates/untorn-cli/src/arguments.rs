@@ -41,7 +41,9 @@ const JSON: &str = r#"For programs, with --json:
     mv --exchange exchanged  path, to
     ln            linked     path, target
     clone         cloned     path, to
-    cp            cloned     path, to (inside a volume; from one to another: copied)
+    cp            cloned     path, to (inside a volume)
+    cp            copied     path, to (out of one, or from one to another)
+    cp            counts alone, into a volume: files, directories, symlinks, specials, links, bytes
     chmod         changed    path, mode
     chown         changed    path, uid, gid
     truncate      truncated  path, size, created

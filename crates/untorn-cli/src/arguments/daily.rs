@@ -19,9 +19,11 @@ pub(super) const CP: &str = "Examples:
   untorn cp -r disk.img:/a other.img:/    to another
 
 What is copied replaces what has its name: links, pipes and files, never through a link, and what is
-there stays until the copy is whole. What fails is told, and the rest is copied. A path that begins
-with /, ./ or ../ is of the host where the host has it, also with :/ in it. Exit status: 0 well, 1
-something failed, was left out, or changed while it was copied.";
+there stays until the copy is whole. Directories that stood there before stay what they are, except
+with -p or -a. What one source became, another of its name does not replace: that is told. What
+fails is told, and the rest is copied. A path that begins with /, ./ or ../ is of the host where the
+host has it, also with :/ in it. Exit status: 0 well, 1 something failed, was left out, or changed
+while it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]

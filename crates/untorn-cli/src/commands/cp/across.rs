@@ -124,11 +124,10 @@ impl<'a> Across<'a> {
     fn next(&mut self, next: Todo) -> anyhow::Result<()> {
         let found = self.way.meet((self.job, self.source), &next.from, next.ino)?;
         let ino = found.inode.ino;
-        if self.inside && self.job.arguments.follows_all() && self.kept.made.contains(&ino) {
+        let is_own = self.inside && self.kept.made.contains(&ino);
+        if is_own && found.kind == FileKind::Directory && self.job.arguments.follows_all() {
             let told = format!("{}: leads to a directory that this command made", next.from);
-            if found.kind == FileKind::Directory {
-                return Err(loops(told).into());
-            }
+            return Err(loops(told).into());
         }
         let next = Todo { ino, ..next };
         let copied = self.one(&next, &found)?;
@@ -162,12 +161,7 @@ impl<'a> Across<'a> {
             self.way.enter(next.ino);
             // One that lists nothing is dressed all the same.
             let below = self.tell(self.source.entries_of(next.ino).at(&next.from))?;
-            let visit = match (new, self.kept.entered.insert(made)) {
-                (true, _) => Visit::New,
-                (false, true) => Visit::First,
-                (false, false) => Visit::Again,
-            };
-            let finish = self.job.finish(visit);
+            let finish = self.job.finish(Visit::of(new, self.kept.entered.insert(made)));
             let (Todo { from, to, .. }, below) = (next, below.unwrap_or_default().into_iter());
             self.above.push(Frame { found, from, to, made, finish, below });
         }

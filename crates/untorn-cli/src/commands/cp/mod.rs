@@ -232,6 +232,17 @@ enum Visit {
     Again,
 }
 
+impl Visit {
+    /// By whether it is new, and whether this run comes to it for the first time.
+    fn of(is_new: bool, is_first: bool) -> Self {
+        match (is_new, is_first) {
+            (true, _) => Self::New,
+            (false, true) => Self::First,
+            (false, false) => Self::Again,
+        }
+    }
+}
+
 /// What a directory gets when it is full.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finish {

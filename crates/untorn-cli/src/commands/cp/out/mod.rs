@@ -98,8 +98,7 @@ impl<'a> Out<'a> {
     pub fn copy(mut self, to: &Path, deeds: &mut Deeds) -> Outcome {
         let (to, top) = self.ends(to)?;
         let found = self.way.meet((self.job, self.volume), &self.side.path, top)?;
-        self.top(found, &to, deeds)?;
-        let done = self.below();
+        let done = self.top(found, &to, deeds).and_then(|()| self.below());
         // Whatever happened: what was made is not left to its maker alone.
         while !self.above.is_empty() {
             let _ = self.leave();
@@ -199,11 +198,7 @@ impl<'a> Out<'a> {
         match copied {
             Copied::Left | Copied::Made => {}
             Copied::MadeDirectory(dir) | Copied::Entered(dir) => {
-                let visit = match (is_new, self.kept.entered.insert(dir.id()?)) {
-                    (true, _) => Visit::New,
-                    (false, true) => Visit::First,
-                    (false, false) => Visit::Again,
-                };
+                let visit = Visit::of(is_new, self.kept.entered.insert(dir.id()?));
                 self.enter((found, from, to), dir, self.job.finish(visit))?;
             }
         }
