@@ -401,8 +401,8 @@ pub(crate) fn free_block(tx: &mut Tx<'_>, ag: AgNumber, owner: RmapRec) -> Resul
     Ok(())
 }
 
-/// Locks an AG and makes sure that its free list can serve a change of its free space, as far as the
-/// AG has blocks for it.
+/// Locks an AG and makes sure that its free list can serve a change of its free space, as far as
+/// the AG has blocks for it.
 pub(crate) fn prepare(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     tx.lock_ag(ag)?;
     freelist::fix(tx, ag)
