@@ -1,5 +1,5 @@
-//! Random atomic overwrites of a 128 MiB file, 4 KiB each unless said otherwise, for profilers: on a
-//! volume in memory nothing but the CPU time of the commit path, on an image what the device adds.
+//! Random atomic overwrites of a 128 MiB file, 4 KiB each unless said otherwise, for profilers: on
+//! a volume in memory nothing but the CPU time of the commit path, on an image the device, too.
 //!
 //! ```text
 //! overwrites [writes] [visible|durable] [threads] [image to overwrite or -] [bytes a write]
