@@ -5,7 +5,7 @@
 
 use crate::arguments::{Image, Place};
 use crate::failure::{self, Code, Outcome, Refusal};
-use crate::show::{self, Deeds};
+use crate::show::Deeds;
 use anyhow::Context;
 use std::io::Write;
 use std::path::Path;
@@ -70,20 +70,14 @@ pub fn write<T>(
     Ok(done)
 }
 
-/// Changes the volume by `work`; tells programs what was done, also where the rest failed, in one
-/// list under the word `verb`, and people what they asked for.
+/// Changes the volume by `work`, which tells what it does: programs get one list under the word
+/// `verb`, also where the rest failed, people what they asked for. Nothing is said where the volume
+/// cannot be opened.
 pub fn change(
     image: &Image,
     out: &mut dyn Write,
     verb: &'static str,
     work: impl FnOnce(&Volume, &mut Deeds) -> Outcome,
 ) -> Outcome {
-    let mut deeds = None;
-    let done = write(image, |volume| work(volume, deeds.insert(Deeds::default())));
-    match deeds {
-        Some(deeds) if show::is_json() => deeds.print(out, verb)?,
-        Some(deeds) => deeds.tell(out)?,
-        None => {}
-    }
-    done
+    write(image, |volume| Deeds::told(out, verb, |deeds| work(volume, deeds)))
 }

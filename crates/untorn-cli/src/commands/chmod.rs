@@ -1,9 +1,9 @@
 //! `untorn chmod` and `untorn chown`: permissions and owners.
 
 use super::dangling;
-use super::met::Met;
 use super::mv::itself;
-use super::operands;
+use super::operands::{self, Told};
+use super::walk::{Onward, walk_from};
 use crate::accounts::Accounts;
 use crate::arguments::{Chmod, Chown, VolumePath};
 use crate::failure::{At, Outcome};
@@ -27,20 +27,19 @@ pub fn mode(arguments: &Chmod, out: &mut dyn Write) -> Outcome {
                 (mode, paths.to_vec())
             }
         };
-        operands::each(&paths, |path| {
-            let set = |ino, found: &Metadata| match found.kind {
-                // The permissions of a symbolic link mean nothing.
-                FileKind::Symlink => Ok(()),
-                kind => {
-                    let permissions = Some(mode.of(found.inode.mode, kind));
-                    volume.set_metadata_of(ino, &NewMetadata { permissions, ..Default::default() })
-                }
-            };
+        operands::each_tree(&paths, |path, told| {
             let top = dangling::lookup(volume, path)?;
-            each(volume, (path, top), arguments.recursive, &set)?;
-            let mode = volume.metadata_of(top).at(path)?.inode.mode & 0o7777;
-            deeds.add(path).with("mode", format!("{mode:04o}"));
-            Ok(())
+            each(volume, (path, top), (arguments.recursive, told), |path, found| {
+                // The permissions of a symbolic link mean nothing.
+                if found.kind == FileKind::Symlink {
+                    return Ok(());
+                }
+                let mode = mode.of(found.inode.mode, found.kind);
+                let change = NewMetadata { permissions: Some(mode), ..Default::default() };
+                volume.set_metadata_of(found.inode.ino, &change).at(path)?;
+                deeds.add(path).with("mode", format!("{mode:04o}"));
+                Ok(())
+            })
         })
     })
 }
@@ -60,17 +59,19 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
             }
         };
         let change = NewMetadata { uid, gid, ..NewMetadata::default() };
-        operands::each(&paths, |path| {
-            let set = |ino, _: &Metadata| volume.set_metadata_of(ino, &change);
+        operands::each_tree(&paths, |path, told| {
             // Of a tree no link is followed, not even one that is named.
             let top = match arguments.no_dereference || arguments.recursive {
                 true => itself(volume, path)?,
                 false => dangling::lookup(volume, path)?,
             };
-            each(volume, (path, top), arguments.recursive, &set)?;
-            let found = volume.metadata_of(top).at(path)?.inode;
-            deeds.add(path).with("uid", found.uid).with("gid", found.gid);
-            Ok(())
+            each(volume, (path, top), (arguments.recursive, told), |path, found| {
+                let old = &found.inode;
+                volume.set_metadata_of(old.ino, &change).at(path)?;
+                let (uid, gid) = (uid.unwrap_or(old.uid), gid.unwrap_or(old.gid));
+                deeds.add(path).with("uid", uid).with("gid", gid);
+                Ok(())
+            })
         })
     })
 }
@@ -79,22 +80,16 @@ fn like(volume: &Volume, path: &VolumePath) -> anyhow::Result<Metadata> {
     volume.lookup(path).and_then(|ino| volume.metadata_of(ino)).at(path)
 }
 
-/// Changes `top`, and with `recursive` all below it; links are not followed there.
+/// Changes `top`, and with `recursive` all below it; links are not followed there. What fails is
+/// told, and the rest is changed.
 fn each(
     volume: &Volume,
     (path, top): (&VolumePath, Ino),
-    recursive: bool,
-    change: &dyn Fn(Ino, &Metadata) -> untorn::Result<()>,
+    (recursive, told): (bool, &mut Told),
+    mut change: impl FnMut(&VolumePath, &Metadata) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (mut todo, mut met) = (vec![(path.clone(), top)], Met::default());
-    while let Some((path, ino)) = todo.pop() {
-        let found = volume.metadata_of(ino).at(&path)?;
-        change(ino, &found).at(&path)?;
-        if recursive && found.kind == FileKind::Directory {
-            met.enter(ino)?;
-            let below = volume.entries_of(ino).at(&path)?.into_iter();
-            todo.extend(below.map(|entry| (path.join(&entry.name), entry.ino)));
-        }
-    }
-    Ok(())
+    walk_from(volume, (path, top), told, |step, told| {
+        told.of(change(step.path, step.found))?;
+        Ok(if recursive { Onward::Down } else { Onward::Past })
+    })
 }

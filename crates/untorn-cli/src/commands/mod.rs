@@ -31,6 +31,7 @@ mod mkdir;
 mod mkfs;
 mod mv;
 mod operands;
+mod output;
 mod put;
 mod recover;
 mod relative;
@@ -46,14 +47,40 @@ mod write;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Outcome;
+use output::{Output, Purpose};
 use std::io::{BufWriter, Write};
 
 /// Does what was typed.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let end = dispatch(&arguments.command, &mut out)?;
-    out.flush()?;
-    Ok(end)
+    let mut to = Output::new(std::io::stdout().lock(), purpose(&arguments.command));
+    let mut out = BufWriter::with_capacity(1 << 16, &mut to);
+    let done = dispatch(&arguments.command, &mut out);
+    // What fails there is known below, and the destructor has nothing left to say.
+    let _ = out.flush();
+    drop(out);
+    to.end(done)
+}
+
+fn purpose(command: &Command) -> Purpose {
+    match command {
+        Command::Info(_)
+        | Command::Compat(_)
+        | Command::Ls(_)
+        | Command::Cat(_)
+        | Command::Stat(_)
+        | Command::Bmap(_)
+        | Command::Df(_)
+        | Command::Du(_)
+        | Command::Find(_)
+        | Command::Getfattr(_)
+        | Command::Log(_)
+        | Command::Db(_)
+        | Command::Demo(_)
+        | Command::Fsx(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Purpose::Words,
+        _ => Purpose::Work,
+    }
 }
 
 fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {

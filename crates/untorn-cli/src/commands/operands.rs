@@ -8,9 +8,18 @@ pub fn each<T>(
     operands: impl IntoIterator<Item = T>,
     mut act: impl FnMut(T) -> anyhow::Result<()>,
 ) -> Outcome {
+    each_tree(operands, |operand, _| act(operand))
+}
+
+/// The same where parts of an operand can fail, which are told one by one.
+pub fn each_tree<T>(
+    operands: impl IntoIterator<Item = T>,
+    mut act: impl FnMut(T, &mut Told) -> anyhow::Result<()>,
+) -> Outcome {
     let mut told = Told::default();
     for operand in operands {
-        told.of(act(operand))?;
+        let done = act(operand, &mut told);
+        told.of(done)?;
     }
     told.end()
 }

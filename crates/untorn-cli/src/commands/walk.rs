@@ -1,12 +1,14 @@
-//! The way down a tree, for commands that read.
+//! The way down a tree, for commands that read, and for changes that leave names alone.
 //!
-//! What cannot be read below the start is told and left out, and the rest visited.
+//! What cannot be read below the start is told and left out, and the rest visited. Inodes are found
+//! by their numbers: depth costs no lookups.
 
 use super::met::Met;
 use super::operands::Told;
 use crate::arguments::VolumePath;
 use crate::failure::At;
 use untorn::{Metadata, Volume};
+use untorn_format::Ino;
 use untorn_format::inode::FileKind;
 
 /// A place on the way.
@@ -34,11 +36,20 @@ pub fn walk(
     volume: &Volume,
     path: &VolumePath,
     told: &mut Told,
+    visit: impl FnMut(&Step<'_>, &mut Told) -> anyhow::Result<Onward>,
+) -> anyhow::Result<()> {
+    let top = volume.metadata(path).at(path)?.inode.ino;
+    walk_from(volume, (path, top), told, visit)
+}
+
+/// The same from the inode `top` on, which messages call `path`.
+pub fn walk_from(
+    volume: &Volume,
+    (path, top): (&VolumePath, Ino),
+    told: &mut Told,
     mut visit: impl FnMut(&Step<'_>, &mut Told) -> anyhow::Result<Onward>,
 ) -> anyhow::Result<()> {
-    let mut met = Met::default();
-    let top = volume.metadata(path).at(path)?;
-    let mut todo = vec![(path.clone(), top.inode.ino, 0)];
+    let (mut todo, mut met) = (vec![(path.clone(), top, 0)], Met::default());
     while let Some((path, ino, depth)) = todo.pop() {
         let Some(found) = told.of(volume.metadata_of(ino).at(&path))? else { continue };
         let step = Step { path: &path, found: &found, depth };

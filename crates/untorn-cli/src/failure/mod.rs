@@ -3,8 +3,8 @@
 //! ```text
 //! library, host, command -> anyhow error -> code, message, remedy -> a line of words or of JSON
 //! ```
-//! Invariants: a reader that went away (a broken pipe) is no failure. A failure or warning is one
-//! line; with `--json` that line is JSON. Code words never change their meaning.
+//! Invariants: a failure or warning is one line; with `--json` that line is JSON. Code words never
+//! change their meaning. Where standard error takes nothing, the exit status alone tells.
 
 mod code;
 mod refusal;
@@ -17,9 +17,8 @@ use anyhow::Chain;
 use clap::error::ContextKind;
 use code::{code, remedy};
 use serde_json::json;
-use std::error::Error as _;
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use untorn_device::{DeviceError, Operation};
 
@@ -46,7 +45,6 @@ pub fn to_exit(outcome: Outcome) -> ExitCode {
         Ok(End::Found) => ExitCode::from(1),
         Ok(End::NotRun) => ExitCode::from(2),
         Ok(End::Unchecked) => ExitCode::from(8),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
             ExitCode::from(if code(error.chain()) == Code::Usage { 2 } else { 1 })
@@ -113,14 +111,16 @@ fn form() -> Form {
 }
 
 fn report(kind: &str, code: Code, message: &str, remedy: Option<&str>, form: Form) {
-    match (form, remedy) {
+    let line = match (form, remedy) {
         (Form::Json, remedy) => {
             let what = json!({"code": code.word(), "message": message, "remedy": remedy});
-            eprintln!("{}", json!({ kind: what }));
+            json!({ kind: what }).to_string()
         }
-        (Form::Words, Some(remedy)) => eprintln!("untorn: {}; {remedy}", harmless(message)),
-        (Form::Words, None) => eprintln!("untorn: {}", harmless(message)),
-    }
+        (Form::Words, Some(remedy)) => format!("untorn: {}; {remedy}", harmless(message)),
+        (Form::Words, None) => format!("untorn: {}", harmless(message)),
+    };
+    // Who cannot be told must not keep the rest of the work from being done.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Without control characters, which a name of an archive or a volume may have brought: they could
@@ -142,17 +142,6 @@ fn one_line(mut chain: Chain<'_>) -> String {
         }
     }
     line.replace('\n', " ")
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let is_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(is_pipe)
-            || cause.downcast_ref::<serde_json::Error>().is_some_and(|error| {
-                error.source().and_then(|s| s.downcast_ref::<io::Error>()).is_some_and(is_pipe)
-                    || error.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
-            })
-    })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn what_was_changed_is_listed_check() {
             &["setfattr", "@", "-x", "user.a", "/t"],
             json!({"removed": [{"path": "/t", "attribute": "user.a"}]}),
         ),
-        (&["rm", "-r", "@", "/a", "/t"], json!({"removed": [{"path": "/a"}, {"path": "/t"}]})),
+        (&["rm", "-r", "@", "/a/b", "/t"], json!({"removed": [{"path": "/a/b"}, {"path": "/t"}]})),
     ];
     for (command, expected) in cases.iter().filter(|(_, expected)| !expected.is_null()) {
         assert_eq!(json(command), *expected, "{command:?}");
