@@ -146,6 +146,12 @@ pub struct Ln {
     /// A link to a directory is a name to be replaced, not a directory for new names.
     #[arg(short = 'n', long)]
     pub no_dereference: bool,
+    /// A symbolic link that is named gets one more name itself: what this command does anyway.
+    #[arg(short = 'P', long, overrides_with = "logical")]
+    pub physical: bool,
+    /// What a symbolic link leads to gets one more name, not the link.
+    #[arg(short = 'L', long, overrides_with = "physical")]
+    pub logical: bool,
     /// Symbolic links say the way from where they are.
     #[arg(short = 'r', long, requires = "symbolic")]
     pub relative: bool,

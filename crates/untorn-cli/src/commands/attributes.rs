@@ -1,7 +1,20 @@
-//! Values of extended attributes, as setfattr takes them.
+//! Extended attributes as getfattr and setfattr have them: what names begin with, and values.
 
 use crate::show;
 use anyhow::Context;
+use untorn::AclKind;
+use untorn_format::attr::Namespace;
+use untorn_image::attributes::{ACCESS, DEFAULT};
+
+/// The namespaces that people see, and what names in them begin with.
+pub const SPACES: [(Namespace, &str); 3] = [
+    (Namespace::User, "user."),
+    (Namespace::Trusted, "trusted."),
+    (Namespace::Security, "security."),
+];
+
+/// Access lists, and what they are called.
+pub const LISTS: [(AclKind, &[u8]); 2] = [(AclKind::Access, ACCESS), (AclKind::Default, DEFAULT)];
 
 /// A value as setfattr takes it: text, in quotation marks with octal escapes, `0x` and hexadecimal
 /// digits, or `0s` and base64.

@@ -6,24 +6,36 @@ use crate::show;
 use untorn::{Error, File, NewFile, Volume};
 use untorn_format::Ino;
 
-/// Symbolic links that one path may lead through.
-const MOST: usize = 40;
+/// Symbolic links that one path has led through.
+#[derive(Default)]
+pub struct Hops(usize);
+
+impl Hops {
+    /// Symbolic links that one path may lead through, as on Linux.
+    const MOST: usize = 40;
+
+    /// Counts one more on the way along `path`.
+    pub fn follow(&mut self, path: &VolumePath) -> anyhow::Result<()> {
+        self.0 += 1;
+        match self.0 > Self::MOST {
+            true => Err(Error::SymlinkLoop(path.to_string()).into()),
+            false => Ok(()),
+        }
+    }
+}
 
 /// The path that links at the end of `path` lead to, whether anything is there or not.
 pub fn end_of(volume: &Volume, path: &VolumePath) -> anyhow::Result<VolumePath> {
-    let mut at = path.clone();
-    for _ in 0..MOST {
-        let target = match at.ends_with_slash() {
-            true => return Ok(at),
-            false => volume.read_link(&at),
+    let (mut at, mut hops) = (path.clone(), Hops::default());
+    while !at.ends_with_slash() {
+        let Ok(target) = volume.read_link(&at) else { break };
+        hops.follow(path)?;
+        at = match target.starts_with(b"/") {
+            true => VolumePath::new(target),
+            false => at.above().join(&target),
         };
-        match target {
-            Ok(target) if target.starts_with(b"/") => at = VolumePath::new(target),
-            Ok(target) => at = at.above().join(&target),
-            Err(_) => return Ok(at),
-        }
     }
-    Err(Error::SymlinkLoop(path.to_string()).into())
+    Ok(at)
 }
 
 /// What `path` leads to; says so where it is a link to nothing.

@@ -1,6 +1,7 @@
 //! `untorn getfattr`: extended attributes, as the tool of that name shows them. `setfattr
 //! --restore` takes what is shown.
 
+use super::attributes::{LISTS, SPACES};
 use super::operands::Told;
 use super::walk::{Onward, walk};
 use crate::arguments::{Encoding, GetAttributes, VolumePath};
@@ -10,20 +11,8 @@ use crate::target;
 use serde::Serialize;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use untorn::{AclKind, Volume};
+use untorn::Volume;
 use untorn_format::Ino;
-use untorn_format::attr::Namespace;
-
-/// The namespaces that people see, and what names in them begin with.
-pub const SPACES: [(Namespace, &str); 3] = [
-    (Namespace::User, "user."),
-    (Namespace::Trusted, "trusted."),
-    (Namespace::Security, "security."),
-];
-
-/// Access lists as Linux names them.
-const LISTS: [(AclKind, &str); 2] =
-    [(AclKind::Access, "system.posix_acl_access"), (AclKind::Default, "system.posix_acl_default")];
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -91,9 +80,9 @@ fn of(
         Some(([prefix.as_bytes(), &attribute.name].concat(), attribute.value))
     });
     let mut found: Vec<Attribute> = named.collect();
-    for (kind, name) in LISTS.iter().filter(|(_, name)| arguments.wants(name.as_bytes())) {
+    for (kind, name) in LISTS.iter().filter(|(_, name)| arguments.wants(name)) {
         let list = volume.acl_of(ino, *kind).at(path)?;
-        found.extend(list.map(|list| (name.as_bytes().to_vec(), list.encode_carried())));
+        found.extend(list.map(|list| (name.to_vec(), list.encode_carried())));
     }
     found.retain(|(name, _)| arguments.wants(name));
     found.sort_unstable();

@@ -1,7 +1,7 @@
 //! `untorn ln`: gives files one more name, or makes symbolic links.
 
 use super::beside::free_name_in;
-use super::mv::{entry, inside, is_directory};
+use super::mv::{entry, inside, is_directory, itself};
 use super::{operands, relative};
 use crate::arguments::{Ln, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
@@ -37,14 +37,14 @@ fn link(
     name: &VolumePath,
     (arguments, deeds): (&Ln, &mut Deeds),
 ) -> anyhow::Result<()> {
-    let (mut said, file) = (target.clone(), None);
     let file = match arguments.symbolic {
-        true => file,
-        false => Some(linkable(volume, target)?),
+        true => None,
+        false => Some(linkable(volume, target, arguments)?),
     };
-    if arguments.relative {
-        said = relative::from_to(volume, &name.above(), target)?;
-    }
+    let said = match arguments.relative {
+        true => relative::from_to(volume, &name.above(), target)?,
+        false => target.clone(),
+    };
     let make = |name: &VolumePath| match file {
         Some(ino) => volume.link(ino, name),
         None => {
@@ -62,8 +62,12 @@ fn link(
     Ok(())
 }
 
-fn linkable(volume: &Volume, target: &VolumePath) -> anyhow::Result<Ino> {
-    let ino = volume.lookup(target).at(target)?;
+/// What gets one more name: a link that is named itself, unless it shall be followed.
+fn linkable(volume: &Volume, target: &VolumePath, arguments: &Ln) -> anyhow::Result<Ino> {
+    let ino = match arguments.logical {
+        true => volume.lookup(target).at(target)?,
+        false => itself(volume, target)?,
+    };
     if volume.metadata_of(ino).at(target)?.kind != FileKind::Directory {
         return Ok(ino);
     }

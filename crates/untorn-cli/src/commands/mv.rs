@@ -36,14 +36,26 @@ pub fn run(arguments: &Mv, out: &mut dyn Write) -> Outcome {
         let mut moved = HashSet::new();
         operands::each(from, |from| {
             let to = if into { inside(to, from)? } else { to.clone() };
-            if !moved.insert(to.name().map(<[u8]>::to_vec)) {
+            let name = to.name().map(<[u8]>::to_vec);
+            if moved.contains(&name) {
                 let told = format!("{from}: another of this name was moved before it");
                 let remedy = "give it another name";
                 return Err(Refusal::new(Code::Exists, told).or(remedy).into());
             }
-            rename(volume, from, &to, (arguments, how), deeds)
+            if rename(volume, from, &to, (arguments, how), deeds)? == Renamed::Yes {
+                moved.insert(name);
+            }
+            Ok(())
         })
     })
+}
+
+/// What became of a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Renamed {
+    Yes,
+    /// With -u it stays: it is no newer than what has the new name.
+    Older,
 }
 
 fn rename(
@@ -52,7 +64,7 @@ fn rename(
     to: &VolumePath,
     (arguments, how): (&Mv, Rename),
     deeds: &mut Deeds,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Renamed> {
     // Whatever is wrong from here on is about the new name.
     let found = entry_that_goes(volume, from)?;
     if to.ends_with_slash() && found.kind != FileKind::Directory {
@@ -67,14 +79,14 @@ fn rename(
         }
         let time = |found: &Metadata| (found.inode.mtime.seconds, found.inode.mtime.nanos);
         if arguments.update && time(&found) <= time(&old) {
-            return Ok(());
+            return Ok(Renamed::Older);
         }
     }
     volume.rename(from, to, how).at(to)?;
     deeds.add(from).with_path("to", to);
     let verb = if how == Rename::Exchange { "exchanged" } else { "renamed" };
     deeds.say(|| format!("{verb} '{from}' -> '{to}'"), arguments.verbose);
-    Ok(())
+    Ok(Renamed::Yes)
 }
 
 /// What the name itself is, a link where it is one; a slash behind it asks for a directory.

@@ -1,10 +1,8 @@
 //! The way from a directory of a volume to a path, for symbolic links.
 
+use super::dangling::Hops;
 use crate::arguments::VolumePath;
-use untorn::{Error, Volume};
-
-/// Symbolic links that one path may lead through.
-const MOST: usize = 40;
+use untorn::Volume;
 
 /// What a link in the directory `from` says to lead to `to`.
 pub fn from_to(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::Result<VolumePath> {
@@ -23,7 +21,7 @@ pub fn from_to(volume: &Volume, from: &VolumePath, to: &VolumePath) -> anyhow::R
 fn real(volume: &Volume, path: &VolumePath) -> anyhow::Result<Vec<Vec<u8>>> {
     let parts = |path: &[u8]| path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect();
     let (mut todo, mut names): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (parts(path.as_ref()), Vec::new());
-    let mut links = 0;
+    let mut hops = Hops::default();
     while let Some(part) = todo.pop() {
         match part.as_slice() {
             b"" | b"." => continue,
@@ -36,10 +34,7 @@ fn real(volume: &Volume, path: &VolumePath) -> anyhow::Result<Vec<Vec<u8>>> {
         let Ok(target) = volume.read_link([b"/", &names.join(&b'/')[..]].concat()) else {
             continue;
         };
-        links += 1;
-        if links > MOST {
-            return Err(Error::SymlinkLoop(path.to_string()).into());
-        }
+        hops.follow(path)?;
         match target.starts_with(b"/") {
             true => names.clear(),
             false => drop(names.pop()),

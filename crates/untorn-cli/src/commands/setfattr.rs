@@ -1,15 +1,16 @@
 //! `untorn setfattr`: sets and removes extended attributes, as the tool of that name takes them.
 
-use super::attributes::decode;
+use super::attributes::{LISTS, SPACES, decode};
 use super::dangling;
 use super::mv::itself;
-use super::operands;
+use super::operands::{self, Told};
 use crate::arguments::{SetAttribute, VolumePath};
-use crate::failure::{At, Code, End, Outcome, Refusal};
-use crate::{show, target};
+use crate::failure::{At, Code, Outcome, Refusal};
+use crate::show::{self, Deeds};
+use crate::target;
 use anyhow::Context;
 use std::fs::File;
-use std::io::{Read, Write, stdin};
+use std::io::{BufRead, BufReader, Read, Write, stdin};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use untorn::attr::SetMode;
@@ -17,16 +18,9 @@ use untorn::{AclKind, Volume};
 use untorn_format::Ino;
 use untorn_format::acl::Acl;
 use untorn_format::attr::Namespace;
-use untorn_image::attributes::{ACCESS, DEFAULT};
 
-/// Most bytes of a file to restore from.
-const LONGEST: u64 = 64 << 20;
-
-const SPACES: [(Namespace, &[u8]); 3] = [
-    (Namespace::User, b"user."),
-    (Namespace::Trusted, b"trusted."),
-    (Namespace::Security, b"security."),
-];
+/// Most bytes of a line of a file to restore from: more than any value takes in any form.
+const LONGEST: u64 = 1 << 20;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -41,7 +35,11 @@ pub fn run(arguments: &SetAttribute, out: &mut dyn Write) -> Outcome {
         return restore(arguments, path, out);
     }
     let typed = arguments.name.as_ref().or(arguments.remove.as_ref());
-    let typed = typed.context("say which: -n NAME -v VALUE, -x NAME or --restore FILE")?.as_bytes();
+    let Some(typed) = typed.map(|typed| typed.as_bytes()) else {
+        let told = "no attribute is named";
+        let remedy = "say which: -n NAME -v VALUE, -x NAME or --restore FILE";
+        return Err(Refusal::new(Code::Usage, told).or(remedy).into());
+    };
     let key = key(typed)?;
     let value = arguments.value.as_ref().map_or(&b""[..], |value| value.as_bytes());
     let value = match arguments.remove {
@@ -67,13 +65,11 @@ fn named(volume: &Volume, path: &VolumePath, arguments: &SetAttribute) -> anyhow
 }
 
 fn key(typed: &[u8]) -> anyhow::Result<Key<'_>> {
-    match typed {
-        ACCESS => return Ok(Key::Acl(AclKind::Access)),
-        DEFAULT => return Ok(Key::Acl(AclKind::Default)),
-        _ => {}
+    if let Some((kind, _)) = LISTS.iter().find(|(_, name)| *name == typed) {
+        return Ok(Key::Acl(*kind));
     }
-    let split =
-        SPACES.iter().find_map(|(space, prefix)| Some((*space, typed.strip_prefix(*prefix)?)));
+    let in_space = |prefix: &str| typed.strip_prefix(prefix.as_bytes());
+    let split = SPACES.iter().find_map(|(space, prefix)| Some((*space, in_space(prefix)?)));
     let told = || format!("{}: is no name of an attribute", show::printable(typed));
     match split {
         Some((_, b"")) => {
@@ -117,52 +113,82 @@ fn change(
 /// Sets what a file in the form of `getfattr -d` says: `# file: path`, then `name=value` lines.
 fn restore(arguments: &SetAttribute, from: &Path, out: &mut dyn Write) -> Outcome {
     let name = from.display().to_string();
-    let text = read(from).with_context(|| name.clone())?;
+    let mut input = open(from).with_context(|| name.clone())?;
     target::change(&arguments.image, out, "set", |volume, deeds| {
-        let (mut end, mut path): (_, Option<VolumePath>) = (End::Well, None);
-        for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        let (mut told, mut path, mut line) = (Told::default(), None, Vec::new());
+        for number in 1.. {
             let refused = |what: &str| {
                 let told = format!("{name}: line {number}: {what}");
                 let remedy = "lines are `# file: PATH` and `NAME=VALUE`, as of getfattr -d";
                 Refusal::new(Code::BadSource, told).or(remedy)
             };
-            match line {
-                b"" => continue,
-                _ if line.starts_with(b"#") => {
-                    if let Some(typed) = line.strip_prefix(b"# file: ") {
-                        let typed = unescaped(typed);
-                        let none = typed.is_empty();
-                        path = Some(VolumePath::new(typed)).filter(|_| !none);
-                    }
-                    continue;
-                }
-                _ => {}
+            match read_line(&mut input, &mut line).with_context(|| name.clone())? {
+                Line::Whole => {}
+                Line::Long => return Err(refused("is longer than 1 MiB; the rest is left").into()),
+                Line::None => break,
             }
-            let done = operands::each([line], |line| {
-                let path = path.as_ref().ok_or_else(|| refused("no file was named before"))?;
-                let split = line.iter().position(|&byte| byte == b'=').unwrap_or(line.len());
-                let (typed, value) = line.split_at(split);
-                let typed = unescaped(typed);
-                let value = decode(value.get(1..).unwrap_or_default())?;
-                let ino = named(volume, path, arguments)?;
-                change(volume, ino, key(&typed)?, Some(&value), path)?;
-                deeds.add(path).with("attribute", show::printable(&typed));
-                Ok(())
-            })?;
-            end = if done == End::Well { end } else { done };
+            if line.is_empty() {
+                continue;
+            }
+            if line.starts_with(b"#") {
+                if let Some(typed) = line.strip_prefix(b"# file: ") {
+                    path = Some(unescaped(typed)).filter(|typed| !typed.is_empty());
+                }
+                continue;
+            }
+            let path = path.clone().map(VolumePath::new);
+            let path = path.ok_or_else(|| refused("no file was named before").into());
+            told.of(path.and_then(|path| set(volume, &path, &line, (arguments, deeds))))?;
         }
-        Ok(end)
+        told.end()
     })
 }
 
-fn read(from: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let input: Box<dyn Read> = match from.as_os_str() == "-" {
+/// Sets what a line `name=value` says.
+fn set(
+    volume: &Volume,
+    path: &VolumePath,
+    line: &[u8],
+    (arguments, deeds): (&SetAttribute, &mut Deeds),
+) -> anyhow::Result<()> {
+    let split = line.iter().position(|&byte| byte == b'=').unwrap_or(line.len());
+    let (typed, value) = line.split_at(split);
+    let typed = unescaped(typed);
+    let value = decode(value.get(1..).unwrap_or_default())?;
+    let ino = named(volume, path, arguments)?;
+    change(volume, ino, key(&typed)?, Some(&value), path)?;
+    deeds.add(path).with("attribute", show::printable(&typed));
+    Ok(())
+}
+
+fn open(from: &Path) -> std::io::Result<Box<dyn BufRead>> {
+    Ok(match from.as_os_str() == "-" {
         true => Box::new(stdin().lock()),
-        false => Box::new(File::open(from)?),
-    };
-    input.take(LONGEST).read_to_end(&mut text)?;
-    Ok(text)
+        false => Box::new(BufReader::new(File::open(from)?)),
+    })
+}
+
+/// What was read of a line.
+enum Line {
+    /// All of it, its end left out.
+    Whole,
+    /// A part: it has more bytes than any line that means something.
+    Long,
+    /// There are no more.
+    None,
+}
+
+fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Line> {
+    line.clear();
+    input.take(LONGEST).read_until(b'\n', line)?;
+    Ok(match line.pop() {
+        None => Line::None,
+        Some(b'\n') => Line::Whole,
+        Some(last) => {
+            line.push(last);
+            if line.len() as u64 == LONGEST { Line::Long } else { Line::Whole }
+        }
+    })
 }
 
 /// Undoes the escapes of names: three octal digits, `x` and two hexadecimal ones, those of lines

@@ -164,9 +164,13 @@ fn removals_go_by_letters_and_name_what_fails_check() {
         [&["chmod", "-R", "@", "755"][..], &["chown", "-R", "@", "5"], &["rm", "-r", "@"]]
     {
         let command = [command, &["/soft/e/f"]].concat();
-        site.run(&command).refused(1, "/soft/e/f/f");
+        let said = site.run(&command).status_is(1);
+        let named = said.err.lines().filter(|line| line.starts_with("untorn: /soft/e/f/f")).count();
+        // Those of its cluster, each told once; the rest goes.
+        assert_eq!((named, said.err.lines().count()), (7, 7), "{}", said.err);
     }
     image.write_all_at(&bytes, place).unwrap();
+    assert_eq!(site.run(&["ls", "@", "/d/e/f"]).well().out.lines().count(), 7);
     let told = site.run(&["rm", "-rv", "@", "/d", "/file"]).well().out;
     let mut lines: Vec<&str> = told.lines().filter(|line| !line.contains("/f/f")).collect();
     assert_eq!(lines.pop(), Some("removed '/file'"));
@@ -407,6 +411,45 @@ fn attributes_are_restored_from_what_was_printed_check() {
     let shown = site.run(&["getfattr", "-d", "@", "/d/a b\\"]).well().out;
     assert!(shown.contains("user.four=\"4\""), "{shown}");
     site.run_on(&["setfattr", "--restore=-", "@"], b"user.a=b\n").refused(1, "line 1: no file");
+    site.assert_sound();
+}
+
+#[test]
+fn attributes_are_restored_from_files_of_any_length_check() {
+    let site = site();
+    let (saved, comment) = (site.path("saved"), [&vec![b'#'; (1 << 16) - 1][..], b"\n"].concat());
+    let mut text = comment.repeat(65 << 4);
+    text.extend_from_slice(b"# file: /file\nuser.late=\"whole\"\n");
+    std::fs::write(&saved, &text).unwrap();
+    site.run(&["setfattr", "--restore", saved.to_str().unwrap(), "@"]).well();
+    let dump = site.run(&["getfattr", "-d", "@", "/file"]).well().out;
+    assert!(dump.contains("user.late=\"whole\""), "{dump}");
+    let long = [b"# file: /file\nuser.a=1\nuser.b=".to_vec(), vec![b'x'; 1 << 20]].concat();
+    site.run_on(&["setfattr", "--restore=-", "@"], &long).refused(1, "line 3: is longer than");
+    let dump = site.run(&["getfattr", "-d", "@", "/file"]).well().out;
+    assert!(dump.contains("user.a=") && !dump.contains("user.b="), "{dump}");
+    site.run(&["setfattr", "@", "/file"]).refused(2, "no attribute is named; say which: -n");
+    site.assert_sound();
+}
+
+#[test]
+fn one_more_name_is_that_of_the_link_unless_it_is_followed_check() {
+    let site = site();
+    site.run(&["ln", "-s", "@", "file", "/link"]).well();
+    site.run(&["ln", "-s", "@", "nowhere", "/bad"]).well();
+    for (letters, name, kind) in [
+        (&[][..], "/itself", "symbolic link"),
+        (&["-P"], "/physical", "symbolic link"),
+        (&["-L"], "/followed", "regular file"),
+        (&["-PL"], "/last", "regular file"),
+    ] {
+        site.run(&[&["ln"], letters, &["@", "/link", name]].concat()).well();
+        assert_eq!(stat(&site, name)["kind"], kind, "{name}");
+    }
+    assert_eq!(stat(&site, "/link")["links"], 3);
+    site.run(&["ln", "@", "/bad", "/bad2"]).well();
+    site.run(&["ln", "-L", "@", "/bad", "/bad3"]).refused(1, "/bad: ");
+    site.run(&["ln", "-L", "@", "/soft", "/dir"]).refused(1, "is a directory");
     site.assert_sound();
 }
 
