@@ -50,7 +50,7 @@ const JSON: &str = r#"For programs, with --json:
     fallocate     changed    path, size
     setfattr      set        path, attribute
     setfattr -x   removed    path, attribute
-  as in {"removed":[{"path":"/a"}]}. ls, stat, bmap, find, du and getfattr have a list of what was
+  as in {"removed":[{"path":"/a"}]}; rm -r, chmod -R and chown -R have each entry below, too. ls, stat, bmap, find, du and getfattr have a list of what was
   found, which may be empty: du -c ends it with {"total":BYTES}; values of getfattr are hexadecimal;
   of what ls cannot read it has name and inode alone. Where a name is no UTF-8, its bytes stand
   beside it in hexadecimal, as path_bytes. cat, completions and man print what they always print;
@@ -480,7 +480,7 @@ pub struct Rm {
     /// What to remove.
     #[arg(required_unless_present = "force")]
     pub paths: Vec<VolumePath>,
-    /// Directories with all that is in them, too.
+    /// Directories with all that is in them, too; what fails is told, and the rest removed.
     #[arg(short = 'r', long, visible_short_alias = 'R')]
     pub recursive: bool,
     /// What does not exist is no error.
@@ -503,7 +503,7 @@ pub struct Put {
     /// The file to put there, up to 1 GiB; - is standard input.
     pub source: PathBuf,
     /// Image and path: IMAGE:/path. A file that is there keeps owner, mode and attributes, but for
-    /// those that are given, which it gets afterwards.
+    /// those that are given, which it gets in the same commit.
     #[arg(value_name = "IMAGE:/PATH")]
     pub to: Destination,
     /// Whole or not at all: what this command does anyway.
@@ -527,7 +527,8 @@ impl Put {
 pub struct Write {
     /// Image file or block device.
     pub image: PathBuf,
-    /// The file; it is made, empty at first, where it does not exist.
+    /// The file; it is made, empty at first, where it does not exist. One that is there gets the
+    /// owner and mode that are given with the bytes of an atomic write, before those of another.
     pub path: VolumePath,
     /// Whole or not at all. All input is read first, up to 1 GiB.
     #[arg(long)]

@@ -214,7 +214,7 @@ pub struct Chmod {
     /// What gets them. A link that is named is followed, others are not.
     #[arg(required_unless_present = "reference")]
     pub paths: Vec<VolumePath>,
-    /// And all below it.
+    /// And all below it; what fails is told, and the rest changed.
     #[arg(short = 'R', long)]
     pub recursive: bool,
     /// The permissions of this file of the volume, in place of MODE.
@@ -237,7 +237,7 @@ pub struct Chown {
     /// What gets them. Links are followed without -R and -h.
     #[arg(required_unless_present = "reference")]
     pub paths: Vec<VolumePath>,
-    /// And all below it.
+    /// And all below it; what fails is told, and the rest changed.
     #[arg(short = 'R', long)]
     pub recursive: bool,
     /// A symbolic link itself.

@@ -2,13 +2,13 @@
 
 use super::dangling;
 use crate::arguments::Put;
-use crate::failure::{At, Code, End, Outcome, Refusal};
+use crate::failure::{Code, End, Outcome, Refusal};
 use crate::target;
 use anyhow::Context;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use untorn::{Error, Sync};
+use untorn::{Error, File, NewMetadata, Sync, Volume};
 
 /// Most bytes that one commit takes.
 const LARGEST: u64 = 1 << 30;
@@ -20,20 +20,31 @@ pub fn run(arguments: &Put, out: &mut dyn Write) -> Outcome {
     let new = arguments.owner.new_file(0o644);
     target::change(&arguments.volume(), out, "put", |volume, deeds| {
         let end = dangling::end_of(volume, path)?;
-        let there = volume.lookup(&end).is_ok();
-        let done = volume.replace_file(&end, &bytes, new, Sync::Durable);
+        let done = match (volume.open_file(&end), arguments.owner.change()) {
+            (Ok(file), Some(change)) => replace_as(volume, file, &bytes, change),
+            _ => volume.replace_file(&end, &bytes, new, Sync::Durable),
+        };
         if let Err(Error::IsDirectory(_)) = done {
             let told = format!("{path}: is a directory");
             let remedy = "give the path that the file shall have in it";
             return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
         }
         let file = dangling::named(done, path, &end)?;
-        if let Some(change) = arguments.owner.change().filter(|_| there) {
-            volume.set_metadata_of(file.ino(), &change).at(path)?;
-        }
         deeds.add(path).with("inode", file.ino().0).with("bytes", bytes.len());
         Ok(End::Well)
     })
+}
+
+/// A file that is there gets bytes, owner and permissions in one commit.
+fn replace_as(
+    volume: &Volume,
+    file: File,
+    bytes: &[u8],
+    change: NewMetadata,
+) -> untorn::Result<File> {
+    let batch = volume.atomic().truncate(&file, 0).write(&file, 0, bytes);
+    batch.set_metadata(&file, change).commit(Sync::Durable)?;
+    Ok(file)
 }
 
 /// All bytes of the source; of standard input where it is `-`.

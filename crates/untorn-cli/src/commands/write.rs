@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read, Write};
-use untorn::{Error, File, Sync, Volume};
+use untorn::{Error, File, NewMetadata, Sync, Volume};
 
 /// Most bytes that one atomic write takes.
 const LARGEST: u64 = 1 << 30;
@@ -42,18 +42,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     };
     let done = target::write(&arguments.volume(), |volume| {
         let (file, made) = open(volume, arguments)?;
+        // A file that is made has it from the start.
+        let change = arguments.owner.change().filter(|_| made.is_none());
         let (offset, bytes) = match &whole {
             Some(bytes) => {
-                atomic(&file, arguments, bytes).inspect_err(|_| take_back(volume, made.as_ref()))?
+                let done = atomic(volume, &file, (arguments, change), bytes);
+                done.inspect_err(|_| take_back(volume, made.as_ref()))?
             }
-            None => plain(&file, arguments, &mut input).inspect_err(|_| {
-                let untouched = file.size().is_ok_and(|size| size == 0);
-                take_back(volume, made.as_ref().filter(|_| untouched));
-            })?,
+            None => {
+                // Before any byte: one that others shall not read is never there for them.
+                if let Some(change) = change {
+                    volume.set_metadata_of(file.ino(), &change).at(&arguments.path)?;
+                }
+                plain(&file, arguments, &mut input).inspect_err(|_| {
+                    let untouched = file.size().is_ok_and(|size| size == 0);
+                    take_back(volume, made.as_ref().filter(|_| untouched));
+                })?
+            }
         };
-        if let (None, Some(change)) = (&made, arguments.owner.change()) {
-            volume.set_metadata_of(file.ino(), &change).at(&arguments.path)?;
-        }
         let created = made.is_some();
         let (path, size) = (arguments.path.clone(), file.size()?);
         let (atomic, durable) = (arguments.atomic, arguments.sync);
@@ -102,14 +108,23 @@ fn sync(arguments: &Arguments) -> Sync {
     if arguments.sync { Sync::Durable } else { Sync::Visible }
 }
 
-fn atomic(file: &File, arguments: &Arguments, bytes: &[u8]) -> anyhow::Result<(u64, u64)> {
-    let offset = match arguments.append {
-        true => file.append_atomic(bytes, sync(arguments)).at(&arguments.path)?,
-        false => {
-            file.write_atomic(arguments.offset, bytes, sync(arguments)).at(&arguments.path)?;
-            arguments.offset
+/// In one commit, owner and permissions with the bytes. Nobody else has the volume, so a file's end
+/// stays where it is until then.
+fn atomic(
+    volume: &Volume,
+    file: &File,
+    (arguments, change): (&Arguments, Option<NewMetadata>),
+    bytes: &[u8],
+) -> anyhow::Result<(u64, u64)> {
+    let offset = if arguments.append { file.size()? } else { arguments.offset };
+    let sync = sync(arguments);
+    let done = match change {
+        Some(change) => {
+            volume.atomic().write(file, offset, bytes).set_metadata(file, change).commit(sync)
         }
+        None => file.write_atomic(offset, bytes, sync),
     };
+    done.at(&arguments.path)?;
     Ok((offset, bytes.len() as u64))
 }
 

@@ -120,6 +120,45 @@ fn owner_and_mode_that_are_given_count_for_files_that_are_there_check() {
     site.assert_sound();
 }
 
+/// Transactions in the journal that change the file.
+fn transactions(site: &Site, path: &str) -> usize {
+    let inode = format!("inode {} ", stat(site, path)["inode"]);
+    let log = site.run(&["log", "--all", "@"]).well().out;
+    log.lines()
+        .filter(|line| line.trim_start().starts_with("INODE") && line.contains(&inode))
+        .count()
+}
+
+#[test]
+fn owner_and_mode_come_with_the_bytes_of_one_commit_check() {
+    let site = site();
+    let to = format!("{}:/file", site.image.display());
+    let commands: [(&[&str], &str, &str); 3] = [
+        (&["put", "-", &to, "--mode", "600"], "-rw-------", "new"),
+        (&["write", "@", "/file", "--atomic", "--sync", "--mode", "640"], "-rw-r-----", "new"),
+        (
+            &["write", "@", "/file", "--atomic", "--append", "--mode", "4600"],
+            "-rwS------",
+            "newnew",
+        ),
+    ];
+    for (command, expected, bytes) in commands {
+        let before = transactions(&site, "/file");
+        site.run_on(command, b"new").well();
+        assert_eq!(mode(&site, "/file"), expected, "{command:?}");
+        assert_eq!(site.run(&["cat", "@", "/file"]).well().out, bytes, "{command:?}");
+        assert_eq!(transactions(&site, "/file"), before + 1, "{command:?}");
+    }
+    // What fails changes nothing of it; a write that is not atomic says it first.
+    let last = "9223372036854775807";
+    let write = ["write", "@", "/file", "--mode", "777", "--offset", last];
+    site.run_on(&[&write[..], &["--atomic"]].concat(), b"12").refused(1, "/file");
+    assert_eq!(mode(&site, "/file"), "-rwS------");
+    site.run_on(&write, b"12").refused(1, "/file");
+    assert_eq!(mode(&site, "/file"), "-rwxrwxrwx");
+    site.assert_sound();
+}
+
 #[test]
 fn directories_come_and_go_by_letters_check() {
     let site = site();

@@ -8,7 +8,7 @@
 use super::atomic::{Tail, clear_cache, write_pieces_of};
 use super::begin::Begun;
 use super::blocks::read_raw_block;
-use super::commit::{FileChange, Hidden, commit, expected_journal};
+use super::commit::{Beside, FileChange, Hidden, commit_beside, expected_journal};
 use super::compose::{Composed, Span};
 use super::own::own_range;
 use super::{Request, Sync, demand_change, demand_regular, settle};
@@ -28,6 +28,8 @@ pub(crate) enum Step<'b> {
     Write(u64, &'b [u8]),
     /// So many bytes long.
     Truncate(u64),
+    /// As it is, but nobody else at it, and nothing of it cached.
+    Hold,
 }
 
 /// What a batch does to one file, all steps taken together.
@@ -38,15 +40,26 @@ struct FilePlan<'b> {
     kept: u64,
     /// Smallest size afterwards.
     end: u64,
+    held: Held,
+}
+
+/// What of a file is locked that keeps its size.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// What is written of it.
+    Written,
+    /// All of it.
+    Whole,
 }
 
 impl<'b> FilePlan<'b> {
     fn new(inode: Arc<Inode>) -> Self {
-        Self { inode, spans: Vec::new(), kept: u64::MAX, end: 0 }
+        Self { inode, spans: Vec::new(), kept: u64::MAX, end: 0, held: Held::Written }
     }
 
     fn add(&mut self, core: &Core, step: Step<'b>) -> Result<()> {
         match step {
+            Step::Hold => self.held = Held::Whole,
             Step::Write(_, []) => {}
             Step::Write(offset, bytes) => {
                 self.end = self.end.max(Request::new(core, offset, bytes.len())?.end());
@@ -91,7 +104,7 @@ impl<'b> FilePlan<'b> {
 
     /// Locks what the batch writes of the file, nothing of it cached.
     fn lock(&self, core: &Arc<Core>) -> Result<RangeGuard<'_>> {
-        if self.keeps_size(self.inode.size()?) {
+        if self.held == Held::Written && self.keeps_size(self.inode.size()?) {
             let ranges = self.written(core);
             let guard = self.inode.ranges.lock_all(ranges.clone(), Sharing::Exclusive);
             // It may have become shorter, or have been removed, while this waited.
@@ -126,10 +139,11 @@ struct Ready<'p, 'b> {
     time: Timestamp,
 }
 
-/// Does all of `steps`, or nothing.
+/// Does all of `steps` and what is `beside` them, to inodes that steps name, or nothing.
 pub(crate) fn commit_batch(
     core: &Arc<Core>,
     steps: Vec<(Arc<Inode>, Step<'_>)>,
+    beside: &Beside<'_>,
     sync: Sync,
 ) -> Result<()> {
     let mut plans: BTreeMap<Ino, FilePlan<'_>> = BTreeMap::new();
@@ -156,14 +170,19 @@ pub(crate) fn commit_batch(
         ready.push(prepare(core, plan)?);
     }
     let changes: Vec<FileChange<'_>> = ready.iter().map(Ready::change).collect();
-    let (need, limit) = (expected_journal(&changes), core.store.largest_transaction());
+    let need = expected_journal(&changes) + beside.bytes;
+    let limit = core.store.largest_transaction();
     if need > limit {
         return Err(Error::TooLarge { need, limit });
     }
     write_pieces_of(core, ready.iter().map(|ready| (&ready.composed, &*ready.begun.pieces)))?;
-    let sequence = commit(core, &changes)?;
+    let sequence = commit_beside(core, &changes, beside)?;
     drop(changes);
     for done in ready {
+        // The commit may have set the time of the bytes to what it was before a lazy one.
+        if done.plan.held == Held::Whole {
+            done.plan.inode.forget_lazy();
+        }
         done.begun.finish();
     }
     drop(locks);

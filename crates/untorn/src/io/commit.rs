@@ -76,10 +76,33 @@ pub(super) fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
     16 * 1024 * changes.len() as u64 + 512 * runs as u64
 }
 
+/// What else the transaction does to the inodes, of which this module knows nothing.
+pub(crate) struct Beside<'a> {
+    /// Journal bytes that it is expected to take.
+    pub bytes: u64,
+    /// Does it; may run several times.
+    pub run: &'a dyn Fn(&mut Tx<'_>) -> Result<()>,
+}
+
+impl Beside<'_> {
+    /// Nothing.
+    pub const NOTHING: Beside<'static> = Beside { bytes: 0, run: &|_| Ok(()) };
+}
+
 /// Publishes `changes`, each of another file, in one transaction.
 pub(super) fn commit(core: &Arc<Core>, changes: &[FileChange<'_>]) -> Result<Sequence> {
+    commit_beside(core, changes, &Beside::NOTHING)
+}
+
+/// The same with what else happens to the inodes.
+pub(super) fn commit_beside(
+    core: &Arc<Core>,
+    changes: &[FileChange<'_>],
+    beside: &Beside<'_>,
+) -> Result<Sequence> {
     let inodes: Vec<_> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
-    let ((), sequence) = core.transact(expected_journal(changes), &inodes, |tx| {
+    let need = expected_journal(changes) + beside.bytes;
+    let ((), sequence) = core.transact(need, &inodes, |tx| {
         let mut plans = Vec::with_capacity(changes.len());
         for change in changes {
             plans.push(Plan::new(tx, change)?);
@@ -87,7 +110,8 @@ pub(super) fn commit(core: &Arc<Core>, changes: &[FileChange<'_>]) -> Result<Seq
         let claimed = plans.iter().flat_map(|plan| plan.claimed.iter().chain(&plan.old));
         let touched: Vec<AgExtent> = claimed.copied().collect();
         prepare_all(tx, touched.into_iter())?;
-        plans.iter().try_for_each(|plan| plan.run(tx))
+        plans.iter().try_for_each(|plan| plan.run(tx))?;
+        (beside.run)(tx)
     })?;
     Ok(sequence)
 }

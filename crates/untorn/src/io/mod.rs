@@ -30,6 +30,7 @@ mod truncate;
 pub(crate) use atomic::{append_atomic, write_atomic};
 pub(crate) use batch::{Step, commit_batch};
 pub(crate) use claimed::write_claimed;
+pub(crate) use commit::Beside;
 pub(crate) use direct::write_plain;
 pub use lazy::Times;
 pub(crate) use lazy::{LazyTimes, save_all_times, save_times};

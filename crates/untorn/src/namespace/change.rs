@@ -15,6 +15,8 @@ use untorn_format::records::Fork;
 
 const GROUP_EXECUTE: u16 = 0o010;
 const PERMISSIONS: u16 = 0o7777;
+/// Journal bytes that a change of metadata is expected to take.
+pub(crate) const METADATA_BYTES: u64 = 16 * 1024;
 
 /// A time that an inode gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,25 +102,34 @@ pub(crate) fn change_metadata(
         Some(_) => Some(own_range(core, inode, 0..u64::MAX)?),
         None => None,
     };
-    core.transact(16 * 1024, std::slice::from_ref(inode), |tx| {
-        let mut dinode = in_use(tx, inode)?;
-        demand_open(inode.ino, &dinode, change.change())?;
-        if change.permissions.is_some() && dinode.kind() == Some(FileKind::Symlink) {
-            let told = format!("inode {}: a symbolic link has no permissions", inode.ino);
-            return Err(Error::Invalid(told));
-        }
-        change.apply(&mut dinode, core.clock.now());
-        let mode = dinode.mode;
-        dinode.encode(tx.inode_mut(inode.ino));
-        match change.permissions {
-            Some(_) => follow(tx, inode, mode),
-            None => Ok(()),
-        }
-    })?;
+    let one = std::slice::from_ref(inode);
+    core.transact(METADATA_BYTES, one, |tx| change_metadata_in(tx, inode, change))?;
     if change.mtime.is_some() {
         inode.forget_lazy();
     }
     Ok(())
+}
+
+/// The change as a part of a transaction; the times of bytes that wait for their own are the
+/// caller's to forget.
+pub(crate) fn change_metadata_in(
+    tx: &mut Tx<'_>,
+    inode: &Inode,
+    change: &NewMetadata,
+) -> Result<()> {
+    let mut dinode = in_use(tx, inode)?;
+    demand_open(inode.ino, &dinode, change.change())?;
+    if change.permissions.is_some() && dinode.kind() == Some(FileKind::Symlink) {
+        let told = format!("inode {}: a symbolic link has no permissions", inode.ino);
+        return Err(Error::Invalid(told));
+    }
+    change.apply(&mut dinode, tx.core.clock.now());
+    let mode = dinode.mode;
+    dinode.encode(tx.inode_mut(inode.ino));
+    match change.permissions {
+        Some(_) => follow(tx, inode, mode),
+        None => Ok(()),
+    }
 }
 
 fn in_use(tx: &Tx<'_>, inode: &Inode) -> Result<InodeCore> {

@@ -3,7 +3,9 @@
 use super::{File, Volume};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
-use crate::io::{self, AtomicWriteLimits, LinuxWrite, Position, Step, Sync};
+use crate::io::{self, AtomicWriteLimits, Beside, LinuxWrite, Position, Step, Sync};
+use crate::namespace::{METADATA_BYTES, NewMetadata, change_metadata_in};
+use crate::tx::Tx;
 use std::sync::Arc;
 
 /// Changes of files that happen together or not at all. Made by [`Volume::atomic`].
@@ -11,6 +13,7 @@ use std::sync::Arc;
 pub struct Atomic<'v, 'b> {
     volume: &'v Volume,
     steps: Vec<(Arc<Inode>, Step<'b>)>,
+    metadata: Vec<(Arc<Inode>, NewMetadata)>,
     /// A file of another volume was named.
     foreign: Option<Error>,
 }
@@ -40,7 +43,7 @@ impl Volume {
     /// # }
     /// ```
     pub fn atomic<'b>(&self) -> Atomic<'_, 'b> {
-        Atomic { volume: self, steps: Vec::new(), foreign: None }
+        Atomic { volume: self, steps: Vec::new(), metadata: Vec::new(), foreign: None }
     }
 }
 
@@ -53,6 +56,27 @@ impl<'b> Atomic<'_, 'b> {
     /// Makes `file` so many bytes long; what is cut off is gone, what is added is zeroes.
     pub fn truncate(self, file: &File, size: u64) -> Self {
         self.add(file, Step::Truncate(size))
+    }
+
+    /// Changes owner, permissions and times of `file` with its bytes, which count as changed: nobody
+    /// ever sees new bytes under old permissions, or old ones under new.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use untorn::{NewFile, OpenOptions, Volume, mkfs};
+    /// use untorn::{NewMetadata, Sync};
+    ///
+    /// # let device = Arc::new(untorn_device::MemoryDevice::new(64 << 20));
+    /// # mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    /// # let volume = Volume::open(device, OpenOptions::default())?;
+    /// # let file = volume.create_file("/key", NewFile::default())?;
+    /// let private = NewMetadata { permissions: Some(0o600), ..NewMetadata::default() };
+    /// volume.atomic().write(&file, 0, b"secret").set_metadata(&file, private).commit(Sync::Durable)?;
+    /// # Ok::<(), untorn::Error>(())
+    /// ```
+    pub fn set_metadata(mut self, file: &File, change: NewMetadata) -> Self {
+        self.metadata.push((Arc::clone(&file.inode), change));
+        self.add(file, Step::Hold)
     }
 
     fn add(mut self, file: &File, step: Step<'b>) -> Self {
@@ -69,10 +93,16 @@ impl<'b> Atomic<'_, 'b> {
     /// then.
     pub fn commit(self, sync: Sync) -> Result<()> {
         self.volume.demand_write("write")?;
-        match self.foreign {
-            Some(error) => Err(error),
-            None => io::commit_batch(&self.volume.core, self.steps, sync),
+        if let Some(error) = self.foreign {
+            return Err(error);
         }
+        let Self { volume, steps, metadata, .. } = self;
+        let run = |tx: &mut Tx<'_>| {
+            let mut all = metadata.iter();
+            all.try_for_each(|(inode, change)| change_metadata_in(tx, inode, change))
+        };
+        let beside = Beside { bytes: METADATA_BYTES * metadata.len() as u64, run: &run };
+        io::commit_batch(&volume.core, steps, &beside, sync)
     }
 }
 

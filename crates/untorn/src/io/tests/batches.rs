@@ -3,11 +3,12 @@
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
 use crate::{
-    AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, OpenOptions, Position, Sync, Volume,
-    Wait,
+    AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, NewMetadata, OpenOptions, Position,
+    SetTime, Sync, Volume, Wait,
 };
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
+use untorn_format::inode::Timestamp;
 
 /// What a batch does to a file, in memory.
 fn apply(model: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
@@ -111,6 +112,61 @@ fn attempt(device: Arc<StopAfter>) -> crate::Result<()> {
     let batch = volume.atomic().truncate(&file, 50_000).write(&file, 700, &[9; 9000]);
     batch.write(&two, 30_000, &[8; 5000]).commit(Sync::Durable)?;
     drop((file, two));
+    volume.close()
+}
+
+#[test]
+fn permissions_come_with_the_bytes_whenever_the_power_fails_check() {
+    let device = Arc::new(MemoryDevice::new(64 << 20));
+    crate::mkfs::make(&*device, &crate::mkfs::Options::default()).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let old = NewFile { permissions: 0o644, ..NewFile::default() };
+    volume.replace_file("/file", &[1; 5000], old, Sync::Durable).unwrap();
+    volume.close().unwrap();
+    let before = device.snapshot();
+    let (mut seen_old, mut seen_new) = (0, 0);
+    for stop in 0..12 {
+        let medium = Arc::new(before.snapshot());
+        let stopped = Arc::new(StopAfter::new(Arc::clone(&medium), stop));
+        drop(make_private(stopped));
+        let volume = Volume::open(medium.clone(), OpenOptions::default()).unwrap();
+        let inode = volume.metadata("/file").unwrap().inode;
+        let bytes = Bench::contents(&volume.open_file("/file").unwrap());
+        match (inode.mode & 0o7777, inode.uid, &bytes[..]) {
+            (0o644, 0, bytes) if bytes == [1; 5000] => seen_old += 1,
+            (0o600, 7, bytes) if bytes == [2; 900] => seen_new += 1,
+            (mode, uid, bytes) => panic!("{stop}: {mode:o}, {uid}, {} bytes", bytes.len()),
+        }
+        volume.close().unwrap();
+        let report = untorn_check::check(&*medium, &untorn_check::Options::default()).unwrap();
+        assert!(report.findings.is_empty(), "stop {stop}: {:?}", report.findings);
+    }
+    assert!(seen_old > 1 && seen_new > 1, "{seen_old} old, {seen_new} new");
+}
+
+#[test]
+fn a_batch_without_bytes_sets_times_past_what_waits_in_the_cache_check() {
+    let bench = Bench::new();
+    bench.file.write_cached(0, &[5; 5000], Sync::Visible).unwrap();
+    let set = Timestamp { seconds: 77, nanos: 7 };
+    let change = NewMetadata { mtime: Some(SetTime::To(set)), ..NewMetadata::default() };
+    bench.volume.atomic().set_metadata(&bench.file, change).commit(Sync::Visible).unwrap();
+    let mtime = || bench.volume.metadata("/file").unwrap().inode.mtime;
+    assert_eq!(mtime(), set);
+    bench.volume.sync().unwrap();
+    assert_eq!((mtime(), Bench::contents(&bench.file)), (set, vec![5; 5000]));
+    let mut bench = bench;
+    bench.model = vec![5; 5000];
+    bench.judge("times of a batch");
+}
+
+fn make_private(device: Arc<StopAfter>) -> crate::Result<()> {
+    let volume = Volume::open(device, OpenOptions::default())?;
+    let file = volume.open_file("/file")?;
+    let private = NewMetadata { permissions: Some(0o600), uid: Some(7), ..NewMetadata::default() };
+    let batch = volume.atomic().truncate(&file, 0).write(&file, 0, &[2; 900]);
+    batch.set_metadata(&file, private).commit(Sync::Durable)?;
+    drop(file);
     volume.close()
 }
 
