@@ -50,11 +50,11 @@ const JSON: &str = r#"For programs, with --json:
     fallocate     changed    path, size
     setfattr      set        path, attribute
     setfattr -x   removed    path, attribute
-  as in {"removed":[{"path":"/a"}]}; rm -r, chmod -R and chown -R have each entry below, too. ls, stat, bmap, find, du and getfattr have a list of what was
-  found, which may be empty: du -c ends it with {"total":BYTES}; values of getfattr are hexadecimal;
-  of what ls cannot read it has name and inode alone. Where a name is no UTF-8, its bytes stand
-  beside it in hexadecimal, as path_bytes. cat, completions and man print what they always print;
-  db prints a line for each command.
+  as in {"removed":[{"path":"/a"}]}; rm -r, chmod -R and chown -R have each entry below, too. ls,
+  stat, bmap, find, du and getfattr have a list of what was found, which may be empty: du -c ends it
+  with {"total":BYTES}; values of getfattr are hexadecimal; of what ls cannot read it has name and
+  inode alone. Where a name is no UTF-8, its bytes stand beside it in hexadecimal, as path_bytes.
+  cat, completions and man print what they always print; db prints a line for each command.
   Standard error has a line for each failure, {"error":{"code":C,"message":M,"remedy":R}}, or
   warning, {"warning":{...}}; R may be null. Codes stay what they are:
 "#;

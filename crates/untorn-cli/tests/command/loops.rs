@@ -37,6 +37,8 @@ fn a_way_down_without_an_end_is_told_of() {
         &["ls", "-R", "@", "/"],
         &["du", "@", "/"],
         &["cp", "-r", &from, out.to_str().unwrap()],
+        &["chmod", "-R", "@", "700", "/a"],
+        &["chown", "-R", "@", "7", "/a"],
         &["rm", "-r", "@", "/a"],
         &["clone", "-r", "@", "/a", "/c"],
     ] {

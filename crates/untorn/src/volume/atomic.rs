@@ -58,8 +58,8 @@ impl<'b> Atomic<'_, 'b> {
         self.add(file, Step::Truncate(size))
     }
 
-    /// Changes owner, permissions and times of `file` with its bytes, which count as changed: nobody
-    /// ever sees new bytes under old permissions, or old ones under new.
+    /// Changes owner, permissions and times of `file` with its bytes, which count as changed:
+    /// nobody ever sees new bytes under old permissions, or old ones under new.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -71,7 +71,8 @@ impl<'b> Atomic<'_, 'b> {
     /// # let volume = Volume::open(device, OpenOptions::default())?;
     /// # let file = volume.create_file("/key", NewFile::default())?;
     /// let private = NewMetadata { permissions: Some(0o600), ..NewMetadata::default() };
-    /// volume.atomic().write(&file, 0, b"secret").set_metadata(&file, private).commit(Sync::Durable)?;
+    /// let batch = volume.atomic().write(&file, 0, b"secret");
+    /// batch.set_metadata(&file, private).commit(Sync::Durable)?;
     /// # Ok::<(), untorn::Error>(())
     /// ```
     pub fn set_metadata(mut self, file: &File, change: NewMetadata) -> Self {
