@@ -243,7 +243,8 @@ pub struct Reading {
 /// Owner and permissions of a file.
 #[derive(Args, Clone, Debug)]
 pub struct Owner {
-    /// Permissions, in octal, also of a file that is there already.
+    /// Permissions, in octal, also of a file that is there already. A new one has 644 without,
+    /// whatever the umask.
     #[arg(long, value_name = "OCTAL", value_parser = permissions::octal)]
     pub mode: Option<u16>,
     #[command(flatten)]
@@ -443,7 +444,8 @@ pub struct Mkdir {
     /// Make missing parents, too; what exists already is no error.
     #[arg(short = 'p', long)]
     pub parents: bool,
-    /// Permissions: in octal, or letters as in u=rwx,go=rx. Parents get 755.
+    /// Permissions: in octal, or letters as in u=rwx,go=rx. Parents get 755, as all do without,
+    /// whatever the umask.
     #[arg(short = 'm', long, value_name = "MODE", allow_hyphen_values = true)]
     pub mode: Option<permissions::NewMode>,
     /// Say what is made.

@@ -3,7 +3,7 @@
 use crate::arguments::VolumePath;
 use crate::failure::{At, Code, Refusal};
 use crate::show;
-use untorn::{Error, File, NewFile, Volume};
+use untorn::{AclKind, Error, File, NewFile, Volume};
 use untorn_format::Ino;
 
 /// Symbolic links that one path has led through.
@@ -51,15 +51,32 @@ pub fn lookup(volume: &Volume, path: &VolumePath) -> anyhow::Result<Ino> {
     }
 }
 
-/// Makes the file `path`, which leads to nothing yet; also the path that it has then.
+/// Makes the file `path`, which leads to nothing yet; also the path that it has then. `new` says
+/// whose it is, with these permissions unless others were given.
 pub fn create(
     volume: &Volume,
     path: &VolumePath,
-    new: NewFile,
+    new: impl FnOnce(u16) -> NewFile,
 ) -> anyhow::Result<(File, VolumePath)> {
     let end = end_of(volume, path)?;
+    let new = new(permissions(volume, &end, 0o666));
     let file = named(volume.create_file(&end, new), path, &end)?;
     Ok((file, end))
+}
+
+/// A file of root.
+pub fn of_root(permissions: u16) -> NewFile {
+    NewFile { permissions, ..NewFile::default() }
+}
+
+/// Permissions of what is made at `path`, `all` of them where its directory hands down an access
+/// list, which says who may do what; else others may not write.
+pub fn permissions(volume: &Volume, path: &VolumePath, all: u16) -> u16 {
+    let dir = volume.lookup(path.above());
+    match dir.and_then(|dir| volume.acl_of(dir, AclKind::Default)) {
+        Ok(Some(_)) => all,
+        _ => all & !0o022,
+    }
 }
 
 /// Says what is wrong where `path` is a link to `end`, which could not be made.

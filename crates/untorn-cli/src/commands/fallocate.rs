@@ -5,7 +5,7 @@ use crate::arguments::Fallocate;
 use crate::failure::{At, End, Outcome};
 use crate::target;
 use std::io::Write;
-use untorn::{Error, NewFile, SizeRule};
+use untorn::{Error, SizeRule};
 
 /// Does what the letters say to the range.
 pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
@@ -13,7 +13,7 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
     target::change(&arguments.image, out, "changed", |volume, deeds| {
         let file = match volume.open_file(path) {
             Err(Error::NotFound(_)) if !arguments.changes() => {
-                dangling::create(volume, path, NewFile::default())?.0
+                dangling::create(volume, path, dangling::of_root)?.0
             }
             file => file.at(path)?,
         };

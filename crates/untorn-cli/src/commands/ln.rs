@@ -53,6 +53,10 @@ fn link(
         }
     };
     match entry(volume, name) {
+        Ok(_) if arguments.force && arguments.symbolic && leads_to_itself(volume, name, &said) => {
+            let told = format!("{target} and {name} are the same file");
+            return Err(Refusal::new(Code::Invalid, told).into());
+        }
         Ok(old) if arguments.force => replace(volume, name, (&old, file), make)?,
         _ => make(name).at(name)?,
     }
@@ -60,6 +64,17 @@ fn link(
     let arrow = if arguments.symbolic { "->" } else { "=>" };
     deeds.say(|| format!("'{name}' {arrow} '{said}'"), arguments.verbose);
     Ok(())
+}
+
+/// Whether a symbolic link in the place of `name` that says `said` would lead to itself; so it is
+/// read, too, where it is meant from the root, as paths are typed.
+fn leads_to_itself(volume: &Volume, name: &VolumePath, said: &VolumePath) -> bool {
+    let dir = |path: &VolumePath| volume.lookup(path.above()).ok();
+    let is_name = |path: &VolumePath| {
+        path.name() == name.name() && dir(path).is_some_and(|found| Some(found) == dir(name))
+    };
+    is_name(said)
+        || (!said.as_ref().starts_with(b"/") && is_name(&name.above().join(said.as_ref())))
 }
 
 /// What gets one more name: a link that is named itself, unless it shall be followed.

@@ -77,6 +77,12 @@ fn rename(
             let told = format!("{from} and {to} are the same file");
             return Err(Refusal::new(Code::Invalid, told).into());
         }
+        let is_dir = |found: &Metadata| found.kind == FileKind::Directory;
+        if how == Rename::Replace && is_dir(&old) && !is_dir(&found) {
+            let told = format!("{to}: is a directory, and {from} is none");
+            let remedy = "without -T it is moved into it";
+            return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
+        }
         let time = |found: &Metadata| (found.inode.mtime.seconds, found.inode.mtime.nanos);
         if arguments.update && time(&found) <= time(&old) {
             return Ok(Renamed::Older);

@@ -17,9 +17,9 @@ const LARGEST: u64 = 1 << 30;
 pub fn run(arguments: &Put, out: &mut dyn Write) -> Outcome {
     let path = &arguments.to.path;
     let bytes = read(&arguments.source)?;
-    let new = arguments.owner.new_file(0o644);
     target::change(&arguments.volume(), out, "put", |volume, deeds| {
         let end = dangling::end_of(volume, path)?;
+        let new = arguments.owner.new_file(dangling::permissions(volume, &end, 0o666));
         let done = match (volume.open_file(&end), arguments.owner.change()) {
             (Ok(file), Some(change)) => replace_as(volume, file, &bytes, change),
             _ => volume.replace_file(&end, &bytes, new, Sync::Durable),

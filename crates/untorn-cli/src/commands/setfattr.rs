@@ -18,6 +18,7 @@ use untorn::{AclKind, Volume};
 use untorn_format::Ino;
 use untorn_format::acl::Acl;
 use untorn_format::attr::Namespace;
+use untorn_format::inode::FileKind;
 
 /// Most bytes of a line of a file to restore from: more than any value takes in any form.
 const LONGEST: u64 = 1 << 20;
@@ -94,6 +95,13 @@ fn change(
     path: &VolumePath,
 ) -> anyhow::Result<()> {
     match (key, value) {
+        (Key::Attribute(Namespace::User, _), Some(_))
+            if !has_user_attributes(volume, ino, path)? =>
+        {
+            let told =
+                format!("{path}: is neither file nor directory: Linux gives it none of user.");
+            Err(Refusal::new(Code::Invalid, told).or("take a name with trusted.").into())
+        }
         (Key::Attribute(space, name), Some(value)) => {
             volume.set_attribute(ino, (space, name), value, SetMode::Upsert).at(path)
         }
@@ -108,6 +116,11 @@ fn change(
             volume.set_acl_of(ino, kind, Some(&acl)).at(path)
         }
     }
+}
+
+fn has_user_attributes(volume: &Volume, ino: Ino, path: &VolumePath) -> anyhow::Result<bool> {
+    let kind = volume.metadata_of(ino).at(path)?.kind;
+    Ok(matches!(kind, FileKind::Regular | FileKind::Directory))
 }
 
 /// Sets what a file in the form of `getfattr -d` says: `# file: path`, then `name=value` lines.

@@ -54,7 +54,7 @@ fn touch(
         Err(_) if arguments.no_create => return Ok(()),
         Err(error) if arguments.no_dereference => return Err(error),
         Err(_) => {
-            let new = arguments.owner.new_file(0o644);
+            let new = |permissions| arguments.owner.new_file(permissions);
             (dangling::create(volume, path, new)?.0.ino(), true)
         }
         Ok(ino) => (ino, false),

@@ -7,7 +7,7 @@ use crate::show::Deeds;
 use crate::size::NewSize;
 use crate::target;
 use std::io::Write;
-use untorn::{Error, NewFile, Volume};
+use untorn::{Error, Volume};
 
 /// Cuts or lengthens each path.
 pub fn run(arguments: &Truncate, out: &mut dyn Write) -> Outcome {
@@ -43,7 +43,7 @@ fn truncate(
 ) -> anyhow::Result<()> {
     let (file, created) = match volume.open_file(path) {
         Err(Error::NotFound(_)) if arguments.no_create => return Ok(()),
-        Err(Error::NotFound(_)) => (dangling::create(volume, path, NewFile::default())?.0, true),
+        Err(Error::NotFound(_)) => (dangling::create(volume, path, dangling::of_root)?.0, true),
         file => (file.at(path)?, false),
     };
     let old = base.map_or_else(|| file.size(), Ok).at(path)?;

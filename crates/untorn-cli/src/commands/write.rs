@@ -86,7 +86,7 @@ fn open(volume: &Volume, arguments: &Arguments) -> anyhow::Result<(File, Option<
     match volume.open_file(&arguments.path) {
         Ok(file) => Ok((file, None)),
         Err(Error::NotFound(_)) => {
-            let new = arguments.owner.new_file(0o644);
+            let new = |permissions| arguments.owner.new_file(permissions);
             let (file, path) = dangling::create(volume, &arguments.path, new)?;
             Ok((file, Some(path)))
         }

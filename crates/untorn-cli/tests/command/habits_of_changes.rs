@@ -512,3 +512,58 @@ fn volumes_are_named_and_grown_by_the_letters_of_xfsprogs_check() {
     assert_eq!(site.run(&["info", "--json", "@"]).json()["blocks"], 32768);
     site.assert_sound();
 }
+
+#[test]
+fn a_link_never_takes_the_place_of_what_it_leads_to_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "@", "/a"]).well();
+    site.run_on(&["write", "@", "/f"], b"kept").well();
+    site.run_on(&["write", "@", "/a/g"], b"kept").well();
+    for (target, name) in [("f", "/f"), ("/f", "/f"), ("../f", "/a/../f"), ("g", "/a/g")] {
+        site.run(&["ln", "-sf", "@", target, name]).refused(1, "are the same file");
+    }
+    site.run(&["ln", "-sfr", "@", "/a/g", "/a/g"]).refused(1, "are the same file");
+    for path in ["/f", "/a/g"] {
+        assert_eq!(site.run(&["cat", "@", path]).well().out, "kept");
+    }
+    site.run(&["ln", "@", "/f", "/h"]).well();
+    site.run(&["ln", "-sf", "@", "f", "/h"]).well();
+    assert_eq!(site.run(&["stat", "-c", "%N", "@", "/h"]).well().out, "'/h' -> 'f'\n");
+    site.assert_sound();
+}
+
+#[test]
+fn what_a_directory_hands_down_says_who_may_do_what_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "@", "/d"]).well();
+    let list = "0x0200000001000700ffffffff02000600e803000004000500ffffffff\
+                10000700ffffffff20000000ffffffff";
+    site.run(&["setfattr", "-n", "system.posix_acl_default", "-v", list, "@", "/d"]).well();
+    site.run(&["touch", "@", "/d/touched", "/bare"]).well();
+    site.run(&["mkdir", "-p", "@", "/d/e/f"]).well();
+    site.run(&["mkdir", "-m", "700", "@", "/d/m"]).well();
+    site.run(&["ln", "-s", "@", "d/led", "/soft"]).well();
+    site.run_on(&["write", "@", "/soft"], b"x").well();
+    site.run_on(&["put", "-", &format!("{}:/d/put", site.image.display())], b"x").well();
+    let modes =
+        |paths: &[&str]| site.run(&[&["stat", "-c", "%n %A", "@"], paths].concat()).well().out;
+    let made = "/d/touched -rw-rw----\n/d/led -rw-rw----\n/d/put -rw-rw----\n/d/e drwxrwx---\n\
+                /d/e/f drwxrwx---\n/d/m drwx------\n/bare -rw-r--r--\n";
+    let paths = ["/d/touched", "/d/led", "/d/put", "/d/e", "/d/e/f", "/d/m", "/bare"];
+    assert_eq!(modes(&paths), made);
+    site.assert_sound();
+}
+
+#[test]
+fn what_linux_refuses_is_refused_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "@", "/empty"]).well();
+    site.run(&["touch", "@", "/f"]).well();
+    site.run(&["ln", "-s", "@", "f", "/soft"]).well();
+    let set = |name: &'static str| ["setfattr", "-h", "-n", name, "-v", "1", "@", "/soft"];
+    site.run(&set("user.a")).refused(1, "neither file nor directory");
+    site.run(&set("trusted.a")).well();
+    site.run(&["mv", "-T", "@", "/f", "/empty"])
+        .refused(1, "/empty: is a directory, and /f is none");
+    site.assert_sound();
+}
