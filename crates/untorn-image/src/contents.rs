@@ -8,7 +8,8 @@ use std::sync::Arc;
 /// The bytes of a regular file.
 #[derive(Clone, Debug)]
 pub struct Contents {
-    /// Bytes of the file.
+    /// Bytes of the file; of one of the host, what that said: it has as many as it gives when it is
+    /// read.
     pub size: u64,
     /// Bytes of it that may be something else than zeroes, at most.
     pub data: u64,

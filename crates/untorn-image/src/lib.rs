@@ -50,7 +50,7 @@ pub use directory::Links;
 pub use error::{AtPath, Error, Result};
 pub use minimum::{Minimum, minimum};
 pub use owners::{OwnerMap, Owners};
-pub use populate::{Step, Stood, Summary, populate, populate_readable};
+pub use populate::{Step, Stood, Summary, Target, populate, populate_readable};
 pub use room::{most_needed, room_for};
 pub use tar::spool;
 pub use times::Epoch;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, at_host, shown};
 use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
@@ -23,8 +23,11 @@ use untorn_device::AlignedBuffer;
 const BUFFER: usize = 1 << 20;
 /// Buffers that go round.
 const BUFFERS: usize = 6;
-/// Files of at most so many bytes are read without a look for their holes.
+/// Files of at most so many bytes are read without a look for their holes, and bytes beyond what the
+/// host said a file has are read so many at a time.
 const SMALL: u64 = 64 << 10;
+/// Bytes that are asked for where a file should end.
+const PROBE: usize = 4096;
 /// Where each file begins in a buffer: multiples of this, which every device takes.
 const ALIGN: usize = 4096;
 
@@ -39,6 +42,8 @@ pub(crate) struct Part {
     pub bytes: Range<usize>,
     /// Whether the file ends with it.
     pub last: Last,
+    /// Bytes of the file, where it ends with it.
+    pub size: u64,
 }
 
 /// Whether more of a file follows.
@@ -116,13 +121,13 @@ struct Reader {
     used: usize,
 }
 
-type Read = std::result::Result<(), Stop>;
+type Read<T = ()> = std::result::Result<T, Stop>;
 
 impl Reader {
     fn all(&mut self, files: &[&Contents]) -> Read {
         for (file, contents) in files.iter().enumerate() {
             match self.one(file, contents) {
-                Ok(last) => self.end(file, contents.size, last)?,
+                Ok((last, size)) => self.end(file, size, last)?,
                 Err(Stop::Failed(error)) => {
                     self.end(file, contents.size, Last::Lost)?;
                     let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
@@ -134,24 +139,40 @@ impl Reader {
         self.send()
     }
 
-    fn one(&mut self, file: usize, contents: &Contents) -> std::result::Result<Last, Stop> {
+    /// Reads one file; how it ends, and how many bytes it has.
+    fn one(&mut self, file: usize, contents: &Contents) -> Read<(Last, u64)> {
         match &contents.place {
-            Place::Zeroes => Ok(Last::Yes),
-            Place::Host(path) => {
-                let opened = open_regular(path)?;
-                self.windows(file, contents.size, &Host { path, file: &opened })?;
-                Ok(is_as_before(path, &opened, contents)?)
-            }
+            Place::Zeroes => Ok((Last::Yes, contents.size)),
+            Place::Host(path) => self.host(file, contents, path),
             Place::Archive(archive, runs) => {
                 self.windows(file, contents.size, &Archive { file: archive, runs })?;
-                Ok(Last::Yes)
+                Ok((Last::Yes, contents.size))
             }
         }
     }
 
-    /// Reads a file window by window. What is read into which load depends on sizes and contents
-    /// alone: whether zeroes were a hole of the source makes no difference.
-    fn windows(&mut self, file: usize, size: u64, source: &dyn Source) -> Read {
+    /// Reads a file of the host to its end, wherever the host said that this is: hosts that make
+    /// files up as they are read do not know.
+    fn host(&mut self, file: usize, contents: &Contents, path: &Path) -> Read<(Last, u64)> {
+        let (opened, before) = open_regular(path)?;
+        let source = Host { path, file: &opened };
+        let mut end = self.windows(file, contents.size, &source)?;
+        if end == contents.size {
+            end = self.tail(file, end, &source)?;
+        }
+        let after = opened.metadata().map_err(at_host(path))?;
+        if after.len() < contents.size {
+            // It was cut, maybe in a hole, which is not read.
+            end = end.min(after.len());
+        }
+        let same = is_as_before(contents, (&before, &after), end);
+        Ok((if same { Last::Yes } else { Last::YesButChanged }, end))
+    }
+
+    /// Reads a file window by window; returns where it ends, at `size` or before. What is read into
+    /// which load depends on sizes and contents alone: whether zeroes were a hole of the source
+    /// makes no difference.
+    fn windows(&mut self, file: usize, size: u64, source: &dyn Source) -> Read<u64> {
         const WINDOW: u64 = BUFFER as u64;
         let last = size.saturating_sub(1) / WINDOW * WINDOW;
         // One call less for each of the many files that are small.
@@ -163,43 +184,58 @@ impl Reader {
                 data = source.next_data(at)?.unwrap_or(size);
             }
             if data < end {
-                self.window(file, at..end, source, Holds::Data)?;
-                at = end;
+                at += self.window(file, at..end, source, Holds::Data)?;
+                if at < end {
+                    return Ok(at);
+                }
                 continue;
             }
             self.window(file, at..end, source, Holds::Zeroes)?;
             // Other windows in the same hole change nothing more, but for the last, a short one.
             at = end.max(last.min(data / WINDOW * WINDOW));
         }
-        Ok(())
+        Ok(size)
     }
 
+    /// Reads what there is from `at` on, where the file should end; returns where it does.
+    fn tail(&mut self, file: usize, mut at: u64, source: &dyn Source) -> Read<u64> {
+        while source.read(at, &mut [0; PROBE])? > 0 {
+            let end = at + SMALL;
+            at += self.window(file, at..end, source, Holds::Data)?;
+            if at < end {
+                break;
+            }
+        }
+        Ok(at)
+    }
+
+    /// Reads a window; returns how many bytes of it there are.
     fn window(
         &mut self,
         file: usize,
         range: Range<u64>,
         source: &dyn Source,
         holds: Holds,
-    ) -> Read {
-        let length = usize::try_from(range.end - range.start).unwrap_or(BUFFER);
+    ) -> Read<u64> {
+        let mut length = usize::try_from(range.end - range.start).unwrap_or(BUFFER);
         let used = self.room(length)?;
         let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
-        let bytes = used..used + length;
         if holds == Holds::Data {
-            let room = &mut load.buffer[bytes.clone()];
-            source.read(range.start, room)?;
-            if !is_zero(room) {
-                load.parts.push(Part { file, offset: range.start, bytes, last: Last::No });
+            length = source.read(range.start, &mut load.buffer[used..used + length])?;
+            let bytes = used..used + length;
+            if !is_zero(&load.buffer[bytes.clone()]) {
+                let offset = range.start;
+                load.parts.push(Part { file, offset, bytes, last: Last::No, size: 0 });
             }
         }
         // A load without anything in it is as good as new.
         let empty = load.parts.is_empty() && length == BUFFER;
         self.used = if empty { 0 } else { (used + length).next_multiple_of(ALIGN) };
-        Ok(())
+        Ok(length as u64)
     }
 
     /// Where in a buffer there is room for `length` bytes.
-    fn room(&mut self, length: usize) -> std::result::Result<usize, Stop> {
+    fn room(&mut self, length: usize) -> Read<usize> {
         if self.load.is_some() && BUFFER - self.used.min(BUFFER) < length {
             self.send()?;
         }
@@ -215,8 +251,8 @@ impl Reader {
         let at = self.room(0)?.min(BUFFER);
         let Some(load) = &mut self.load else { return Err(Stop::Unwanted) };
         match load.parts.last_mut().filter(|part| part.file == file) {
-            Some(part) => part.last = last,
-            None => load.parts.push(Part { file, offset: size, bytes: at..at, last }),
+            Some(part) => (part.last, part.size) = (last, size),
+            None => load.parts.push(Part { file, offset: size, bytes: at..at, last, size }),
         }
         Ok(())
     }
@@ -237,7 +273,7 @@ impl Reader {
 
 /// Opens what was a regular file when it was looked at. What stands there now may be another's: a
 /// link is not followed, a pipe not waited for.
-fn open_regular(path: &Path) -> Result<File> {
+fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let shown = || shown(path.as_os_str().as_bytes());
     let opened = match open(path, flags, Mode::empty()) {
@@ -246,17 +282,21 @@ fn open_regular(path: &Path) -> Result<File> {
         }
         opened => File::from(opened.map_err(|error| at_host(path)(error.into()))?),
     };
-    match opened.metadata().map_err(at_host(path))?.is_file() {
-        true => Ok(opened),
+    let found = opened.metadata().map_err(at_host(path))?;
+    match found.is_file() {
+        true => Ok((opened, found)),
         false => Err(changed(&shown(), "is no regular file any more")),
     }
 }
 
-/// Whether a file that was read is as long, and as old, as when it was looked at.
-fn is_as_before(path: &Path, file: &File, contents: &Contents) -> Result<Last> {
-    let now = file.metadata().map_err(at_host(path))?;
-    let same = now.len() == contents.size && contents.changed == Some(change_time(&now));
-    Ok(if same { Last::Yes } else { Last::YesButChanged })
+/// Whether a file that was read is what it was when it was looked at: as long, and as old. One whose
+/// bytes end elsewhere than its size says was made up by the host as it was opened, and has the
+/// times of that moment.
+fn is_as_before(contents: &Contents, (before, after): (&Metadata, &Metadata), end: u64) -> bool {
+    let sizes = [before.len(), after.len()] == [contents.size; 2];
+    let read_alone = change_time(before) == change_time(after);
+    let old = contents.changed == Some(change_time(before)) || end != contents.size;
+    sizes && read_alone && old
 }
 
 /// Whether a window may hold anything.
@@ -271,8 +311,8 @@ trait Source {
     /// The first byte from `at` on that may be no zero.
     fn next_data(&self, at: u64) -> Result<Option<u64>>;
 
-    /// Fills `bytes` from byte `at` of the file.
-    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()>;
+    /// Fills `bytes` from byte `at` of the file; returns how many there are before its end.
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<usize>;
 }
 
 struct Host<'f> {
@@ -291,21 +331,17 @@ impl Source for Host<'_> {
         }
     }
 
-    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.file.read_at(rest, at + filled as u64) {
-                // It became shorter: zeroes, as a hole at its end would be.
-                Ok(0) => {
-                    rest.fill(0);
-                    break;
-                }
+                Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(at_host(self.path)(error)),
             }
         }
-        Ok(())
+        Ok(filled)
     }
 }
 
@@ -327,7 +363,7 @@ impl Source for Archive<'_> {
         Ok(self.from(at).first().map(|run| run.offset.max(at)))
     }
 
-    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+    fn read(&self, at: u64, bytes: &mut [u8]) -> Result<usize> {
         let end = at + bytes.len() as u64;
         let mut filled = at;
         let lost = |_| changed("the archive", "became shorter while it was read");
@@ -339,7 +375,7 @@ impl Source for Archive<'_> {
             filled = to;
         }
         bytes[(filled - at) as usize..].fill(0);
-        Ok(())
+        Ok(bytes.len())
     }
 }
 

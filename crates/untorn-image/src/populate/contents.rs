@@ -5,7 +5,7 @@ use super::place::Place;
 use super::{Age, Data, Done, Failure, Step, Writer};
 use crate::error::Error;
 use crate::reader::{Last, Load, Part, is_zero};
-use crate::tree::{ItemId, What};
+use crate::tree::ItemId;
 use std::ops::Range;
 use untorn::{File, SizeRule, Sync};
 
@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     parts: Range<usize>,
     /// Whether they are the last.
     pub last: Last,
+    /// Its bytes, where they are.
+    size: u64,
 }
 
 /// A load whose parts are dealt out to files as these are made.
@@ -35,7 +37,7 @@ pub(super) struct Dealt {
 impl Waiting {
     /// A file that was made in a directory of this age.
     pub fn new(id: ItemId, file: File, in_dir: Age, place: Place) -> Self {
-        Self { id, file, in_dir, places: vec![place], parts: 0..0, last: Last::No }
+        Self { id, file, in_dir, places: vec![place], parts: 0..0, last: Last::No, size: 0 }
     }
 }
 
@@ -58,7 +60,7 @@ impl Writer<'_, '_> {
             let Some(part) = load.parts.get(*count) else { return Err(Failure::Told(ended())) };
             *count += 1;
             let id = waiting.id;
-            (waiting.parts.end, waiting.last) = (*count, part.last);
+            (waiting.parts.end, waiting.last, waiting.size) = (*count, part.last, part.size);
             let (last, full) = (part.last, *count == load.parts.len());
             let lost = if last == Last::Lost { load.lost.pop_front() } else { None };
             if full {
@@ -169,11 +171,9 @@ impl Writer<'_, '_> {
 
     /// All of a file's contents were written: zeroes at its end, and what else is to be said.
     pub(super) fn complete(&self, waiting: &Waiting) -> Done {
-        let Waiting { id, file, in_dir, places, .. } = waiting;
-        if let What::File(contents) = &self.tree.item(*id).what
-            && file.size()? != contents.size
-        {
-            file.truncate(contents.size)?;
+        let Waiting { id, file, in_dir, places, size, .. } = waiting;
+        if file.size()? != *size {
+            file.truncate(*size)?;
         }
         self.finish(*id, file.ino(), *in_dir)?;
         places.iter().try_for_each(|place| self.settle(place))

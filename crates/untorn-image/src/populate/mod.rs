@@ -28,15 +28,16 @@ use untorn_format::Ino;
 
 const SET_GROUP: u16 = 0o2000;
 
-/// What is told while a tree is written.
+/// What is told while a tree is written. Paths are those in the tree, errors name those on the
+/// volume.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
     /// This path comes now.
     Path(&'a [u8]),
     /// So many bytes more were written.
     Bytes(u64),
-    /// The file at this path changed while it was read: it may be a mixture, cut or padded with
-    /// zeroes to the size that it had.
+    /// The file at this path changed while it was read: it may be a mixture, and ends where it
+    /// ended then.
     Changed(&'a [u8]),
     /// This was left out.
     LeftOut(&'a Error),
@@ -49,6 +50,18 @@ pub enum Stood {
     Stays,
     /// They get owner, permissions, attributes and times of those in the tree.
     IsDressed,
+}
+
+/// The directory of a volume that a tree is copied into.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'p> {
+    /// The directory.
+    pub dir: Ino,
+    /// Its path, which errors begin with: without a slash behind it, so that of the root is empty.
+    pub path: &'p [u8],
+    /// What becomes of directories that stood there before; this one, too, where the tree has
+    /// something to say of its root.
+    pub stood: Stood,
 }
 
 /// What becomes of a tree with a file that cannot be read.
@@ -111,15 +124,14 @@ pub fn populate(
 }
 
 /// The same, but a file that cannot be read is told of and left out, and the rest is written. What
-/// was written is known also where that fails. Directories that are there already are dealt with
-/// as `stood` says; `dir` only where the tree has something to say of its root.
+/// was written is known also where that fails.
 pub fn populate_readable(
     volume: &Volume,
-    (dir, stood): (Ino, Stood),
+    target: Target<'_>,
     tree: &Tree,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> (Summary, Result<()>) {
-    let onto = Onto::Existing(dir, stood);
+    let onto = (Onto::Existing(target.dir, target.stood), target.path);
     write_as(volume, onto, tree, (Data::Write, Unreadable::IsLeftOut), watch)
 }
 
@@ -130,13 +142,14 @@ pub(crate) fn write(
     data: Data,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<Summary> {
-    let (summary, done) = write_as(volume, onto, tree, (data, Unreadable::Ends), watch);
+    let how = (data, Unreadable::Ends);
+    let (summary, done) = write_as(volume, (onto, b""), tree, how, watch);
     done.map(|()| summary)
 }
 
 fn write_as(
     volume: &Volume,
-    onto: Onto,
+    (onto, above): (Onto, &[u8]),
     tree: &Tree,
     (data, unreadable): (Data, Unreadable),
     watch: &mut dyn FnMut(Step<'_>),
@@ -153,6 +166,7 @@ fn write_as(
             tree,
             data,
             unreadable,
+            above,
             loads,
             block,
             made,
@@ -213,6 +227,8 @@ struct Writer<'t, 'w> {
     tree: &'t Tree,
     data: Data,
     unreadable: Unreadable,
+    /// The path of the directory that the tree is copied into.
+    above: &'w [u8],
     loads: Loads,
     block: u64,
     made: Vec<Option<Ino>>,
@@ -223,7 +239,7 @@ struct Writer<'t, 'w> {
     /// The files that its parts were dealt to.
     waiting: Vec<Waiting>,
     summary: Summary,
-    /// Where it is.
+    /// Where it is in the tree.
     path: Vec<u8>,
     /// Names that were made up.
     beside: u64,
@@ -245,8 +261,13 @@ impl From<untorn::Error> for Failure {
 }
 
 impl<'t> Writer<'t, '_> {
+    /// Where it is on the volume, for people.
+    fn shown_path(&self) -> String {
+        shown(&[self.above, &self.path].concat())
+    }
+
     fn told(&self, failure: Failure) -> Error {
-        let path = shown(&self.path);
+        let path = self.shown_path();
         match failure {
             Failure::Told(error) => error,
             Failure::Here(untorn::Error::NoSpace { .. }) => {
@@ -308,7 +329,7 @@ impl<'t> Writer<'t, '_> {
         let tree: &'t Tree = self.tree;
         let item = tree.item(id);
         if self.lost.contains(&id) {
-            let path = shown(&self.path);
+            let path = self.shown_path();
             let what = "left out with its first name, which could not be read".to_owned();
             (self.watch)(Step::LeftOut(&Error::Source { path, what }));
             return Ok(None);

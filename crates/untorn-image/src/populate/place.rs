@@ -76,7 +76,7 @@ impl Writer<'_, '_> {
     }
 
     fn refused(&self, error: fn(String) -> untorn::Error) -> Failure {
-        Failure::Here(error(String::from_utf8_lossy(&self.path).into_owned()))
+        Failure::Here(error(self.shown_path()))
     }
 
     /// What has this place is whole: it takes its name.

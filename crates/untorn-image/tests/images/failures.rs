@@ -7,7 +7,7 @@ use std::sync::Arc;
 use untorn::mkfs::{self, Contents, Options};
 use untorn::{NewFile, OpenOptions, Sync, Volume};
 use untorn_device::MemoryDevice;
-use untorn_image::{Error, Step, Stood, Tree, populate, populate_readable};
+use untorn_image::{Error, Step, Stood, Target, Tree, populate, populate_readable};
 
 struct Site {
     device: Arc<MemoryDevice>,
@@ -96,8 +96,8 @@ fn files_that_cannot_be_read_are_left_out_where_the_rest_is_wanted_check() {
             left_out.push(error.to_string());
         }
     };
-    let root = site.volume.root();
-    let (summary, done) = populate_readable(&site.volume, (root, Stood::Stays), &tree, &mut watch);
+    let target = Target { dir: site.volume.root(), path: b"", stood: Stood::Stays };
+    let (summary, done) = populate_readable(&site.volume, target, &tree, &mut watch);
     done.unwrap();
     assert!(left_out.len() == 3 && left_out[0].contains("No such file"), "{left_out:?}");
     assert_eq!((summary.files, summary.links), (3, 0));
@@ -142,5 +142,53 @@ fn no_file_takes_a_directory_s_place_and_no_directory_a_file_s_check() {
     assert!(error.contains("not a directory"), "{error}");
     assert_eq!(read(&site.volume, "/y"), b"kept");
     assert_eq!(site.names(), ["x", "y"]);
+    site.close();
+}
+
+#[test]
+fn files_that_grow_or_are_cut_end_where_their_bytes_do_and_are_told_of_check() {
+    let site = Site::new();
+    let file = |name: &str| fs::File::options().write(true).open(site.path().join(name)).unwrap();
+    for (name, size) in [("cut", 3 << 20), ("cut-short", 9000), ("grown", 5001), ("same", 5001)] {
+        fs::write(site.path().join(name), vec![1; size]).unwrap();
+    }
+    fs::write(site.path().join("empty"), "").unwrap();
+    fs::write(site.path().join("hole"), [1; 100]).unwrap();
+    file("hole").set_len(5 << 20).unwrap();
+    let mut tree = Tree::new();
+    tree.add_directory(b"", site.path()).unwrap();
+    let ends = [("cut", 1_500_001), ("cut-short", 4097), ("hole", (3 << 20) + 1)];
+    for (name, end) in ends {
+        file(name).set_len(end).unwrap();
+    }
+    fs::write(site.path().join("grown"), vec![2; 2_200_003]).unwrap();
+    fs::write(site.path().join("empty"), vec![3; 70_001]).unwrap();
+    let mut told = Vec::new();
+    let mut watch = |step: Step<'_>| {
+        if let Step::Changed(path) = step {
+            told.push(String::from_utf8(path.to_vec()).unwrap());
+        }
+    };
+    populate(&site.volume, site.volume.root(), &tree, &mut watch).unwrap();
+    assert_eq!(told, ["/cut", "/cut-short", "/empty", "/grown", "/hole"]);
+    for name in ["cut", "cut-short", "empty", "grown", "hole", "same"] {
+        let bytes = fs::read(site.path().join(name)).unwrap();
+        assert!(read(&site.volume, &format!("/{name}")) == bytes, "{name} differs");
+    }
+    site.close();
+}
+
+#[test]
+fn a_failure_names_the_path_on_the_volume() {
+    let site = Site::new();
+    fs::create_dir(site.path().join("d")).unwrap();
+    fs::write(site.path().join("d/large"), vec![1; 100 << 20]).unwrap();
+    let mut tree = Tree::new();
+    tree.add_directory(b"", site.path()).unwrap();
+    let dir = site.volume.create_dir("/below", NewFile::default()).unwrap();
+    let target = Target { dir, path: b"/below", stood: Stood::Stays };
+    let (_, done) = populate_readable(&site.volume, target, &tree, &mut |_| {});
+    let error = done.unwrap_err().to_string();
+    assert!(error.starts_with("/below/d/large: no space left"), "{error}");
     site.close();
 }

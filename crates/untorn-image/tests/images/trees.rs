@@ -172,3 +172,24 @@ fn a_file_that_became_something_else_is_refused() {
         assert!(error.contains("file: is no regular file any more"), "{error}");
     }
 }
+
+#[test]
+fn files_that_the_host_makes_up_have_the_bytes_that_it_gives_check() {
+    // Sizes that are told: none, none of a large one, a page of a few bytes.
+    let paths = ["/proc/version", "/proc/kallsyms", "/sys/kernel/mm/transparent_hugepage/enabled"];
+    for path in paths {
+        let (before, mut tree) = (fs::read(path), Tree::new());
+        if tree.add_all(&[(b"made-up".to_vec(), Path::new(path))]).is_err() {
+            eprintln!("skipped: this host has no {path}");
+            continue;
+        }
+        let (device, _) = built(&tree, &Options::default());
+        let bytes = read(&open(&device), "/made-up");
+        match (before, fs::read(path)) {
+            (Ok(before), Ok(after)) if before == after => {
+                assert!(!bytes.is_empty() && bytes == before, "{path}: {} bytes", bytes.len());
+            }
+            _ => eprintln!("skipped: {path} changes, or cannot be read"),
+        }
+    }
+}

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use untorn::{Error, Volume};
 use untorn_format::Ino;
 use untorn_format::inode::FileKind;
-use untorn_image::{Links, Step, Stood, Summary, Tree, What, populate_readable};
+use untorn_image::{Links, Step, Stood, Summary, Target, Tree, What, populate_readable};
 
 /// A path that was typed, what is read, and its name in the directory that it is copied to; the
 /// empty one where that is what is in it.
@@ -84,8 +84,9 @@ impl Job<'_> {
             show_progress(step);
             match step {
                 Step::Changed(path) => {
-                    let told = "changed while it was copied: cut or padded to the size that it had";
-                    let told = format!("{}: {told}", show::printable(path));
+                    let path = to.join(path.get(1..).unwrap_or_default());
+                    let told = "changed while it was copied: the copy may be a mixture";
+                    let told = format!("{path}: {told}");
                     self.bar.suspend(|| failure::warn(Code::Changed, told));
                     *end = End::Found;
                 }
@@ -101,7 +102,8 @@ impl Job<'_> {
                 Step::Path(_) | Step::Bytes(_) => {}
             }
         };
-        let (copied, done) = populate_readable(volume, (dir, stood), tree, &mut watch);
+        let target = Target { dir, path: to.without_slashes(), stood };
+        let (copied, done) = populate_readable(volume, target, tree, &mut watch);
         *summary = copied;
         written?;
         done?;
