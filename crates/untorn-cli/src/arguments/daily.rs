@@ -15,15 +15,16 @@ pub(super) const CP: &str = "Examples:
   untorn cp -r rootfs/. disk.img:/        a tree into a volume, without root
   untorn cp -r --squash site disk.img:/   all files root's
   untorn cp -r disk.img:/etc saved        out again
-  untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks
+  untorn cp -r disk.img:/a disk.img:/b    inside it, sharing blocks where it can
   untorn cp -r disk.img:/a other.img:/    to another
 
 What is copied replaces what has its name: links, pipes and files, never through a link, and what is
 there stays until the copy is whole. Directories that stood there before stay what they are, except
 with -p or -a. What one source became, another of its name does not replace: that is told. What
-fails is told, and the rest is copied. A path that begins with /, ./ or ../ is of the host where the
-host has it, also with :/ in it. Exit status: 0 well, 1 something failed, was left out, or changed
-while it was copied.";
+fails is told, and the rest is copied. Files of the host are read to their ends, whatever sizes they
+are said to have (/proc, /sys). What a process has open (/dev/stdout) is not replaced: `untorn cat`
+writes to it. A path that begins with /, ./ or ../ is of the host where the host has it, also with
+:/ in it. Exit status: 0 well, 1 something failed, was left out, or changed while it was copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]

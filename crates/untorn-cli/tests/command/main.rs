@@ -6,6 +6,7 @@
 mod attributes;
 mod codes;
 mod copies;
+mod copies_as_meant;
 mod copies_of_trees;
 mod daily;
 mod db;

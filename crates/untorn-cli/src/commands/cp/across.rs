@@ -1,7 +1,8 @@
-//! From a volume to a volume: inside one by sharing blocks, from one to another piece by piece.
+//! From a volume to a volume: inside one by sharing blocks, from one to another, and where a volume
+//! shares none, piece by piece.
 //!
-//! Invariant: what was there under a name stays until what replaces it is whole. A file from
-//! another volume has no name until then.
+//! Invariant: what was there under a name stays until what replaces it is whole. A file that shares
+//! no blocks has no name until then.
 
 use super::way::{Way, loops};
 use super::{Finish, HostFile, Job, PIECE, Visit, age_beside, host_file, same_name_twice};
@@ -306,7 +307,7 @@ impl<'a> Across<'a> {
         let new = NewFile { permissions: inode.mode & 0o777, uid: inode.uid, gid: inode.gid };
         let made = match found.kind {
             FileKind::Directory => return self.target.make(place, Make::Directory, new).at(to),
-            FileKind::Regular if !self.inside => return self.file(next, found, place, new),
+            FileKind::Regular if !self.shares() => return self.file(next, found, place, new),
             FileKind::Regular => {
                 let path = to.above().join(name);
                 self.target.clone_file(from, &path).at(to)?.ino()
@@ -323,7 +324,12 @@ impl<'a> Across<'a> {
         dressed.inspect_err(|_| self.remove(place)).map(|()| made)
     }
 
-    /// A regular file from another volume: it gets its name when it is whole.
+    /// Whether copies share the blocks of what is copied.
+    fn shares(&self) -> bool {
+        self.inside && self.target.superblock().features.has_reflink()
+    }
+
+    /// The bytes of a regular file, which shares no blocks: it gets its name when it is whole.
     fn file(
         &self,
         next: &Todo,
@@ -361,7 +367,7 @@ impl<'a> Across<'a> {
         let ino = found.inode.ino;
         match (self.inside, found.kind) {
             // What shares blocks was made alike.
-            (true, FileKind::Regular) => {}
+            (true, FileKind::Regular) if self.shares() => {}
             (true, _) => self.target.make_alike(ino, made)?,
             (false, _) => self.attributes(ino, made)?,
         }

@@ -2,11 +2,12 @@
 //!
 //! What is copied is the same on all ways: kinds, contents with their holes, permissions, owners,
 //! times, extended attributes, access lists, hard links among what is copied. Memory does not grow
-//! with the size of files, only with their number. Inside a volume copies share their blocks.
+//! with the size of files, only with their number. Inside a volume copies share their blocks, where it can.
 
 mod across;
 mod into;
 mod out;
+mod slash;
 mod way;
 
 use super::operands;
@@ -53,6 +54,7 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
         let remedy = "-n keeps what has the name already; without, it is replaced";
         return Err(Refusal::new(Code::Unsupported, told).or(remedy).into());
     }
+    slash::demand(arguments)?;
     let Some((to, from)) = arguments.paths.split_last() else { return Ok(End::Well) };
     if let (true, [_, more, ..]) = (arguments.no_target_directory, from) {
         let told = format!("{more}: more than one source, which -T does not take");
@@ -71,6 +73,10 @@ pub fn run(arguments: &Cp, out: &mut dyn Write) -> Outcome {
     };
     job.bar.finish_and_clear();
     end
+}
+
+fn of_image(arguments: &Cp, image: &Path) -> Image {
+    Image { image: image.to_owned(), place: arguments.place.clone() }
 }
 
 fn host_file(path: &Path) -> Option<HostFile> {
@@ -141,7 +147,7 @@ impl Job<'_> {
         Ok(if each? == End::Well { end } else { End::Found })
     }
 
-    /// By sharing blocks where source and target are one volume.
+    /// By sharing blocks where source and target are one volume that can.
     fn share(&self, from: &[&Destination], to: &Destination, out: &mut dyn Write) -> Outcome {
         let (image, target) = (self.image(to), host_file(&to.image));
         let inside = from.iter().all(|from| host_file(&from.image) == target);
@@ -197,7 +203,7 @@ impl Job<'_> {
     }
 
     fn image(&self, side: &Destination) -> Image {
-        Image { image: side.image.clone(), place: self.arguments.place.clone() }
+        of_image(self.arguments, &side.image)
     }
 
     /// What a directory gets when it is full: what the first copy onto it says.

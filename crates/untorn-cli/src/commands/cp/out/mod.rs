@@ -34,6 +34,8 @@ use untorn_format::inode::FileKind;
 
 /// Directories that are held open at once.
 const HELD: usize = 64;
+/// Links that Linux follows one after another.
+const MOST_LINKS: usize = 40;
 
 /// What one run made on the host.
 #[derive(Default)]
@@ -331,6 +333,11 @@ fn named(error: anyhow::Error, to: &Path) -> anyhow::Error {
 /// is. One that leads to nothing with a name (`/dev/stdout` before a pipe) is not replaced.
 fn destination(to: &Path) -> anyhow::Result<PathBuf> {
     match fs::canonicalize(to) {
+        Ok(real) if !real.is_dir() && leads_through_proc(to) => {
+            let told = format!("{}: is an open file, which is not replaced", to.display());
+            let remedy = "name a file; `untorn cat` writes to one that is open";
+            Err(Refusal::new(Code::Invalid, told).or(remedy).into())
+        }
         Ok(real) => Ok(real),
         Err(_) if fs::symlink_metadata(to).is_err() => Ok(to.to_owned()),
         Err(error) => {
@@ -339,6 +346,24 @@ fn destination(to: &Path) -> anyhow::Result<PathBuf> {
             Err(Refusal::new(Code::Invalid, told).or(remedy).into())
         }
     }
+}
+
+/// Whether a path, or a link that it leads to, is in a directory that shows what a process has open
+/// (`/dev/stdout` before a file): who writes there means that file, whatever its name.
+fn leads_through_proc(to: &Path) -> bool {
+    let mut to = to.to_owned();
+    for _ in 0..MOST_LINKS {
+        let above = to.parent().filter(|above| !above.as_os_str().is_empty());
+        let Ok(above) = fs::canonicalize(above.unwrap_or(Path::new("."))) else { return false };
+        if above.starts_with("/proc") || above == Path::new("/dev/fd") {
+            return true;
+        }
+        match fs::read_link(&to) {
+            Ok(target) => to = above.join(target),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// Refuses to replace what is not replaced: directories, and devices other than the one that comes.
