@@ -7,6 +7,7 @@ use crate::{show, target};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use untorn_device::Access;
 
@@ -20,7 +21,7 @@ pub(super) fn demand(arguments: &Cp) -> anyhow::Result<()> {
     let meant = match (hosts.clone().count() == arguments.paths.len(), arguments.paths.last()) {
         (true, _) => hosts
             .clone()
-            .find_map(|path| lacking(path, |image| is_no_directory(image)))
+            .find_map(|path| lacking(path, is_no_directory))
             .or_else(|| hosts.clone().find_map(|path| whole(arguments, path))),
         (false, Some(Side::Host(to))) => lacking(to, |image| is_volume(arguments, image)),
         (false, _) => None,
@@ -57,7 +58,6 @@ fn is_no_directory(path: &Path) -> bool {
 
 /// Whether there is a volume on it. Pipes are not waited for.
 fn is_volume(arguments: &Cp, path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
     let kind = fs::metadata(path).map(|found| found.file_type());
     let may_be = kind.is_ok_and(|kind| kind.is_file() || kind.is_block_device());
     let probed = || target::device(&of_image(arguments, path), Access::ReadOnly);
