@@ -23,8 +23,8 @@ use untorn_device::AlignedBuffer;
 const BUFFER: usize = 1 << 20;
 /// Buffers that go round.
 const BUFFERS: usize = 6;
-/// Files of at most so many bytes are read without a look for their holes, and bytes beyond what the
-/// host said a file has are read so many at a time.
+/// Files of at most so many bytes are read without a look for their holes, and bytes beyond what
+/// the host said a file has are read so many at a time.
 const SMALL: u64 = 64 << 10;
 /// Bytes that are asked for where a file should end.
 const PROBE: usize = 4096;
@@ -289,9 +289,9 @@ fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     }
 }
 
-/// Whether a file that was read is what it was when it was looked at: as long, and as old. One whose
-/// bytes end elsewhere than its size says was made up by the host as it was opened, and has the
-/// times of that moment.
+/// Whether a file that was read is what it was when it was looked at: as long, and as old. One
+/// whose bytes end elsewhere than its size says was made up by the host as it was opened, and has
+/// the times of that moment.
 fn is_as_before(contents: &Contents, (before, after): (&Metadata, &Metadata), end: u64) -> bool {
     let sizes = [before.len(), after.len()] == [contents.size; 2];
     let read_alone = change_time(before) == change_time(after);

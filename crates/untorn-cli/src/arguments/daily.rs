@@ -23,8 +23,9 @@ there stays until the copy is whole. Directories that stood there before stay wh
 with -p or -a. What one source became, another of its name does not replace: that is told. What
 fails is told, and the rest is copied. Files of the host are read to their ends, whatever sizes they
 are said to have (/proc, /sys). What a process has open (/dev/stdout) is not replaced: `untorn cat`
-writes to it. A path that begins with /, ./ or ../ is of the host where the host has it, also with
-:/ in it. Exit status: 0 well, 1 something failed, was left out, or changed while it was copied.";
+writes to it. A path that begins with /, ./ or ../ is of the host where the host has it, also
+with :/ in it. Exit status: 0 well, 1 something failed, was left out, or changed while it was
+copied.";
 
 /// `untorn cp`.
 #[derive(Args, Debug)]

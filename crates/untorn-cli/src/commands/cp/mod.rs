@@ -2,7 +2,8 @@
 //!
 //! What is copied is the same on all ways: kinds, contents with their holes, permissions, owners,
 //! times, extended attributes, access lists, hard links among what is copied. Memory does not grow
-//! with the size of files, only with their number. Inside a volume copies share their blocks, where it can.
+//! with the size of files, only with their number. Inside a volume that can, copies share their
+//! blocks.
 
 mod across;
 mod into;
