@@ -55,6 +55,13 @@ impl VolumePath {
     pub fn join(&self, name: &[u8]) -> Self {
         Self([self.without_slashes(), b"/", name].concat())
     }
+
+    /// Without what is behind so many bytes, and with a name in its place.
+    pub fn go_to(&mut self, length: usize, name: &[u8]) {
+        self.0.truncate(length);
+        self.0.push(b'/');
+        self.0.extend_from_slice(name);
+    }
 }
 
 impl AsRef<[u8]> for VolumePath {

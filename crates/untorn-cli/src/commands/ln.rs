@@ -1,7 +1,7 @@
 //! `untorn ln`: gives files one more name, or makes symbolic links.
 
 use super::beside::free_name_in;
-use super::mv::{entry, inside, is_directory, itself};
+use super::mv::{entry, inside, is_directory, is_lost_to, itself};
 use super::{operands, relative};
 use crate::arguments::{Ln, VolumePath};
 use crate::failure::{At, Code, Outcome, Refusal};
@@ -53,7 +53,12 @@ fn link(
         }
     };
     match entry(volume, name) {
-        Ok(_) if arguments.force && arguments.symbolic && leads_to_itself(volume, name, &said) => {
+        Ok(old)
+            if arguments.force
+                && arguments.symbolic
+                && (leads_to_itself(volume, name, &said)
+                    || is_lost_to(volume, &old, &said, [&name.above(), &VolumePath::new("/")])) =>
+        {
             let told = format!("{target} and {name} are the same file");
             return Err(Refusal::new(Code::Invalid, told).into());
         }

@@ -2,6 +2,7 @@
 
 use crate::failure::{Code, Refusal};
 use std::collections::HashSet;
+use untorn::{Error, Volume};
 use untorn_format::Ino;
 
 /// Directories that were met. A directory has one name, so who meets one again is on a damaged
@@ -14,10 +15,24 @@ impl Met {
     pub fn enter(&mut self, dir: Ino) -> anyhow::Result<()> {
         match self.0.insert(dir) {
             true => Ok(()),
-            false => {
-                let told = format!("directory inode {dir} has two names: damaged");
-                Err(Refusal::new(Code::Damaged, told).or("see `untorn check`").into())
-            }
+            false => Err(damaged(format!("directory inode {dir} has two names"))),
         }
     }
+}
+
+/// Refuses a directory that was found in the directory `above` and says to lie elsewhere: the way
+/// through it would lead out of what was named. One that cannot be read is told of when it is
+/// listed.
+pub fn demand_inside(volume: &Volume, above: Ino, dir: Ino) -> anyhow::Result<()> {
+    let said = match volume.find_in(dir, "..") {
+        Ok(said) if said == above => return Ok(()),
+        Ok(said) => format!("says it is in {said}"),
+        Err(Error::NotFound(_)) => "does not say where it is".to_owned(),
+        Err(_) => return Ok(()),
+    };
+    Err(damaged(format!("directory inode {dir}: found in inode {above}, {said}")))
+}
+
+fn damaged(told: String) -> anyhow::Error {
+    Refusal::new(Code::Damaged, format!("{told}: damaged")).or("see `untorn check`").into()
 }

@@ -83,6 +83,10 @@ fn rename(
             let remedy = "without -T it is moved into it";
             return Err(Refusal::new(Code::IsADirectory, told).or(remedy).into());
         }
+        if is_link_to(volume, (&found, from), (&old, to))? {
+            let told = format!("{from} and {to} are the same file");
+            return Err(Refusal::new(Code::Invalid, told).into());
+        }
         let time = |found: &Metadata| (found.inode.mtime.seconds, found.inode.mtime.nanos);
         if arguments.update && time(&found) <= time(&old) {
             return Ok(Renamed::Older);
@@ -93,6 +97,36 @@ fn rename(
     let verb = if how == Rename::Exchange { "exchanged" } else { "renamed" };
     deeds.say(|| format!("{verb} '{from}' -> '{to}'"), arguments.verbose);
     Ok(Renamed::Yes)
+}
+
+/// Whether a link at the first path leads to what the second names, and would lead to nothing in
+/// its place.
+pub(super) fn is_link_to(
+    volume: &Volume,
+    (link, from): (&Metadata, &VolumePath),
+    (old, to): (&Metadata, &VolumePath),
+) -> anyhow::Result<bool> {
+    if link.kind != FileKind::Symlink {
+        return Ok(false);
+    }
+    let said = VolumePath::new(volume.link_target(link.inode.ino).at(from)?);
+    Ok(is_lost_to(volume, old, &said, [&from.above(), &to.above()]))
+}
+
+/// Whether a link that says `said`, in one of these directories, leads to a file that has no other
+/// name than the one that the link shall have.
+pub(super) fn is_lost_to(
+    volume: &Volume,
+    old: &Metadata,
+    said: &VolumePath,
+    dirs: [&VolumePath; 2],
+) -> bool {
+    let leads = |path: VolumePath| volume.lookup(path).is_ok_and(|found| found == old.inode.ino);
+    old.inode.nlink <= 1
+        && match said.as_ref().starts_with(b"/") {
+            true => leads(said.clone()),
+            false => dirs.into_iter().any(|dir| leads(dir.join(said.as_ref()))),
+        }
 }
 
 /// What the name itself is, a link where it is one; a slash behind it asks for a directory.

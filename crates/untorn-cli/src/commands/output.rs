@@ -37,7 +37,10 @@ impl<W: Write> Output<W> {
         match self.failed {
             None => done,
             Some(error) if error.kind() == ErrorKind::BrokenPipe => match self.purpose {
-                Purpose::Words => Ok(done.unwrap_or(End::Well)),
+                Purpose::Words => match done {
+                    Err(error) if !is_of_pipe(&error) => Err(error),
+                    done => Ok(done.unwrap_or(End::Well)),
+                },
                 Purpose::Work => done,
             },
             Some(error) => {
@@ -62,6 +65,16 @@ impl<W: Write> Output<W> {
             Purpose::Work => Ok(swallowed),
         }
     }
+}
+
+/// Whether an error says no more than that the reader is gone.
+fn is_of_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |kind: Option<ErrorKind>| kind == Some(ErrorKind::BrokenPipe);
+    error.chain().any(|cause| {
+        let json = cause.downcast_ref::<serde_json::Error>();
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        is_pipe(kind.or_else(|| json?.io_error_kind()))
+    })
 }
 
 impl<W: Write> Write for Output<W> {
@@ -108,6 +121,9 @@ mod tests {
         let mut out = output(Purpose::Words, ErrorKind::BrokenPipe);
         let error = out.write_all(b"line").unwrap_err();
         assert_eq!(out.end(Err(error.into())).unwrap(), End::Well);
+        let mut out = output(Purpose::Words, ErrorKind::BrokenPipe);
+        out.write_all(b"line").unwrap_err();
+        assert!(out.end(Err(anyhow::anyhow!("of the work"))).is_err());
         let mut out = output(Purpose::Words, ErrorKind::StorageFull);
         let error = out.write_all(b"line").unwrap_err();
         assert!(out.end(Err(error.into())).is_err());

@@ -1,6 +1,6 @@
 //! `untorn rm` and `untorn rmdir`: remove files and directories.
 
-use super::met::Met;
+use super::met::{self, Met};
 use super::mv::{entry, entry_that_goes};
 use super::operands::{self, Told};
 use crate::arguments::{Rm, Rmdir, VolumePath};
@@ -141,7 +141,9 @@ impl<'t> Tree<'t> {
         let (mut todo, mut met) = (vec![0], Met::default());
         while let Some(at) = todo.pop() {
             let before = self.met.len();
-            let listed = met.enter(self.ino(at)).and_then(|()| self.entries(at));
+            let inside = if at == 0 { Ok(()) } else { self.demand_inside(at) };
+            let listed = inside.and_then(|()| met.enter(self.ino(at)));
+            let listed = listed.and_then(|()| self.entries(at));
             match told.of(listed)? {
                 Some(entries) => self.clear_files(at, entries, (&mut *deeds, &mut *told))?,
                 None => self.keep(at),
@@ -211,6 +213,11 @@ impl<'t> Tree<'t> {
     fn entries(&self, at: usize) -> anyhow::Result<Vec<DirEntry>> {
         let entries = self.volume.entries_of(self.ino(at));
         entries.or_else(|error| Err(error).at(&self.path_of(at)))
+    }
+
+    fn demand_inside(&self, at: usize) -> anyhow::Result<()> {
+        let above = self.ino(self.met[at].above);
+        met::demand_inside(self.volume, above, self.ino(at))
     }
 
     fn ino(&self, at: usize) -> Ino {

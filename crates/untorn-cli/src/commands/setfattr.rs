@@ -151,7 +151,8 @@ fn restore(arguments: &SetAttribute, from: &Path, out: &mut dyn Write) -> Outcom
             }
             let path = path.clone().map(VolumePath::new);
             let path = path.ok_or_else(|| refused("no file was named before").into());
-            told.of(path.and_then(|path| set(volume, &path, &line, (arguments, deeds))))?;
+            let done = path.and_then(|path| set(volume, &path, &line, (arguments, deeds)));
+            told.of(done.with_context(|| format!("{name}: line {number}")))?;
         }
         told.end()
     })

@@ -567,3 +567,27 @@ fn what_linux_refuses_is_refused_check() {
         .refused(1, "/empty: is a directory, and /f is none");
     site.assert_sound();
 }
+
+#[test]
+fn a_link_never_takes_the_place_of_what_it_leads_to_by_any_way_check() {
+    let site = Site::new();
+    site.run(&["mkdir", "@", "/src", "/dst"]).well();
+    for path in ["/f", "/dst/x"] {
+        site.run_on(&["write", "@", path], b"kept").well();
+    }
+    site.run(&["ln", "-s", "@", "f", "/b"]).well();
+    site.run(&["ln", "-s", "@", "/dst/x", "/src/x"]).well();
+    let of = |path: &str| format!("{}:{path}", site.image.display());
+    site.run(&["ln", "-sf", "@", "/b", "/f"]).refused(1, "are the same file");
+    site.run(&["mv", "@", "/b", "/f"]).refused(1, "are the same file");
+    site.run(&["cp", "-P", &of("/b"), &of("/f")]).refused(1, "are the same file");
+    site.run(&["cp", "-r", &of("/src/."), &of("/dst")]).refused(1, "are the same file");
+    for path in ["/f", "/dst/x"] {
+        assert_eq!(site.run(&["cat", "@", path]).well().out, "kept");
+    }
+    // With another name nothing is lost.
+    site.run(&["ln", "@", "/f", "/g"]).well();
+    site.run(&["mv", "@", "/b", "/f"]).well();
+    assert_eq!(site.run(&["cat", "@", "/g"]).well().out, "kept");
+    site.assert_sound();
+}

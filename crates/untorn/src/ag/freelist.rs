@@ -111,7 +111,8 @@ fn fill(tx: &mut Tx<'_>, ag: AgNumber, count: u32) -> Result<Filled> {
     let Some(extent) = picked else { return Ok(Filled::Short) };
     space::take(tx, extent)?;
     tx.core.promised.spend(extent.length);
-    space::own(tx, ag, RmapRec::special(extent.start, extent.length, RmapOwner::Ag))?;
+    // Onto the list first: that they are on it may have to be recorded in one of them.
     (extent.start.0..extent.end().0).try_for_each(|block| push(tx, ag, AgBlock(block)))?;
+    space::own(tx, ag, RmapRec::special(extent.start, extent.length, RmapOwner::Ag))?;
     Ok(Filled::More)
 }

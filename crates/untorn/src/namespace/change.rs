@@ -16,7 +16,7 @@ use untorn_format::records::Fork;
 const GROUP_EXECUTE: u16 = 0o010;
 const PERMISSIONS: u16 = 0o7777;
 /// Journal bytes that a change of metadata is expected to take.
-pub(crate) const METADATA_BYTES: u64 = 16 * 1024;
+const METADATA_BYTES: u64 = 16 * 1024;
 
 /// A time that an inode gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,13 @@ use super::{File, Volume};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::io::{self, AtomicWriteLimits, Beside, LinuxWrite, Position, Step, Sync};
-use crate::namespace::{METADATA_BYTES, NewMetadata, change_metadata_in};
+use crate::namespace::{NewMetadata, change_metadata_in};
 use crate::tx::Tx;
 use std::sync::Arc;
+
+/// Journal bytes that new metadata of one more file is expected to take: its inode is counted with
+/// its bytes.
+const METADATA_SHARE: u64 = 1024;
 
 /// Changes of files that happen together or not at all. Made by [`Volume::atomic`].
 #[must_use = "a batch does nothing until it is committed"]
@@ -102,7 +106,7 @@ impl<'b> Atomic<'_, 'b> {
             let mut all = metadata.iter();
             all.try_for_each(|(inode, change)| change_metadata_in(tx, inode, change))
         };
-        let beside = Beside { bytes: METADATA_BYTES * metadata.len() as u64, run: &run };
+        let beside = Beside { bytes: METADATA_SHARE * metadata.len() as u64, run: &run };
         io::commit_batch(&volume.core, steps, &beside, sync)
     }
 }

@@ -9,7 +9,7 @@ use super::{Finish, HostFile, Job, PIECE, Visit, age_beside, host_file, same_nam
 use crate::arguments::{Destination, VolumePath};
 use crate::commands::beside::free_name_in;
 use crate::commands::clone::{lies_inside, special};
-use crate::commands::mv::{is_directory, itself};
+use crate::commands::mv::{is_directory, is_link_to, itself};
 use crate::commands::operands::Told;
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
@@ -237,6 +237,9 @@ impl<'a> Across<'a> {
             old => self.target.metadata_of(old.at(to)?).at(to)?,
         };
         if self.inside && old.inode.ino == *ino {
+            return Err(same_file(from, to).into());
+        }
+        if self.inside && is_link_to(self.target, (found, from), (&old, to))? {
             return Err(same_file(from, to).into());
         }
         match (old.kind == FileKind::Directory, is_dir) {
