@@ -56,11 +56,17 @@ impl VolumePath {
         Self([self.without_slashes(), b"/", name].concat())
     }
 
-    /// Without what is behind so many bytes, and with a name in its place.
-    pub fn go_to(&mut self, length: usize, name: &[u8]) {
-        self.0.truncate(length);
-        self.0.push(b'/');
+    /// Goes down to `name`; cut to the length before, it is what it was.
+    pub fn push(&mut self, name: &[u8]) {
+        if !self.ends_with_slash() {
+            self.0.push(b'/');
+        }
         self.0.extend_from_slice(name);
+    }
+
+    /// Goes back up to where it had `length` bytes.
+    pub fn cut(&mut self, length: usize) {
+        self.0.truncate(length);
     }
 }
 

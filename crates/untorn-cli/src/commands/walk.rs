@@ -83,7 +83,8 @@ struct Level {
 fn next_of(levels: &mut Vec<Level>, path: &mut VolumePath) -> Option<(Option<Ino>, Ino)> {
     while let Some(level) = levels.last_mut() {
         if let Some(entry) = level.below.next() {
-            path.go_to(level.length, &entry.name);
+            path.cut(level.length);
+            path.push(&entry.name);
             return Some((Some(level.dir), entry.ino));
         }
         levels.pop();

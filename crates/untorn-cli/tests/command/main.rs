@@ -10,6 +10,7 @@ mod copies_as_meant;
 mod copies_of_trees;
 mod daily;
 mod db;
+mod deep;
 mod finding;
 mod formats;
 mod fsx;

@@ -4,6 +4,7 @@
 //! Invariant: what was there under a name stays until what replaces it is whole. A file that shares
 //! no blocks has no name until then.
 
+use super::ends::{Ends, Lengths};
 use super::way::{Way, loops};
 use super::{Finish, HostFile, Job, PIECE, Visit, age_beside, host_file, same_name_twice};
 use crate::arguments::{Destination, VolumePath};
@@ -49,18 +50,17 @@ pub(super) struct Across<'a> {
 }
 
 /// Something to be copied, and where to.
-struct Todo {
+struct Todo<'p> {
     ino: Ino,
-    from: VolumePath,
+    from: &'p VolumePath,
     dir: Ino,
-    to: VolumePath,
+    to: &'p VolumePath,
 }
 
 /// A directory on the way down, and what it became.
 struct Frame {
     found: Metadata,
-    from: VolumePath,
-    to: VolumePath,
+    ends: Lengths,
     made: Ino,
     finish: Finish,
     below: std::vec::IntoIter<DirEntry>,
@@ -92,51 +92,51 @@ impl<'a> Across<'a> {
 
     /// Copies what is at one side to the other, or into it where it is a directory.
     pub fn copy(mut self, deeds: &mut Deeds) -> Outcome {
-        let first = self.first()?;
-        let found = self.way.meet((self.job, self.source), &first.from, first.ino)?;
-        let copied = self.one(&first, &found)?;
+        let (mut ends, ino, dir) = self.first()?;
+        let found = self.way.meet((self.job, self.source), &ends.from, ino)?;
+        let copied = self.one(&todo(&ends, ino, dir), &found)?;
         if !matches!(copied, Copied::Left) {
-            deeds.add(&first.from).with_path("to", &first.to);
+            deeds.add(&ends.from).with_path("to", &ends.to);
         }
-        let done = self.go_on(first, found, copied).and_then(|()| self.below());
+        let done = self.go_on(&ends, found, copied).and_then(|()| self.below(&mut ends));
         // Whatever happened: what was made is not left bare.
         while !self.above.is_empty() {
-            let _ = self.leave();
+            let _ = self.leave(&mut ends);
         }
         done?;
         self.told.end()
     }
 
     /// Copies all that lies below.
-    fn below(&mut self) -> anyhow::Result<()> {
+    fn below(&mut self, ends: &mut Ends<VolumePath>) -> anyhow::Result<()> {
         while let Some(frame) = self.above.last_mut() {
             let Some(entry) = frame.below.next() else {
-                self.leave()?;
+                self.leave(ends)?;
                 continue;
             };
-            let (from, to) = (frame.from.join(&entry.name), frame.to.join(&entry.name));
-            let next = Todo { ino: entry.ino, from, dir: frame.made, to };
-            let done = self.next(next);
+            ends.cut(frame.ends);
+            ends.push(&entry.name);
+            let dir = frame.made;
+            let done = self.next(ends, entry.ino, dir);
             self.tell(done)?;
         }
         Ok(())
     }
 
-    fn next(&mut self, next: Todo) -> anyhow::Result<()> {
-        let found = self.way.meet((self.job, self.source), &next.from, next.ino)?;
+    fn next(&mut self, ends: &Ends<VolumePath>, ino: Ino, dir: Ino) -> anyhow::Result<()> {
+        let found = self.way.meet((self.job, self.source), &ends.from, ino)?;
         let ino = found.inode.ino;
         let is_own = self.inside && self.kept.made.contains(&ino);
         if is_own && found.kind == FileKind::Directory && self.job.arguments.follows_all() {
-            let told = format!("{}: leads to a directory that this command made", next.from);
+            let told = format!("{}: leads to a directory that this command made", ends.from);
             return Err(loops(told).into());
         }
-        let next = Todo { ino, ..next };
-        let copied = self.one(&next, &found)?;
-        self.go_on(next, found, copied)
+        let copied = self.one(&todo(ends, ino, dir), &found)?;
+        self.go_on(ends, found, copied)
     }
 
     /// What was named, and where it goes.
-    fn first(&self) -> anyhow::Result<Todo> {
+    fn first(&self) -> anyhow::Result<(Ends<VolumePath>, Ino, Ino)> {
         let (from, to) = self.sides;
         let (from, to) = (&from.path, self.destination(&from.path, &to.path));
         let ino = match self.job.arguments.follows_named() {
@@ -146,38 +146,44 @@ impl<'a> Across<'a> {
         let found = self.source.metadata_of(ino).at(from)?;
         self.demand_tree(from, &found, &to)?;
         let dir = self.target.lookup(to.above()).at(&to)?;
-        Ok(Todo { ino, from: from.clone(), dir, to })
+        Ok((Ends { from: from.clone(), to }, ino, dir))
     }
 
     /// Says what was copied; what is in it comes next.
-    fn go_on(&mut self, next: Todo, found: Metadata, copied: Copied) -> anyhow::Result<()> {
+    fn go_on(
+        &mut self,
+        ends: &Ends<VolumePath>,
+        found: Metadata,
+        copied: Copied,
+    ) -> anyhow::Result<()> {
         let (made, new) = match copied {
             Copied::Left => return Ok(()),
             Copied::Made(made) => (made, true),
             Copied::Entered(made) => (made, false),
         };
-        let (from, to) = (self.sides.0.image.display(), self.sides.1.image.display());
-        let line = format!("'{from}:{}' -> '{to}:{}'", next.from, next.to);
         if found.kind == FileKind::Directory {
-            self.way.enter(next.ino);
+            let ino = found.inode.ino;
+            self.way.enter(ino);
             // One that lists nothing is dressed all the same.
-            let below = self.tell(self.source.entries_of(next.ino).at(&next.from))?;
+            let below = self.tell(self.source.entries_of(ino).at(&ends.from))?;
             let finish = self.job.finish(Visit::of(new, self.kept.entered.insert(made)));
-            let (Todo { from, to, .. }, below) = (next, below.unwrap_or_default().into_iter());
-            self.above.push(Frame { found, from, to, made, finish, below });
+            let (ends, below) = (ends.lengths(), below.unwrap_or_default().into_iter());
+            self.above.push(Frame { found, ends, made, finish, below });
         }
         if new && self.job.is_verbose() {
-            writeln!(self.out, "{line}")?;
+            let (from, to) = (self.sides.0.image.display(), self.sides.1.image.display());
+            writeln!(self.out, "'{from}:{}' -> '{to}:{}'", ends.from, ends.to)?;
         }
         Ok(())
     }
 
     /// All in the last directory is done.
-    fn leave(&mut self) -> anyhow::Result<()> {
-        let Some(Frame { found, to, made, finish, .. }) = self.above.pop() else { return Ok(()) };
-        self.way.leave(found.inode.ino);
-        if finish == Finish::Dress {
-            let dressed = self.dress(&found, made).at(&to);
+    fn leave(&mut self, ends: &mut Ends<VolumePath>) -> anyhow::Result<()> {
+        let Some(frame) = self.above.pop() else { return Ok(()) };
+        ends.cut(frame.ends);
+        self.way.leave(frame.found.inode.ino);
+        if frame.finish == Finish::Dress {
+            let dressed = self.dress(&frame.found, frame.made).at(&ends.to);
             self.tell(dressed)?;
         }
         Ok(())
@@ -221,7 +227,7 @@ impl<'a> Across<'a> {
         Ok(())
     }
 
-    fn one(&mut self, next: &Todo, found: &Metadata) -> anyhow::Result<Copied> {
+    fn one(&mut self, next: &Todo<'_>, found: &Metadata) -> anyhow::Result<Copied> {
         let Todo { ino, from, dir, to } = next;
         let is_dir = found.kind == FileKind::Directory;
         let name = match to.name() {
@@ -261,7 +267,7 @@ impl<'a> Across<'a> {
     /// Makes it beside what has its name, and gives it that when it is whole.
     fn replace(
         &mut self,
-        next: &Todo,
+        next: &Todo<'_>,
         found: &Metadata,
         (old, name): (&Metadata, &[u8]),
     ) -> anyhow::Result<Ino> {
@@ -299,7 +305,7 @@ impl<'a> Across<'a> {
 
     /// Makes it under a name that nothing has, with all that is to be said of it; a directory gets
     /// that when it is full.
-    fn make(&self, next: &Todo, found: &Metadata, name: &[u8]) -> anyhow::Result<Ino> {
+    fn make(&self, next: &Todo<'_>, found: &Metadata, name: &[u8]) -> anyhow::Result<Ino> {
         let Todo { ino, from, dir, to } = next;
         let place = Name::In(*dir, name);
         if let Some(&first) = self.kept.seen.get(&(self.image, *ino)) {
@@ -335,7 +341,7 @@ impl<'a> Across<'a> {
     /// The bytes of a regular file, which shares no blocks: it gets its name when it is whole.
     fn file(
         &self,
-        next: &Todo,
+        next: &Todo<'_>,
         found: &Metadata,
         place: Name<'_>,
         new: NewFile,
@@ -405,6 +411,10 @@ impl<'a> Across<'a> {
         }
         Ok(())
     }
+}
+
+fn todo(ends: &Ends<VolumePath>, ino: Ino, dir: Ino) -> Todo<'_> {
+    Todo { ino, from: &ends.from, dir, to: &ends.to }
 }
 
 fn same_file(from: &VolumePath, to: &VolumePath) -> Refusal {

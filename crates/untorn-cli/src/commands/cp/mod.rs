@@ -6,6 +6,7 @@
 //! blocks.
 
 mod across;
+mod ends;
 mod into;
 mod out;
 mod slash;

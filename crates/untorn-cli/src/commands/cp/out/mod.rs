@@ -11,6 +11,7 @@
 mod host;
 mod make;
 
+use super::ends::{Ends, Lengths};
 use super::way::Way;
 use super::{Finish, HostFile, Job, Visit, age, same_name_twice};
 use crate::arguments::{Destination, VolumePath};
@@ -36,6 +37,8 @@ use untorn_format::inode::FileKind;
 const HELD: usize = 64;
 /// Links that Linux follows one after another.
 const MOST_LINKS: usize = 40;
+/// Bytes of a path that the progress shows.
+const SHOWN: usize = 100;
 
 /// What one run made on the host.
 #[derive(Default)]
@@ -63,8 +66,7 @@ pub(super) struct Out<'a> {
 /// A directory on the way down.
 struct Frame {
     found: Metadata,
-    from: VolumePath,
-    to: PathBuf,
+    ends: Lengths,
     /// Its handle, unless too many are open.
     dir: Option<Rc<Dir>>,
     is: HostFile,
@@ -99,11 +101,12 @@ impl<'a> Out<'a> {
     /// make is told of and left out.
     pub fn copy(mut self, to: &Path, deeds: &mut Deeds) -> Outcome {
         let (to, top) = self.ends(to)?;
-        let found = self.way.meet((self.job, self.volume), &self.side.path, top)?;
-        let done = self.top(found, &to, deeds).and_then(|()| self.below());
+        let mut ends = Ends { from: self.side.path.clone(), to };
+        let found = self.way.meet((self.job, self.volume), &ends.from, top)?;
+        let done = self.top(found, &ends, deeds).and_then(|()| self.below(&mut ends));
         // Whatever happened: what was made is not left to its maker alone.
         while !self.above.is_empty() {
-            let _ = self.leave();
+            let _ = self.leave(&mut ends);
         }
         done?;
         self.told.end()
@@ -138,8 +141,13 @@ impl<'a> Out<'a> {
         Ok((real, top))
     }
 
-    fn top(&mut self, found: Metadata, to: &Path, deeds: &mut Deeds) -> anyhow::Result<()> {
-        let from = self.side.path.clone();
+    fn top(
+        &mut self,
+        found: Metadata,
+        ends: &Ends<PathBuf>,
+        deeds: &mut Deeds,
+    ) -> anyhow::Result<()> {
+        let Ends { from, to } = ends;
         let dir = match to.file_name() {
             Some(_) => Dir::named(to.parent().unwrap_or(Path::new("."))),
             None => Dir::named(to),
@@ -147,44 +155,40 @@ impl<'a> Out<'a> {
         let dir = dir.with_context(|| shown(to))?;
         if to.file_name().is_none() {
             // The root of the host, or what leads up.
-            return self.go_on((found, from, to.to_owned()), Copied::Entered(dir));
+            return self.go_on(found, ends, Copied::Entered(dir));
         }
-        let copied = self.one(&dir, (&found, &from), to);
+        let copied = self.one(&dir, (&found, from), to);
         let Some(copied) = self.permitted(copied, &found, to)? else { return Ok(()) };
         if !matches!(copied, Copied::Left) {
-            deeds.add(&from).with_path("to", to.as_os_str().as_bytes());
+            deeds.add(from).with_path("to", to.as_os_str().as_bytes());
         }
-        self.go_on((found, from, to.to_owned()), copied)
+        self.go_on(found, ends, copied)
     }
 
     /// Copies all that lies below.
-    fn below(&mut self) -> anyhow::Result<()> {
+    fn below(&mut self, ends: &mut Ends<PathBuf>) -> anyhow::Result<()> {
         while let Some(frame) = self.above.last_mut() {
             match (frame.below.next(), &frame.dir) {
                 (Some(entry), Some(dir)) => {
                     let dir = dir.clone();
-                    let to = frame.to.join(OsStr::from_bytes(&entry.name));
-                    let from = frame.from.join(&entry.name);
-                    let done = self.next(&dir, entry.ino, (from, to));
+                    ends.cut(frame.ends);
+                    ends.push(&entry.name);
+                    let done = self.next(&dir, entry.ino, ends);
                     self.tell(done)?;
                 }
-                _ => self.leave()?,
+                _ => self.leave(ends)?,
             }
         }
         Ok(())
     }
 
-    fn next(
-        &mut self,
-        dir: &Dir,
-        ino: Ino,
-        (from, to): (VolumePath, PathBuf),
-    ) -> anyhow::Result<()> {
-        let found = self.way.meet((self.job, self.volume), &from, ino)?;
-        self.job.bar.set_message(shown(&to));
-        let copied = self.one(dir, (&found, &from), &to);
-        match self.permitted(copied, &found, &to)? {
-            Some(copied) => self.go_on((found, from, to), copied),
+    fn next(&mut self, dir: &Dir, ino: Ino, ends: &Ends<PathBuf>) -> anyhow::Result<()> {
+        let Ends { from, to } = ends;
+        let found = self.way.meet((self.job, self.volume), from, ino)?;
+        self.job.bar.set_message(end_of(to));
+        let copied = self.one(dir, (&found, from), to);
+        match self.permitted(copied, &found, to)? {
+            Some(copied) => self.go_on(found, ends, copied),
             None => Ok(()),
         }
     }
@@ -192,56 +196,59 @@ impl<'a> Out<'a> {
     /// Says what was copied; what is in it comes next.
     fn go_on(
         &mut self,
-        (found, from, to): (Metadata, VolumePath, PathBuf),
+        found: Metadata,
+        ends: &Ends<PathBuf>,
         copied: Copied,
     ) -> anyhow::Result<()> {
-        let line = format!("'{}:{from}' -> '{}'", self.side.image.display(), shown(&to));
         let is_new = matches!(copied, Copied::Made | Copied::MadeDirectory(_));
         match copied {
             Copied::Left | Copied::Made => {}
             Copied::MadeDirectory(dir) | Copied::Entered(dir) => {
                 let visit = Visit::of(is_new, self.kept.entered.insert(dir.id()?));
-                self.enter((found, from, to), dir, self.job.finish(visit))?;
+                self.enter((found, ends), dir, self.job.finish(visit))?;
             }
         }
         if is_new && self.job.is_verbose() {
-            writeln!(self.out, "{line}")?;
+            let (image, Ends { from, to }) = (self.side.image.display(), ends);
+            writeln!(self.out, "'{image}:{from}' -> '{}'", shown(to))?;
         }
         Ok(())
     }
 
     fn enter(
         &mut self,
-        (found, from, to): (Metadata, VolumePath, PathBuf),
+        (found, ends): (Metadata, &Ends<PathBuf>),
         dir: Dir,
         finish: Finish,
     ) -> anyhow::Result<()> {
         let (is, ino) = (dir.id()?, found.inode.ino);
         self.way.enter(ino);
         // One that lists nothing is dressed all the same.
-        let below = self.tell(self.volume.entries_of(ino).at(&from));
+        let below = self.tell(self.volume.entries_of(ino).at(&ends.from));
         let below = below?.unwrap_or_default().into_iter();
         let last = self.above.len().checked_sub(HELD);
         if let Some(far) = last.and_then(|at| self.above.get_mut(at)) {
             far.dir = None;
         }
-        self.above.push(Frame { found, from, to, dir: Some(Rc::new(dir)), is, finish, below });
+        let (ends, dir) = (ends.lengths(), Some(Rc::new(dir)));
+        self.above.push(Frame { found, ends, dir, is, finish, below });
         Ok(())
     }
 
     /// All in the last directory is done.
-    fn leave(&mut self) -> anyhow::Result<()> {
+    fn leave(&mut self, ends: &mut Ends<PathBuf>) -> anyhow::Result<()> {
         let Some(frame) = self.above.pop() else { return Ok(()) };
+        ends.cut(frame.ends);
         self.way.leave(frame.found.inode.ino);
         let Some(dir) = &frame.dir else { return Ok(()) };
         // Before it is dressed: it may let nobody through then.
         let back = self.open_above(dir);
         if frame.finish == Finish::Dress {
             let made = dir.opened();
-            let dressed = made.and_then(|made| self.dress(&made, &frame.found, &frame.from));
-            self.tell(dressed.map_err(|error| named(error, &frame.to)))?;
+            let dressed = made.and_then(|made| self.dress(&made, &frame.found, &ends.from));
+            self.tell(dressed.map_err(|error| named(error, &ends.to)))?;
         }
-        back.map_err(|error| named(error, &frame.to))
+        back.map_err(|error| named(error, &ends.to))
     }
 
     /// Opens the directory above again where it is open no more.
@@ -319,6 +326,15 @@ impl<'a> Out<'a> {
 /// A path whose end a volume chose, for a terminal.
 fn shown(path: &Path) -> String {
     show::printable(path.as_os_str().as_bytes())
+}
+
+/// The end of such a path: it may be longer than any screen.
+fn end_of(path: &Path) -> String {
+    let bytes = path.as_os_str().as_bytes();
+    match bytes.len().checked_sub(SHOWN).and_then(|start| bytes.get(start..)) {
+        Some(end) => format!("...{}", show::printable(end)),
+        None => shown(path),
+    }
 }
 
 /// The error with the path of the host, unless it has one of the volume.
