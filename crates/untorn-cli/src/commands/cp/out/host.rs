@@ -74,18 +74,17 @@ impl Dir {
     }
 
     /// A new symbolic link.
-    pub fn link(&self, name: &OsStr, target: &OsStr) -> anyhow::Result<Made> {
-        fs::symlinkat(target, &self.0, name).map_err(of_host)?;
-        self.placed(name, FileType::Symlink)
+    pub fn link(&self, name: &OsStr, target: &OsStr) -> anyhow::Result<()> {
+        fs::symlinkat(target, &self.0, name).map_err(of_host)
     }
 
     /// A new device, pipe or socket.
-    pub fn node(&self, name: &OsStr, kind: FileType, device: fs::Dev) -> anyhow::Result<Made> {
-        fs::mknodat(&self.0, name, kind, PRIVATE, device).map_err(of_host)?;
-        self.placed(name, kind)
+    pub fn node(&self, name: &OsStr, kind: FileType, device: fs::Dev) -> anyhow::Result<()> {
+        fs::mknodat(&self.0, name, kind, PRIVATE, device).map_err(of_host)
     }
 
-    fn placed(&self, name: &OsStr, kind: FileType) -> anyhow::Result<Made> {
+    /// What was just made under `name`, which is of this kind.
+    pub fn placed(&self, name: &OsStr, kind: FileType) -> anyhow::Result<Made> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let place = openat(&self.0, name, flags, Mode::empty()).map_err(of_host)?;
         let found = fs::fstat(&place).map_err(of_host)?;
@@ -95,9 +94,13 @@ impl Dir {
         }
     }
 
-    /// Gives what is at `path` and is `file` the new name `name`.
-    pub fn hard_link(&self, (path, file): (&Path, HostFile), name: &OsStr) -> anyhow::Result<()> {
-        fs::linkat(CWD, path, &self.0, name, AtFlags::empty()).map_err(of_host)?;
+    /// Gives what is at `path` the new name `name`.
+    pub fn hard_link(&self, path: &Path, name: &OsStr) -> anyhow::Result<()> {
+        fs::linkat(CWD, path, &self.0, name, AtFlags::empty()).map_err(of_host)
+    }
+
+    /// Refuses where `name` is not a name of `file`.
+    pub fn demand(&self, file: HostFile, name: &OsStr) -> anyhow::Result<()> {
         match self.find(name)?.map(|found| id(&found)) {
             Some(linked) if linked == file => Ok(()),
             _ => Err(changed()),

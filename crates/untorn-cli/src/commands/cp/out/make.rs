@@ -16,6 +16,15 @@ use untorn::{AclKind, Metadata};
 use untorn_format::inode::{FileKind, Timestamp};
 use untorn_image::attributes::{ACCESS, DEFAULT, to_host};
 
+/// What just got a name that nothing had.
+enum New {
+    /// It was there under another.
+    Linked(HostFile),
+    File(File),
+    /// What cannot be opened, by what it is.
+    Other(FileType),
+}
+
 impl Out<'_> {
     /// Makes it beside its place, which it takes when it is whole. A link, which is never written
     /// through, a pipe and an earlier copy are replaced so.
@@ -28,12 +37,14 @@ impl Out<'_> {
         let (name, ino) = (to.file_name().unwrap_or_default(), found.inode.ino);
         let beside = free_name(|name| Ok(dir.find(OsStr::new(name))?.is_none()))?;
         let beside = OsStr::new(&beside);
-        let made = self.make(dir, (found, from), beside).and_then(|made| {
+        // Where this fails, what has the name is somebody else's.
+        let new = self.make(dir, (found, from), beside)?;
+        let made = self.fill(dir, (found, from), (new, beside)).and_then(|made| {
             dir.rename(beside, name)?;
             Ok(made)
         });
         if made.is_err() {
-            // What failed is told; nothing was made where it was the first step.
+            // What failed is told.
             let _ = dir.remove(beside);
         }
         let made = made?;
@@ -45,36 +56,51 @@ impl Out<'_> {
         Ok(Copied::Made)
     }
 
-    /// Makes it under a name that nothing has, with all that is to be said of it.
+    /// Makes it under a name that nothing has, and no more.
     fn make(
         &self,
         dir: &Dir,
         (found, from): (&Metadata, &VolumePath),
         name: &OsStr,
-    ) -> anyhow::Result<HostFile> {
+    ) -> anyhow::Result<New> {
         let ino = found.inode.ino;
         if let Some((path, first)) = self.kept.seen.get(&(self.image, ino)) {
-            dir.hard_link((path, *first), name)?;
-            return Ok(*first);
+            return dir.hard_link(path, name).map(|()| New::Linked(*first));
         }
         let node = |kind| {
             let (major, minor) = found.device.unwrap_or_default();
-            dir.node(name, kind, makedev(major, minor))
+            dir.node(name, kind, makedev(major, minor)).map(|()| New::Other(kind))
         };
-        let made = match found.kind {
+        match found.kind {
             FileKind::Regular | FileKind::Directory => {
-                let file = File::from(dir.create(name)?);
-                self.contents(found, from, &file)?;
-                Made::Open(file.into())
+                dir.create(name).map(|file| New::File(file.into()))
             }
             FileKind::Symlink => {
                 let target = self.volume.link_target(ino).at(from)?;
-                dir.link(name, OsStr::from_bytes(&target))?
+                let made = dir.link(name, OsStr::from_bytes(&target));
+                made.map(|()| New::Other(FileType::Symlink))
             }
-            FileKind::Fifo => node(FileType::Fifo)?,
-            FileKind::Socket => node(FileType::Socket)?,
-            FileKind::CharDevice => node(FileType::CharacterDevice)?,
-            FileKind::BlockDevice => node(FileType::BlockDevice)?,
+            FileKind::Fifo => node(FileType::Fifo),
+            FileKind::Socket => node(FileType::Socket),
+            FileKind::CharDevice => node(FileType::CharacterDevice),
+            FileKind::BlockDevice => node(FileType::BlockDevice),
+        }
+    }
+
+    /// Gives what was made all that is to be said of it.
+    fn fill(
+        &self,
+        dir: &Dir,
+        (found, from): (&Metadata, &VolumePath),
+        (new, name): (New, &OsStr),
+    ) -> anyhow::Result<HostFile> {
+        let made = match new {
+            New::Linked(first) => return dir.demand(first, name).map(|()| first),
+            New::File(file) => {
+                self.contents(found, from, &file)?;
+                Made::Open(file.into())
+            }
+            New::Other(kind) => dir.placed(name, kind)?,
         };
         self.dress(&made, found, from)?;
         made.id()

@@ -240,7 +240,9 @@ impl<'a> Out<'a> {
         let Some(frame) = self.above.pop() else { return Ok(()) };
         ends.cut(frame.ends);
         self.way.leave(frame.found.inode.ino);
-        let Some(dir) = &frame.dir else { return Ok(()) };
+        let Some(dir) = &frame.dir else {
+            return self.tell::<()>(Err(out_of_reach(&ends.to, frame.finish))).map(drop);
+        };
         // Before it is dressed: it may let nobody through then.
         let back = self.open_above(dir);
         if frame.finish == Finish::Dress {
@@ -258,7 +260,6 @@ impl<'a> Out<'a> {
         };
         let found = dir.enter(OsStr::new(".."))?;
         if found.id()? != above.is {
-            self.above.clear();
             return Err(Refusal::new(Code::Changed, "was moved while it was copied").into());
         }
         above.dir = Some(Rc::new(found));
@@ -335,6 +336,18 @@ fn end_of(path: &Path) -> String {
         Some(end) => format!("...{}", show::printable(end)),
         None => shown(path),
     }
+}
+
+/// What is said of a directory that could not be opened again when all below one in it was done.
+fn out_of_reach(to: &Path, finish: Finish) -> anyhow::Error {
+    let told = match finish {
+        Finish::Dress => {
+            "could not be opened again: owner, permissions and times are not set, and \
+            what comes next in it is not copied"
+        }
+        Finish::Leave => "could not be opened again: what comes next in it is not copied",
+    };
+    anyhow::Error::from(Refusal::new(Code::Changed, told).or("copy it again")).context(shown(to))
 }
 
 /// The error with the path of the host, unless it has one of the volume.
