@@ -291,6 +291,15 @@ fn copies_out_are_told_to_programs_check() {
     let found: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let to = out.canonicalize().unwrap().join("f");
     assert_eq!(found, serde_json::json!({"copied": [{"path": "/a/t/f", "to": to}]}));
+    let said = cp(&["--json", &none, out.to_str().unwrap()]).status_is(1);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said.out).unwrap()["copied"],
+        serde_json::json!([])
+    );
+    // Where no volume was opened nothing is said, as by changes.
+    let nowhere = format!("{}:/f", site.path("none.img").display());
+    let said = cp(&["--json", &nowhere, out.to_str().unwrap()]).status_is(1);
+    assert_eq!(said.out, "", "{}", said.err);
     site.assert_sound();
 }
 

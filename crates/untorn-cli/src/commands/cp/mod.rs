@@ -143,7 +143,8 @@ impl Job<'_> {
             }
             Ok(())
         });
-        if show::is_json() {
+        // Nothing is said where no volume could be opened.
+        if show::is_json() && !opened.is_empty() {
             deeds.print(out, "copied")?;
         }
         Ok(if each? == End::Well { end } else { End::Found })
