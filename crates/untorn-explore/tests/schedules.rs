@@ -4,7 +4,7 @@
 
 use shuttle::thread;
 use std::sync::{Arc, LazyLock};
-use untorn::{Background, Error, File, NewFile, OpenOptions, Sync, Volume, mkfs};
+use untorn::{Background, Error, File, NewFile, OpenOptions, Rename, Sync, Volume, mkfs};
 use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_explore::{Slow, explore, once};
 use untorn_torture::disk::{Policy, SimDisk};
@@ -178,6 +178,29 @@ fn owners_are_locked_in_one_order_whoever_comes_first_check() {
                 drop(remover.create_file("/d", NewFile::default()).unwrap());
             }),
         ]);
+        scene.judge();
+    });
+}
+
+#[test]
+fn changes_of_one_directory_take_turns_in_every_order_check() {
+    LazyLock::force(&TEMPLATE);
+    explore(|| {
+        let scene = Arc::new(Scene::new());
+        let rename = |name: &'static str| {
+            let scene = Arc::clone(&scene);
+            Box::new(move || {
+                let volume = &scene.volume;
+                volume.rename(name, &format!("{name}-b"), Rename::NoReplace).unwrap();
+                volume.rename(&format!("{name}-b"), &format!("{name}-c"), Rename::Replace).unwrap();
+            }) as Box<dyn FnOnce() + Send>
+        };
+        together(NAMES.map(rename).into());
+        let listed = scene.volume.read_dir("/").unwrap();
+        let mut listed: Vec<_> = listed.iter().map(|entry| entry.name.to_vec()).collect();
+        listed.sort();
+        assert_eq!(listed, [b"a-c", b"b-c", b"c-c"]);
+        let Ok(scene) = Arc::try_unwrap(scene) else { unreachable!("all threads have ended") };
         scene.judge();
     });
 }

@@ -13,18 +13,16 @@ use crate::ag::{Hold, discard, prepare, take};
 use crate::core::{Core, CounterChange};
 use crate::dir::Found;
 use crate::error::{Error, Owner, Result};
-use crate::inode::{Inode, InodeSnapshot};
+use crate::inode::{Inode, InodeSnapshot, OwnerGuard};
 use crate::met::Met;
 use crate::volume::FreedBlocks;
-use parking_lot::{ArcRwLockWriteGuard, MutexGuard, RawRwLock};
+use parking_lot::MutexGuard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use untorn_device::Discarded;
 use untorn_format::{AgExtent, AgNumber, Fault, Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence, Transaction};
-
-type InodeGuard = ArcRwLockWriteGuard<RawRwLock, ()>;
 
 /// An inode as a transaction sees it.
 struct StagedInode {
@@ -55,7 +53,7 @@ pub(crate) struct Tx<'c> {
     inner: Option<Transaction<'c>>,
     ags: BTreeMap<AgNumber, MutexGuard<'c, ()>>,
     inodes: BTreeMap<Ino, StagedInode>,
-    inode_guards: BTreeMap<Ino, InodeGuard>,
+    inode_guards: BTreeMap<Ino, OwnerGuard>,
     /// Inodes made here: in the cache from the commit on.
     adopted: Vec<Arc<Inode>>,
     /// Blocks freed here: busy until durable.
@@ -194,7 +192,7 @@ impl<'c> Tx<'c> {
         let last = self.inode_guards.last_key_value().map(|(&last, _)| last);
         let in_order = self.ags.is_empty() && last.is_none_or(|last| last < ino);
         let guard = match in_order {
-            true => Some(inode.owner.write_arc()),
+            true => Some(inode.lock_owner()),
             false => inode.owner.try_write_arc(),
         };
         self.inode_guards.insert(ino, guard.ok_or(Error::Restart(Owner::Inode(ino)))?);

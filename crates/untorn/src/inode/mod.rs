@@ -5,8 +5,9 @@
 //! at commit; the journal carries it as an inode item; writeback puts it into its cluster.
 //!
 //! Locks: `owner` protects the image and all blocks of the forks (shared to read, exclusive inside
-//! a transaction). `cow` protects the CoW fork and is taken inside `owner`. `ranges` serialises
-//! data I/O on byte ranges and comes before both.
+//! a transaction). `turn` is held by whoever waits for `owner` to change the inode, and not longer.
+//! `cow` protects the CoW fork and is taken inside `owner`. `ranges` serialises data I/O on byte
+//! ranges and comes before all of them.
 //!
 //! Never here: extent maps, data I/O, directories.
 
@@ -27,7 +28,7 @@ pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};
 pub(crate) use snapshot::InodeSnapshot;
 
 use crate::error::Result;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{ArcRwLockWriteGuard, Mutex, RawRwLock, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use untorn_format::inode::{DinodeDisk, FileKind, InodeCore, Timestamp};
@@ -57,12 +58,17 @@ struct Unsaved {
     clean_tail: Option<u64>,
 }
 
+/// The owner lock of an inode, to change it.
+pub(crate) type OwnerGuard = ArcRwLockWriteGuard<RawRwLock, ()>;
+
 /// An inode that is in use.
 pub(crate) struct Inode {
     pub ino: Ino,
     pub home: InodeHome,
     /// Owner lock of the inode's bytes and of its forks' blocks.
     pub owner: Arc<RwLock<()>>,
+    /// Whose turn it is to wait for `owner`: see [`Inode::lock_owner`].
+    turn: Mutex<()>,
     pub cow: Mutex<CowFork>,
     pub ranges: RangeLock,
     image: RwLock<Image>,
@@ -87,6 +93,7 @@ impl Inode {
             ino,
             home,
             owner: Arc::default(),
+            turn: Mutex::default(),
             cow: Mutex::default(),
             ranges: RangeLock::default(),
             image: RwLock::new(image),
@@ -97,6 +104,20 @@ impl Inode {
             moved: AtomicU64::new(0),
             unlinked: AtomicU64::new(0),
         }
+    }
+
+    /// Locks `owner` to change the inode.
+    ///
+    /// One thread at a time waits for the lock, the others for their turn to. Where several sleep
+    /// at a lock, every release wakes one of them, which costs more than a rename, and who comes
+    /// falls asleep at once instead of looking again. Nobody starves: once in a millisecond or so a
+    /// release hands either lock straight to who sleeps at it.
+    pub fn lock_owner(&self) -> OwnerGuard {
+        if let Some(guard) = self.owner.try_write_arc() {
+            return guard;
+        }
+        let _turn = self.turn.lock();
+        self.owner.write_arc()
     }
 
     /// The published bytes.
