@@ -234,6 +234,34 @@ fn durable_writes_that_share_a_flush_are_all_durable_when_they_return_check() {
 }
 
 #[test]
+fn a_checkpoint_has_all_that_its_commits_put_off_in_every_order_check() {
+    LazyLock::force(&TEMPLATE);
+    explore(|| {
+        let scene = Scene::new();
+        let writer = |name: &'static str| {
+            let file = scene.file(name);
+            Box::new(move || {
+                for byte in 2..4 {
+                    file.write_atomic(BLOCK, &[byte; BLOCK as usize], Sync::Visible).unwrap();
+                }
+            }) as Box<dyn FnOnce() + Send>
+        };
+        let (volume, disk) = (scene.volume.clone(), scene.disk.clone());
+        let syncer = Box::new(move || {
+            volume.sync().unwrap();
+            // What a power cut would leave now is whole, whatever was committed meanwhile.
+            let left = disk.durable_after(disk.event_count(), Policy::FlushedOnly, 1);
+            let left: Arc<dyn BlockDevice> = Arc::new(left);
+            Volume::open(left.clone(), undisturbed()).unwrap().close().unwrap();
+            let report = untorn_check::check(&*left, &Default::default()).unwrap();
+            assert!(report.is_clean(), "{:?}", report.findings.first());
+        });
+        together(vec![writer("/a"), writer("/a"), writer("/b"), syncer]);
+        scene.judge();
+    });
+}
+
+#[test]
 fn writers_for_whom_there_is_not_enough_space_leave_all_of_it_check() {
     LazyLock::force(&TEMPLATE);
     explore(|| {

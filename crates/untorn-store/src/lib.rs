@@ -29,5 +29,5 @@ pub use cache::{BlockRef, Cache, Image};
 pub use chunks::Chunks;
 pub use error::{Result, StoreError};
 pub use item::{Item, ItemKey, Logged, OP_COST};
-pub use store::{Load, Sequence, Store, StoreOptions, WaitsFor};
-pub use txn::{Committed, OnDurable, Transaction};
+pub use store::{Closing, Load, Sequence, Store, StoreOptions, WaitsFor};
+pub use txn::{Committed, OnDurable, PutOff, Transaction};

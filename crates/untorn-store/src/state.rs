@@ -44,6 +44,8 @@ pub(crate) struct Cil {
     pub on_durable: Vec<OnDurable>,
     /// Journal bytes that it takes.
     pub cost: u64,
+    /// Journal bytes that it is expected to take besides, for what was put off until it closes.
+    pub expected: u64,
 }
 
 impl Cil {
@@ -214,6 +216,9 @@ pub(crate) struct State {
     pub durable: u64,
     /// Journal bytes promised to transactions that have not committed.
     pub reserved: u64,
+    /// Journal bytes promised to what was put off until the open checkpoint closes; while there are
+    /// any, it may not.
+    pub put_off: u64,
     /// Transactions that have begun, or whose committer is not done with them.
     pub open: u64,
     /// Journal bytes of the checkpoint that is being written.
@@ -240,7 +245,7 @@ impl State {
 
     /// Whether `bytes` more can be promised.
     pub fn fits(&self, bytes: u64) -> bool {
-        let used = self.cil.cost + self.in_flight + self.reserved;
+        let used = self.cil.cost + self.in_flight + self.reserved + self.put_off;
         framed(used.saturating_add(bytes)).saturating_add(self.slack) <= self.room
     }
 }

@@ -11,10 +11,9 @@ use crate::cache::{BlockRef, Cache};
 use crate::chunks::{CHUNK, Chunks};
 use crate::error::{Result, StoreError};
 use crate::flushes::Flushes;
-use crate::item::Item;
 use crate::journal::Journal;
 use crate::state::{Ail, Cil, SLACK, State, framed};
-use crate::txn::{Change, OnDurable, Transaction};
+use crate::txn::{Change, Commit, Transaction};
 use crate::writeback::Writer;
 use parking_lot::{Condvar, Mutex};
 use std::sync::{Arc, OnceLock};
@@ -38,6 +37,14 @@ impl Default for StoreOptions {
     }
 }
 
+/// Does what transactions have put off until the open checkpoint closes.
+pub trait Closing: Send + Sync {
+    /// Commits everything that was put off, in transactions of [`Store::begin_closing`], and calls
+    /// `close` while nobody can put off more; again, with what came meanwhile, as long as `close`
+    /// gives `false`. The caller holds no lock but that of the journal's writer.
+    fn settle(&self, close: &mut dyn FnMut() -> bool) -> Result<()>;
+}
+
 /// Metadata of one volume: cache, open checkpoint, journal, writeback.
 pub struct Store {
     pub(crate) device: Arc<dyn BlockDevice>,
@@ -48,6 +55,7 @@ pub struct Store {
     /// Data and metadata written home, and which of it is durable.
     pub(crate) flushes: Flushes,
     stopped: OnceLock<Arc<StoreError>>,
+    pub(crate) closing: OnceLock<Box<dyn Closing>>,
     capacity: u64,
     sector: u32,
     /// Journal bytes kept for a record that moves the tail, padding to a log stripe included.
@@ -76,6 +84,7 @@ impl Store {
             sequence: 1,
             durable: 0,
             reserved: 0,
+            put_off: 0,
             open: 0,
             in_flight: 0,
             room,
@@ -90,6 +99,7 @@ impl Store {
             writer: Mutex::new(Writer::new(journal)),
             flushes: Flushes::new(),
             stopped: OnceLock::new(),
+            closing: OnceLock::new(),
             capacity,
             sector,
             slack,
@@ -135,7 +145,8 @@ impl Store {
     /// Whether a transaction of `bytes` bytes would find room now and lead to no checkpoint.
     pub fn has_room(&self, bytes: u64) -> bool {
         let state = self.state.lock();
-        state.fits(bytes) && state.cil.cost.saturating_add(bytes) <= self.checkpoint_size()
+        let expected = state.cil.cost + state.cil.expected;
+        state.fits(bytes) && expected.saturating_add(bytes) <= self.checkpoint_size()
     }
 
     /// Whether everything committed under `sequence` is durable.
@@ -165,22 +176,36 @@ impl Store {
         Ok(())
     }
 
+    /// Begins the transaction that does what was put off (see [`Closing`]): it has what was
+    /// promised to that, and never waits.
+    pub fn begin_closing(&self) -> Transaction<'_> {
+        self.state.lock().open += 1;
+        Transaction::new(self, Reservation { store: self, bytes: 0 })
+    }
+
+    /// Says who does what transactions put off.
+    pub fn set_closing(&self, closing: Box<dyn Closing>) {
+        assert!(self.closing.set(closing).is_ok(), "one does what is put off");
+    }
+
     pub(crate) fn publish(
         &self,
-        changes: Vec<Change>,
-        items: Vec<(Arc<dyn Item>, u64)>,
-        on_durable: Vec<OnDurable>,
+        commit: Commit,
         reservation: &mut Reservation<'_>,
     ) -> Result<Sequence> {
         self.running()?;
+        let Commit { changes, items, on_durable, put_off } = commit;
         let costs: Vec<u64> = changes.iter().map(Change::cost).collect();
         let need = costs.iter().sum::<u64>() + items.iter().map(|(_, cost)| cost).sum::<u64>();
         let mut state = self.state.lock();
-        let more = need.saturating_sub(reservation.bytes);
+        let more = (need + put_off.promise).saturating_sub(reservation.bytes + put_off.kept);
         if more > 0 && !state.fits(more) {
-            return Err(StoreError::Outgrown { need });
+            let promise = put_off.promise.saturating_sub(put_off.kept);
+            return Err(StoreError::Outgrown { need: need + promise });
         }
         state.reserved -= std::mem::take(&mut reservation.bytes);
+        state.put_off = state.put_off + put_off.promise - put_off.kept;
+        state.cil.expected += put_off.expected;
         for (change, cost) in changes.into_iter().zip(costs) {
             self.cache.apply(&change);
             state.cil.change(change, cost);
@@ -193,7 +218,7 @@ impl Store {
     /// Writes a checkpoint if the open one has grown large and nobody is writing one. Call it after
     /// commits, with no owner's lock held.
     pub fn relieve(&self) -> Result<()> {
-        if self.state.lock().cil.cost <= self.checkpoint_size() {
+        if self.load() == Load::Light {
             return Ok(());
         }
         match self.writer.try_lock() {
@@ -207,7 +232,8 @@ impl Store {
 
     /// How much the open checkpoint has to carry.
     pub fn load(&self) -> Load {
-        match self.state.lock().cil.cost / self.checkpoint_size() {
+        let state = self.state.lock();
+        match (state.cil.cost + state.cil.expected) / self.checkpoint_size() {
             0 => Load::Light,
             1 => Load::Heavy,
             _ => Load::TooHeavy,

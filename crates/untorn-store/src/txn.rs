@@ -42,6 +42,14 @@ impl Change {
     }
 }
 
+/// All that a transaction publishes.
+pub(crate) struct Commit {
+    pub changes: Vec<Change>,
+    pub items: Vec<(Arc<dyn Item>, u64)>,
+    pub on_durable: Vec<OnDurable>,
+    pub put_off: PutOff,
+}
+
 struct Staged {
     block: BlockRef,
     /// What it was when staged; nothing for a buffer that the transaction created.
@@ -59,6 +67,30 @@ pub struct Transaction<'s> {
     /// Snapshots and what they cost.
     items: Vec<(Arc<dyn Item>, u64)>,
     on_durable: Vec<OnDurable>,
+    put_off: PutOff,
+}
+
+/// How a transaction changes what is put off until the open checkpoint closes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PutOff {
+    /// Journal bytes that it may take, at most, once it is done.
+    pub promise: u64,
+    /// Journal bytes that it is likely to take.
+    pub expected: u64,
+    /// Bytes of earlier promises that the transaction keeps.
+    pub kept: u64,
+}
+
+impl std::ops::Add for PutOff {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            promise: self.promise + other.promise,
+            expected: self.expected + other.expected,
+            kept: self.kept + other.kept,
+        }
+    }
 }
 
 /// A transaction that was committed. The store is not closed while this lives.
@@ -71,8 +103,8 @@ pub struct Committed<'s> {
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
         let staged = AddrMap::with_capacity_and_hasher(BUFFERS, NumberHash::default());
-        let (unlogged, items, on_durable) = Default::default();
-        Self { store, reservation, staged, unlogged, items, on_durable }
+        let (unlogged, items, on_durable, put_off) = Default::default();
+        Self { store, reservation, staged, unlogged, items, on_durable, put_off }
     }
 
     /// The buffer as this transaction sees it.
@@ -136,6 +168,12 @@ impl<'s> Transaction<'s> {
         self.on_durable.push(action);
     }
 
+    /// Says what else is put off with this transaction until the checkpoint that it goes into
+    /// closes (see [`crate::Closing`]), and what of that it does itself.
+    pub fn put_off(&mut self, change: PutOff) {
+        self.put_off = change;
+    }
+
     /// Whether nothing was staged or logged.
     pub fn is_empty(&self) -> bool {
         self.staged.is_empty() && self.items.is_empty()
@@ -155,10 +193,11 @@ impl<'s> Transaction<'s> {
     /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the
     /// store was stopped.
     pub fn commit(self) -> Result<Committed<'s>> {
-        let Self { store, mut reservation, staged, unlogged: mut changes, items, on_durable } =
-            self;
+        let Self { store, mut reservation, staged, unlogged, items, on_durable, put_off } = self;
+        let mut changes = unlogged;
         changes.extend(staged.into_values().filter_map(Staged::change));
-        let sequence = store.publish(changes, items, on_durable, &mut reservation)?;
+        let commit = Commit { changes, items, on_durable, put_off };
+        let sequence = store.publish(commit, &mut reservation)?;
         Ok(Committed { sequence, _open: reservation })
     }
 }

@@ -32,7 +32,7 @@ impl Writer {
 
     /// Writes the open checkpoint. Afterwards all that was committed before the call is durable.
     pub fn checkpoint(&mut self, store: &Store, covering: Covering) -> Result<()> {
-        let Some((mut cil, tail)) = self.take(store, covering) else {
+        let Some((mut cil, tail)) = self.take(store, covering)? else {
             return Ok(());
         };
         if cil.buffers.is_empty() && cil.items.is_empty() {
@@ -51,17 +51,30 @@ impl Writer {
         self.push_if_crowded(store)
     }
 
-    /// Closes the open checkpoint; commits go into the next one from here on.
-    fn take(&mut self, store: &Store, covering: Covering) -> Option<(Cil, Lsn)> {
-        let mut state = store.state.lock();
-        if state.cil.is_empty() && covering == Covering::No {
-            return None;
+    /// Closes the open checkpoint, with all that was put off until then; commits go into the next
+    /// one from here on. Nothing where there is none to write.
+    fn take(&self, store: &Store, covering: Covering) -> Result<Option<(Cil, Lsn)>> {
+        let mut taken = None;
+        let mut close = || {
+            let mut state = store.state.lock();
+            if state.put_off > 0 {
+                return false;
+            }
+            if !state.cil.is_empty() || covering == Covering::Yes {
+                let cil = std::mem::take(&mut state.cil);
+                state.sequence += 1;
+                state.in_flight = cil.cost;
+                let tail = state.ail.tail().unwrap_or_else(|| self.journal.head());
+                taken = Some((cil, tail));
+            }
+            true
+        };
+        if !close() {
+            let closing = store.closing.get();
+            let closing = closing.unwrap_or_else(|| unreachable!("somebody puts off"));
+            closing.settle(&mut close)?;
         }
-        let cil = std::mem::take(&mut state.cil);
-        state.sequence += 1;
-        state.in_flight = cil.cost;
-        let tail = state.ail.tail().unwrap_or_else(|| self.journal.head());
-        Some((cil, tail))
+        Ok(taken)
     }
 
     fn write(&mut self, store: &Store, cil: &Cil, tail: Lsn) -> Result<Lsn> {

@@ -12,8 +12,9 @@ use crate::io::{LazyTimes, PageCache};
 use crate::namespace::KnownNames;
 use crate::volume::FreedBlocks;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use untorn_format::features::Features;
 use untorn_format::limits::{InodeLayout, Limits};
 use untorn_format::superblock::Superblock;
@@ -73,6 +74,10 @@ pub(crate) struct Core {
     pub unshared: AtomicU64,
     /// Free blocks that are promised and not chosen.
     pub promised: Arc<Promised>,
+    /// AGs some of whose changes wait.
+    pub later: Mutex<BTreeSet<AgNumber>>,
+    /// How many want nothing to wait.
+    pub hurry: AtomicU32,
     /// What is done while nobody asks.
     pub worker: Worker,
     /// Files whose times no transaction carries yet.
@@ -161,8 +166,12 @@ impl Core {
         Ok(Sequence(unshared).max(inode.moved()))
     }
 
-    /// Blocks that freed space waits for, over all AGs.
+    /// Blocks that come free when all that is committed is durable, over all AGs.
     pub fn busy_blocks(&self) -> u64 {
-        self.ags.iter().map(|ag| u64::from(ag.held.lock().busy())).sum()
+        let busy = |ag: &Ag| {
+            let busy = u64::from(ag.held.lock().busy());
+            busy + ag.later.lock().blocks_given() + u64::from(ag.growth.load(Ordering::Relaxed))
+        };
+        self.ags.iter().map(busy).sum()
     }
 }

@@ -9,7 +9,7 @@
 //! Dropping a transaction gives everything back. `commit` publishes buffers, inodes, counters and
 //! held blocks before the first lock is released.
 
-use crate::ag::{Hold, discard, prepare, take};
+use crate::ag::{Hold, Hurry, Later, LaterChange, Update, discard, prepare, take};
 use crate::core::{Core, CounterChange};
 use crate::dir::Found;
 use crate::error::{Error, Owner, Result};
@@ -18,11 +18,12 @@ use crate::met::Met;
 use crate::volume::FreedBlocks;
 use parking_lot::MutexGuard;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use untorn_device::Discarded;
 use untorn_format::{AgExtent, AgNumber, Fault, Ino, Place};
-use untorn_store::{BlockRef, Image, Sequence, Transaction};
+use untorn_store::{BlockRef, Image, PutOff, Sequence, Transaction};
 
 /// An inode as a transaction sees it.
 struct StagedInode {
@@ -39,6 +40,9 @@ enum Changed {
     /// Something.
     Yes,
 }
+
+/// How often an operation begins again because changes had waited that it had to make, too.
+const MOST_HURRIES: usize = 4;
 
 /// Whether a transaction took a user away from shared blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,10 @@ pub(crate) struct Tx<'c> {
     pub met: Met,
     /// Names made here: known from the commit on.
     named: Vec<(Ino, Box<[u8]>, Found)>,
+    /// AGs in which changes for the contents of files may wait, and those that do.
+    puts_off: BTreeMap<AgNumber, Later>,
+    /// AGs whose waiting changes are made here.
+    settled: BTreeSet<AgNumber>,
 }
 
 impl Core {
@@ -104,17 +112,25 @@ impl Core {
         let limit = self.largest_transaction;
         let mut late = BTreeSet::new();
         let mut forced = false;
+        let mut hurry = Vec::new();
         loop {
             let mut tx = Tx::begin(self, bytes)?;
             let outcome = tx.lock(first, &late).and_then(|()| body(&mut tx));
             let outcome = outcome.and_then(|result| Ok((result, end(&mut tx)?)));
+            let settled = !tx.settled.is_empty();
             drop(tx);
             match outcome {
                 Err(Error::Restart(owner)) => {
                     late.insert(owner);
                 }
-                Err(Error::Outgrown(need)) if need > limit => {
-                    return Err(Error::TooLarge { need, limit });
+                Err(Error::Outgrown(need) | Error::TooLarge { need, .. }) if need > limit => {
+                    if !settled || hurry.len() == MOST_HURRIES {
+                        return Err(Error::TooLarge { need, limit });
+                    }
+                    // It may fit without what waited before it. Who is past asking whether it may
+                    // wait could still come between.
+                    hurry.push(Hurry::new(self));
+                    self.settle_busy()?;
                 }
                 Err(Error::Outgrown(need)) => bytes = need + need / 4,
                 Err(Error::NoSpace { .. } | Error::NoRun { .. })
@@ -137,9 +153,18 @@ impl Core {
 impl<'c> Tx<'c> {
     fn begin(core: &'c Arc<Core>, bytes: u64) -> Result<Self> {
         let bytes = bytes.min(core.largest_transaction);
-        Ok(Self {
+        Ok(Self::new(core, core.store.begin(bytes)?))
+    }
+
+    /// The transaction of who closes a checkpoint: it makes changes that waited, no others.
+    pub fn closing(core: &'c Arc<Core>) -> Self {
+        Self::new(core, core.store.begin_closing())
+    }
+
+    fn new(core: &'c Arc<Core>, inner: Transaction<'c>) -> Self {
+        Self {
             core,
-            inner: Some(core.store.begin(bytes)?),
+            inner: Some(inner),
             ags: BTreeMap::new(),
             inodes: BTreeMap::new(),
             inode_guards: BTreeMap::new(),
@@ -151,7 +176,9 @@ impl<'c> Tx<'c> {
             moved: Vec::new(),
             met: Met::default(),
             named: Vec::new(),
-        })
+            puts_off: BTreeMap::new(),
+            settled: BTreeSet::new(),
+        }
     }
 
     fn lock(&mut self, first: &[Arc<Inode>], late: &BTreeSet<Owner>) -> Result<()> {
@@ -276,11 +303,40 @@ impl<'c> Tx<'c> {
     /// Takes claimed blocks out of the free-space btrees; they count as free no longer. The claim
     /// itself is settled once this is committed.
     pub fn take_claimed(&mut self, extent: AgExtent) -> Result<()> {
+        self.counters.free_blocks -= i64::from(extent.length);
+        if self.puts_off(extent.ag) {
+            self.put_off(extent.ag, LaterChange::Take(extent));
+            return Ok(());
+        }
         prepare(self, extent.ag)?;
         take(self, extent)?;
-        self.counters.free_blocks -= i64::from(extent.length);
-        self.taken.push(extent);
+        self.note_taken(extent);
         Ok(())
+    }
+
+    /// Says that claimed blocks left the free-space btrees.
+    pub fn note_taken(&mut self, extent: AgExtent) {
+        self.taken.push(extent);
+    }
+
+    /// Lets changes for the contents of files wait in `ag`, which is locked.
+    pub fn let_wait(&mut self, ag: AgNumber) {
+        self.puts_off.entry(ag).or_default();
+    }
+
+    /// Whether changes for the contents of files wait in `ag`.
+    pub fn puts_off(&self, ag: AgNumber) -> bool {
+        self.puts_off.contains_key(&ag)
+    }
+
+    /// Lets `change` of `ag` wait.
+    pub fn put_off(&mut self, ag: AgNumber, change: LaterChange) {
+        self.puts_off.entry(ag).or_default().push(change);
+    }
+
+    /// Whether the changes that wait in `ag` are still to be made here; they count as made now.
+    pub fn begin_settling(&mut self, ag: AgNumber) -> bool {
+        self.settled.insert(ag)
     }
 
     /// Says that shared blocks have a user fewer: until this is durable the others may not write
@@ -311,16 +367,28 @@ impl<'c> Tx<'c> {
         self.ags.keys().copied().collect()
     }
 
-    /// Notes freed blocks: nobody may pick them until this transaction is durable. Blocks that are
-    /// claimed or busy cannot have had an owner: the volume is corrupt.
+    /// Notes freed blocks: nobody may pick them until this transaction is durable. Those that it
+    /// took itself are nobody's as soon as it is committed. Others that are claimed or busy cannot
+    /// have had an owner: the volume is corrupt.
     pub fn note_freed(&mut self, extent: AgExtent) -> Result<()> {
-        let range = extent.start.0..extent.end().0;
-        let held = self.core.ag(extent.ag).held.lock().try_insert(range, Hold::Busy);
-        if let Err(twice) = held {
-            let (field, value) = ("block with two owners", u64::from(twice.start));
-            let fault = Fault::Field { what: "free space", field, value };
-            return Err(fault.at(Place { ag: Some(extent.ag), ..Place::default() }).into());
+        if self.hold_freed(extent).is_ok() {
+            return Ok(());
         }
+        let others = self.taken.iter().fold(vec![extent], |left, taken| {
+            left.into_iter().flat_map(|run| without(run, taken)).collect()
+        });
+        others.into_iter().try_for_each(|run| {
+            self.hold_freed(run).map_err(|twice| {
+                let (field, value) = ("block with two owners", u64::from(twice.start));
+                let fault = Fault::Field { what: "free space", field, value };
+                fault.at(Place { ag: Some(extent.ag), ..Place::default() }).into()
+            })
+        })
+    }
+
+    fn hold_freed(&mut self, extent: AgExtent) -> std::result::Result<(), Range<u32>> {
+        let range = extent.start.0..extent.end().0;
+        self.core.ag(extent.ag).held.lock().try_insert(range, Hold::Busy)?;
         self.freed.push(extent);
         Ok(())
     }
@@ -342,8 +410,20 @@ impl<'c> Tx<'c> {
         changed.map(|s| Arc::new(snapshot(s))).collect()
     }
 
+    /// What becomes of the changes that wait in AGs.
+    fn updates(&mut self) -> Result<Vec<Update>> {
+        // Where something waits its promise changes with the trees.
+        let waits = |ag: &&AgNumber| self.core.ag(**ag).growth.load(Ordering::Relaxed) > 0;
+        let mut new: BTreeMap<AgNumber, Later> =
+            self.ags.keys().filter(waits).map(|ag| (*ag, Later::default())).collect();
+        new.append(&mut self.puts_off);
+        let update = |(ag, new)| Update::of(self, ag, self.settled.contains(&ag), new);
+        new.into_iter().map(update).collect()
+    }
+
     /// Publishes everything.
-    fn commit(&mut self) -> Result<Sequence> {
+    pub fn commit(&mut self) -> Result<Sequence> {
+        let updates = self.updates()?;
         let Some(mut inner) = self.inner.take() else {
             unreachable!("a transaction ends with its commit");
         };
@@ -365,9 +445,12 @@ impl<'c> Tx<'c> {
         if limit < self.core.store.largest_transaction() && inner.cost() > limit {
             return Err(Error::Outgrown(inner.cost()));
         }
+        let add = |sum: PutOff, update: &Update| sum + update.put_off;
+        inner.put_off(updates.iter().fold(PutOff::default(), add));
         // Closing the volume waits until inodes and counters are published too.
         let committed = inner.commit()?;
         let sequence = committed.sequence;
+        updates.into_iter().for_each(|update| update.publish(self.core));
         if self.unshared == Unshared::Yes {
             self.core.unshared.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
         }
@@ -391,6 +474,20 @@ impl<'c> Tx<'c> {
         self.core.counters.add(&self.counters);
         Ok(sequence)
     }
+}
+
+/// What is left of `run` without `gone`.
+fn without(run: AgExtent, gone: &AgExtent) -> impl Iterator<Item = AgExtent> {
+    let (from, to) = match run.ag == gone.ag {
+        true => (gone.start.clamp(run.start, run.end()), gone.end().clamp(run.start, run.end())),
+        false => (run.end(), run.end()),
+    };
+    let parts = [(run.start, from), (to, run.end())].into_iter();
+    parts.filter(|(from, to)| from < to).map(move |(from, to)| AgExtent {
+        start: from,
+        length: to.0 - from.0,
+        ..run
+    })
 }
 
 /// Most journal bytes of an inode of `size` bytes: format, core and both forks, roots of B+trees

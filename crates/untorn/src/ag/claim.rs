@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use untorn_format::ag::{AgfDisk, AgiDisk};
 use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, FsBlock, Place};
 
@@ -149,7 +150,13 @@ impl Core {
         let Some(want) = u32::try_from(count).ok().filter(|&want| want <= room) else {
             return Ok(None);
         };
+        // What was looked for in vain may still be near this goal.
+        let effort = match effort == Effort::Some && self.ag(ag).held.lock().lacks(want) {
+            true => Effort::Near,
+            false => effort,
+        };
         let picked = space::pick(&mut Published(self), ag, goal, want, want, effort)?;
+        self.ag(ag).held.lock().note_search(want, picked.is_some());
         Ok(picked.map(|extent| self.hold(extent)))
     }
 
@@ -177,7 +184,7 @@ impl Core {
     /// Blocks of `ag` that data may still claim. Exact for who has locked the AG; for others never
     /// too many: what is claimed is counted before what is free is read, what is busy afterwards,
     /// and a transaction publishes between its own.
-    fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
+    pub(super) fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
         let claimed = self.ag(ag).held.lock().claimed();
         let header = self.header(ag, BlockKind::Agf);
         let image = self.store.cache().read(&header)?;
@@ -194,7 +201,8 @@ impl Core {
         let refcount = wants.refcountbt.saturating_sub(agf.refcount_blocks.get());
         let rmap = wants.rmapbt.saturating_sub(agf.rmap_blocks.get());
         let listed = agf.flcount.get();
-        Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
+        let growth = self.ag(ag).growth.load(Ordering::Relaxed);
+        Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE + growth)
     }
 
     /// Blocks that Linux keeps for the trees of `ag` where it has the volume mounted, of those that

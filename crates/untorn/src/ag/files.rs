@@ -1,7 +1,7 @@
 //! What files ask of an AG about their blocks: are they shared, let go of them.
 
 use super::trees::Trees;
-use super::{refcount, rmap, space};
+use super::{LaterChange, refcount, rmap, space};
 use crate::btree::{Refcounts, Rmaps};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -36,9 +36,15 @@ pub(crate) enum Users {
     Several,
 }
 
-/// One user fewer for `extent`: blocks without any other become free.
+/// One user fewer for `extent`: blocks without any other become free. Where changes wait, it has no
+/// other (see [`put_off_all`]).
 pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    if tx.puts_off(extent.ag) {
+        tx.counters.free_blocks += i64::from(extent.length);
+        tx.put_off(extent.ag, LaterChange::Give(extent));
+        return Ok(());
+    }
+    super::prepare_contents(tx, extent.ag)?;
     let freed = match users {
         Users::Several => decrease(tx, extent)?,
         Users::One => vec![extent],
@@ -47,7 +53,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result
         tx.note_unshared();
     }
     for extent in freed {
-        super::prepare(tx, extent.ag)?;
+        super::prepare_contents(tx, extent.ag)?;
         space::give(tx, extent)?;
         tx.counters.free_blocks += i64::from(extent.length);
     }
@@ -67,7 +73,7 @@ fn decrease(tx: &mut Tx<'_>, extent: AgExtent) -> Result<Vec<AgExtent>> {
 
 /// One user more for `extent`.
 pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     refcount::increase(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
 }
 
@@ -76,7 +82,7 @@ pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 /// are about to run out of blocks: users are not foreseen in what is kept back for them, and those
 /// that there are must be able to part.
 pub(crate) fn lend(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     let header = tx.core.header(extent.ag, BlockKind::Agf);
     let image = tx.read(&header)?;
     let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
@@ -92,13 +98,13 @@ pub(crate) fn lend(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 
 /// Records that Linux staged `extent` for copy-on-write.
 pub(crate) fn stage(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     refcount::stage(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
 }
 
 /// Takes back what [`stage`] recorded; the blocks are nobody's then.
 pub(crate) fn unstage(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     refcount::unstage(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())
 }
 
@@ -108,7 +114,7 @@ pub(crate) fn next_staged(
     ag: AgNumber,
     from: AgBlock,
 ) -> Result<Option<AgExtent>> {
-    super::prepare(tx, ag)?;
+    super::prepare_contents(tx, ag)?;
     let found = refcount::next_staged(&mut tx.tree(ag, Refcounts), from)?;
     let run = |run: std::ops::Range<AgBlock>| AgExtent {
         ag,
@@ -121,7 +127,7 @@ pub(crate) fn next_staged(
 /// Gives back blocks of which nobody knows whose they were: their reverse mapping, if there is one,
 /// goes with them.
 pub(crate) fn free_unknown(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     if tx.core.features.has_rmapbt() {
         rmap::unmap_any(&mut tx.tree(extent.ag, Rmaps), extent.start..extent.end())?;
     }
@@ -130,7 +136,7 @@ pub(crate) fn free_unknown(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 
 /// Gives back blocks that no reverse mapping names.
 pub(crate) fn free_unowned(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
-    super::prepare(tx, extent.ag)?;
+    super::prepare_contents(tx, extent.ag)?;
     space::give(tx, extent)?;
     tx.counters.free_blocks += i64::from(extent.length);
     Ok(())
@@ -145,10 +151,35 @@ pub(crate) fn any_staged(core: &Core, ag: AgNumber) -> Result<bool> {
 
 /// Locks the AGs of `extents` in order, ready for changes.
 pub(crate) fn prepare_all(tx: &mut Tx<'_>, extents: impl Iterator<Item = AgExtent>) -> Result<()> {
+    ags_of(extents).into_iter().try_for_each(|ag| super::prepare_contents(tx, ag))
+}
+
+/// The AGs of `extents`, in order.
+fn ags_of(extents: impl Iterator<Item = AgExtent>) -> Vec<AgNumber> {
     let mut ags: Vec<_> = extents.map(|extent| extent.ag).collect();
     ags.sort_unstable();
     ags.dedup();
-    ags.into_iter().try_for_each(|ag| super::prepare(tx, ag))
+    ags
+}
+
+/// Locks the AGs of `extents` in order.
+pub(crate) fn lock_all(tx: &mut Tx<'_>, extents: &[AgExtent]) -> Result<()> {
+    ags_of(extents.iter().copied()).into_iter().try_for_each(|ag| tx.lock_ag(ag))
+}
+
+/// Lets the changes for contents of files wait in all AGs of `extents`, which are locked, or in
+/// none; whether they may. Each extent comes or goes once, and has no other user.
+pub(crate) fn put_off_all(tx: &mut Tx<'_>, extents: &[AgExtent]) -> Result<bool> {
+    let ags = ags_of(extents.iter().copied());
+    for ag in &ags {
+        // Free space and reverse mappings change for each.
+        let changes = 2 * extents.iter().filter(|extent| extent.ag == *ag).count();
+        if !super::may_wait(tx, *ag, changes)? {
+            return Ok(false);
+        }
+    }
+    ags.into_iter().for_each(|ag| tx.let_wait(ag));
+    Ok(true)
 }
 
 impl Core {

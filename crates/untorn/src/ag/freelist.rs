@@ -29,6 +29,14 @@ fn with_ring<R>(tx: &mut Tx<'_>, ag: AgNumber, edit: impl FnOnce(&mut AgflRing) 
     .map_err(|fault: Fault| fault.at(place).into())
 }
 
+/// Blocks on the list.
+pub(super) fn length(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
+    let header = tx.core.header(ag, BlockKind::Agf);
+    let image = tx.read(&header)?;
+    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    Ok(agf.flcount.get())
+}
+
 /// Takes a block off the list.
 pub(super) fn pop(tx: &mut Tx<'_>, ag: AgNumber) -> Result<AgBlock> {
     let slot = with_ring(tx, ag, AgflRing::pop)?;

@@ -26,6 +26,8 @@ pub(crate) struct Held {
     ranges: BTreeMap<u32, (u32, Hold)>,
     claimed: u32,
     busy: u32,
+    /// The shortest run that was looked for in vain since blocks last came free.
+    lacking: Option<u32>,
 }
 
 impl Held {
@@ -75,6 +77,7 @@ impl Held {
 
     /// Lets go of `range`, all of which is held as `hold`.
     pub fn remove(&mut self, range: Range<u32>, hold: Hold) {
+        self.lacking = None;
         let found = self.ranges.range_mut(..=range.start).next_back();
         let Some((&start, last)) = found.filter(|(_, (e, h))| *e >= range.end && *h == hold) else {
             panic!("not held as {hold:?}: {range:?}");
@@ -100,22 +103,37 @@ impl Held {
 
     /// The parts of `range` that nobody holds, in order.
     pub fn gaps(&self, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
-        let mut at = range.start;
+        let before = self.ranges.range(..=range.start).next_back();
+        let reaching = before.map_or(range.start, |(_, &(end, _))| end.max(range.start));
+        let mut at = reaching.min(range.end);
+        let mut inside = self.ranges.range(at..range.end);
         std::iter::from_fn(move || {
             while at < range.end {
-                let Some(held) = self.overlaps(&(at..range.end)) else {
-                    let gap = at..range.end;
-                    at = range.end;
-                    return Some(gap);
+                let (start, end) = match inside.next() {
+                    Some((&start, &(end, _))) => (start, end),
+                    None => (range.end, range.end),
                 };
-                let gap = at..held.start;
-                at = held.end;
+                let gap = at..start;
+                at = end;
                 if !gap.is_empty() {
                     return Some(gap);
                 }
             }
             None
         })
+    }
+
+    /// Whether a run of `length` blocks was looked for in vain since blocks last came free.
+    pub fn lacks(&self, length: u32) -> bool {
+        self.lacking.is_some_and(|lacking| lacking <= length)
+    }
+
+    /// Says that a run of `length` blocks was looked for, and whether one was found.
+    pub fn note_search(&mut self, length: u32, found: bool) {
+        self.lacking = match (found, self.lacking) {
+            (true, lacking) => lacking.filter(|&lacking| lacking > length),
+            (false, lacking) => Some(lacking.map_or(length, |lacking| lacking.min(length))),
+        };
     }
 }
 

@@ -11,6 +11,7 @@ mod files;
 mod freelist;
 mod held;
 mod inodes;
+mod later;
 mod refcount;
 mod reserve;
 mod rmap;
@@ -23,15 +24,20 @@ pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{
-    Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all, release, share,
-    shared_run, stage, unstage,
+    Users, any_staged, free_unknown, free_unowned, lend, lock_all, next_staged, prepare_all,
+    put_off_all, release, share, shared_run, stage, unstage,
 };
 pub(crate) use held::{Held, Hold};
 pub use inodes::EmptyChunks;
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode, is_allocated};
+pub(crate) use later::{
+    Change as LaterChange, Hurry, LateChanges, Later, Update, may_wait, settle, settle_if_short,
+    settle_waiting,
+};
 pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{
-    Effort, allocate_block, disown, free_block, own, own_mapped, pick, prepare, take,
+    Effort, allocate_block, disown, free_block, own, own_mapped, pick, prepare, prepare_contents,
+    take,
 };
 pub(crate) use trees::{Published, edit_agf, edit_agi};
 pub(crate) use trim::{discard, trim_some};
@@ -50,6 +56,10 @@ pub(crate) struct Ag {
     pub owner: Mutex<()>,
     /// Blocks that are free on disk and not for the picking.
     pub held: Arc<Mutex<Held>>,
+    /// Changes of its trees that wait until the open checkpoint closes.
+    pub later: Mutex<Later>,
+    /// Blocks kept back for them; none where none wait.
+    pub growth: AtomicU32,
     /// Where the search for blocks without a better place starts.
     pub rotor: AtomicU32,
     /// What follows from its size, worked out when it is first asked for.

@@ -148,7 +148,7 @@ fn point(mapping: &RmapRec, by: i64) -> Option<RmapRec> {
 }
 
 /// What is left of `record` from block `start` on; a length of zero counts as one.
-fn part(record: &RmapRec, start: AgBlock) -> RmapRec {
+pub(super) fn part(record: &RmapRec, start: AgBlock) -> RmapRec {
     let skipped = start.0 - record.start.0;
     let length = (record.length - skipped).max(1);
     let offset = match has_offset(record) {
@@ -187,7 +187,7 @@ fn holds(record: &RmapRec, mapping: &RmapRec) -> bool {
 }
 
 /// Whether `next` goes on where `record` ends, so that the two are one record.
-fn goes_on(record: &RmapRec, next: &RmapRec) -> bool {
+pub(super) fn goes_on(record: &RmapRec, next: &RmapRec) -> bool {
     is_kin(record, next)
         && record.state == next.state
         && record.end() == next.start

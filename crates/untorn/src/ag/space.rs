@@ -31,6 +31,8 @@ const SKIP: usize = 1024;
 /// How long a search goes on past what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
+    /// Only near the goal.
+    Near,
     /// Only so long as doing without, or waiting, would not be faster.
     Some,
     /// Until everything was looked at.
@@ -109,7 +111,7 @@ pub(crate) fn pick<T: Trees + Holds>(
     if let Some(goal) = goal {
         pick_near(source, ag, goal, &mut best)?;
     }
-    let is_elsewhere = !best.is_enough();
+    let is_elsewhere = !best.is_enough() && effort != Effort::Near;
     if is_elsewhere {
         pick_elsewhere(source, ag, &mut best, least, effort)?;
     }
@@ -359,13 +361,18 @@ pub(crate) fn own_mapped(
     if !tx.core.features.has_rmapbt() {
         return Ok(());
     }
+    let overlaps = overlaps(tx, ag, users)?;
+    rmap::map(&mut tx.tree(ag, Rmaps), mapping, overlaps)
+}
+
+/// Whether reverse mappings of `ag` may overlap that of what a file with `users` maps.
+pub(super) fn overlaps(tx: &mut Tx<'_>, ag: AgNumber, users: Users) -> Result<Overlaps> {
     let counted = |tx: &mut Tx<'_>| refcount::any(&mut tx.tree(ag, Refcounts));
-    let overlaps = match users {
+    Ok(match users {
         Users::Several => Overlaps::Some,
         Users::One if tx.core.features.has_reflink() && counted(tx)? => Overlaps::Some,
         Users::One => Overlaps::None,
-    };
-    rmap::map(&mut tx.tree(ag, Rmaps), mapping, overlaps)
+    })
 }
 
 /// Takes away (a part of) a reverse mapping that [`own`] recorded.
@@ -402,8 +409,16 @@ pub(crate) fn free_block(tx: &mut Tx<'_>, ag: AgNumber, owner: RmapRec) -> Resul
 }
 
 /// Locks an AG and makes sure that its free list can serve a change of its free space, as far as
-/// the AG has blocks for it.
+/// the AG has blocks for it. What waits may go on waiting: for changes that concern none of it.
 pub(crate) fn prepare(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     tx.lock_ag(ag)?;
+    super::settle_if_short(tx, ag)?;
+    freelist::fix(tx, ag)
+}
+
+/// The same for changes of what lies in files: those that waited are made first.
+pub(crate) fn prepare_contents(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
+    tx.lock_ag(ag)?;
+    super::settle(tx, ag)?;
     freelist::fix(tx, ag)
 }

@@ -98,6 +98,11 @@ pub(crate) struct AgTree<'a, 'c> {
 }
 
 impl AgTree<'_, '_> {
+    /// Blocks on the free list of the AG.
+    pub fn free_list(&self) -> Result<u32> {
+        freelist::length(self.tx, self.ag)
+    }
+
     fn header(&self) -> BlockRef {
         self.tx.core.header(self.ag, header_kind(self.kind))
     }

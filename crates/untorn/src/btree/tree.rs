@@ -103,6 +103,11 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         &mut self.blocks
     }
 
+    /// What holds the blocks, to look at.
+    pub fn holder(&self) -> &B {
+        &self.blocks
+    }
+
     /// The tree is done with: what holds the blocks.
     pub fn into_blocks(self) -> B {
         self.blocks
@@ -278,8 +283,21 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Makes the path lead to the leaf where a record of `rank` stands or would stand.
     pub(super) fn descend_to(&mut self, rank: K::Rank) -> Result<(), B::Error> {
+        if self.is_in_leaf(rank)? {
+            return Ok(());
+        }
         let top = self.enter_root()?;
         self.descend(top, Aim::Rank(rank))
+    }
+
+    /// Whether the path leads to a leaf that has ranks on both sides of `rank`.
+    fn is_in_leaf(&mut self, rank: K::Rank) -> Result<bool, B::Error> {
+        if self.height == 0 || !matches!(self.mark, Mark::On | Mark::Gap(_)) {
+            return Ok(false);
+        }
+        self.view(0, |leaf| {
+            Ok(leaf.count > 0 && leaf.rank(0) <= rank && rank <= leaf.rank(leaf.count - 1))
+        })
     }
 
     /// Starts the path at the root: the root's level.

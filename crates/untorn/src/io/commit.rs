@@ -7,7 +7,7 @@
 //! Never here: data, claims, range locks.
 
 use super::begin::Piece;
-use crate::ag::{Users, prepare_all, release};
+use crate::ag::{Users, lock_all, prepare_all, put_off_all, release, shared_run};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, core_of};
@@ -19,6 +19,9 @@ use untorn_format::inode::{InodeCore, Timestamp};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{AgExtent, FileBlock, FsBlock};
 use untorn_store::Sequence;
+
+/// Runs of blocks that come and go up to which a commit lets the trees of AGs hear of it later.
+const MOST_PUT_OFF: usize = 64;
 
 /// What a file may hide behind its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +112,10 @@ pub(super) fn commit_beside(
         }
         let claimed = plans.iter().flat_map(|plan| plan.claimed.iter().chain(&plan.old));
         let touched: Vec<AgExtent> = claimed.copied().collect();
-        prepare_all(tx, touched.into_iter())?;
+        lock_all(tx, &touched)?;
+        if !may_put_off(tx, &plans, &touched)? || !put_off_all(tx, &touched)? {
+            prepare_all(tx, touched.into_iter())?;
+        }
         plans.iter().try_for_each(|plan| plan.run(tx))?;
         (beside.run)(tx)
     })?;
@@ -172,6 +178,23 @@ impl<'c> Plan<'c> {
         after.encode(tx.inode_mut(ino));
         Ok(())
     }
+}
+
+/// Whether the trees of AGs, which are locked, can hear of it all later: no block that goes has
+/// other users, and none changes its state where it lies.
+fn may_put_off(tx: &mut Tx<'_>, plans: &[Plan<'_>], touched: &[AgExtent]) -> Result<bool> {
+    let converts = plans.iter().any(|plan| !plan.change.converted.is_empty());
+    if converts || touched.len() > MOST_PUT_OFF {
+        return Ok(false);
+    }
+    for plan in plans.iter().filter(|plan| plan.before.is_reflink()) {
+        for old in &plan.old {
+            if shared_run(tx, *old)?.is_some() {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Blocks behind the old end of the file that were written though nobody could see them, and that

@@ -7,7 +7,7 @@
 use super::fork::{read_list, staged};
 use super::list;
 use super::tree::ForkTree;
-use crate::ag::{Users, disown, own_mapped, prepare};
+use crate::ag::{LaterChange, Users, disown, own_mapped, prepare, prepare_contents};
 use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
@@ -308,7 +308,6 @@ pub(super) fn reverse(
         return Ok(());
     }
     let run = tx.core.ag_extent(extent.start, extent.length)?;
-    prepare(tx, run.ag)?;
     let mapping = RmapRec {
         start: run.start,
         length: run.length,
@@ -318,6 +317,18 @@ pub(super) fn reverse(
         role: RmapRole::Mapped,
         state: extent.state,
     };
+    if tx.puts_off(run.ag) && fork == Fork::Data {
+        let change = match what {
+            Reverse::Map => LaterChange::Own(mapping),
+            Reverse::Unmap => LaterChange::Disown(mapping),
+        };
+        tx.put_off(run.ag, change);
+        return Ok(());
+    }
+    match fork {
+        Fork::Data => prepare_contents(tx, run.ag)?,
+        Fork::Attr => prepare(tx, run.ag)?,
+    }
     match what {
         Reverse::Map => {
             let users = match core_of(ino, tx.inode_bytes(ino))?.is_reflink() {

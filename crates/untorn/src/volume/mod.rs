@@ -37,6 +37,7 @@ pub use traits::{FileFlag, FileFlags, Traits};
 pub use trim::{FreedBlocks, Trim};
 pub use whole::{Grown, Label, NewUuid, grow, set_label, set_uuid};
 
+use crate::ag::settle_waiting;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
@@ -143,6 +144,9 @@ impl Volume {
 
     /// Space and inodes, used and free.
     pub fn space(&self) -> Result<Space> {
+        // What is kept back for changes that wait comes free with them. Where they fail, the next
+        // change of the volume hears of it.
+        let _ = settle_waiting(&self.core);
         let counters = &self.core.counters;
         let count = |value: &std::sync::atomic::AtomicI64| {
             u64::try_from(value.load(Ordering::Relaxed)).unwrap_or(0)

@@ -1,7 +1,7 @@
 //! Opening and closing.
 
 use super::{Closer, FreedBlocks, Recovery, Volume, probe};
-use crate::ag::{Ag, EmptyChunks};
+use crate::ag::{Ag, EmptyChunks, LateChanges};
 use crate::background::{Background, Worker};
 use crate::clock::Clock;
 use crate::core::{Core, Counters};
@@ -104,6 +104,7 @@ impl Volume {
         };
         let intents = replayed.intents.clone();
         let core = Arc::new(build(device, superblock, replayed, options)?);
+        core.store.set_closing(Box::new(LateChanges(Arc::downgrade(&core))));
         let finished = recover::finish(&core, &intents, options.access)?;
         recovery.intents = finished.intents;
         recovery.unlinked = finished.unlinked;
@@ -198,6 +199,8 @@ fn build(
         names: KnownNames::new(options.idle_inodes),
         pages,
         counters: Counters::default(),
+        later: Mutex::default(),
+        hurry: Default::default(),
         promised: Arc::default(),
         worker: Worker::new(options.background),
         lazy: LazyTimes::new(options.times),

@@ -7,6 +7,7 @@ mod forks;
 mod gate;
 mod growing;
 mod hazards;
+mod later;
 mod lazy;
 mod matrix;
 mod options;
@@ -47,13 +48,13 @@ impl Bench {
     }
 
     pub fn with(size: u64, groups: mkfs::Groups) -> Self {
+        Self::of(size, mkfs::Options { groups, ..mkfs::Options::default() })
+    }
+
+    pub fn of(size: u64, options: mkfs::Options) -> Self {
         let device = Arc::new(MemoryDevice::new(size));
-        let options = mkfs::Options {
-            contents: mkfs::Contents::Zeroed,
-            groups,
-            uuid: Some([3; 16]),
-            ..mkfs::Options::default()
-        };
+        let (contents, uuid) = (mkfs::Contents::Zeroed, Some([3; 16]));
+        let options = mkfs::Options { contents, uuid, ..options };
         mkfs::make(&*device, &options).unwrap();
         let gate = Gate::over(device.clone());
         let volume = Volume::open(gate.clone(), OpenOptions::default()).unwrap();
@@ -149,6 +150,7 @@ impl Bench {
     /// Leaves every AG `each` free blocks in one piece, for as long as the claims live.
     pub fn squeeze(&self, each: u64) -> Vec<Claim> {
         let core = self.core();
+        core.settle_busy().unwrap();
         let mut held = Vec::new();
         while let Some(count) = core.free_for_data().ok().filter(|&count| count > 0) {
             held.extend(core.claim(None, count).unwrap());

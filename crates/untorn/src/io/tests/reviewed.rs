@@ -55,6 +55,7 @@ fn blocks_that_a_hint_adds_are_nobody_elses_meanwhile() {
 fn a_write_in_progress_keeps_its_blocks_when_the_volume_is_abandoned() {
     let mut bench = Bench::new();
     bench.write(0, 8 * BLOCK, 1);
+    bench.volume.sync().unwrap();
     let request = Request { offset: 0, length: 4 * BLOCK };
     let blocks = vec![std::ops::Range { start: 0, end: 4 }];
     let begun = Begun::new(bench.core(), bench.inode(), request, blocks).unwrap();

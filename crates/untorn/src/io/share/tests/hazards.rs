@@ -102,6 +102,7 @@ fn h63_h64_a_clone_without_room_for_the_map_is_refused_whole_check() {
     let source = bench.shattered("/source", 600, 1);
     let dest = bench.file("/dest");
     let core = bench.core();
+    core.settle_busy().unwrap();
     let rest = core.available().unwrap();
     let hold: Vec<Claim> = core.claim(None, rest).unwrap();
     let refused = dest.clone_from(&source);
