@@ -1,9 +1,11 @@
 //! What one operation costs where there is more of what it searches: extents of the file, free
 //! extents of the group, bytes of the volume.
 //!
-//! Volumes lie in memory: only the time of the library is measured. Opening is measured on sparse
+//! Volumes lie in memory, and what is read comes from nowhere: only the time of the library is
+//! measured. Opening is measured on sparse
 //! images, with what the device adds to it. All sizes of a curve take turns.
 
+use super::blank::Blank;
 use super::line::Lines;
 use super::peer::sparse_image;
 use super::scale::Scale;
@@ -15,7 +17,7 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::time::Instant;
 use untorn::{File, NewFile, OpenOptions, Sync, Volume, mkfs};
-use untorn_device::{Access, BlockDevice, FileDevice, MemoryDevice};
+use untorn_device::{Access, BlockDevice, FileDevice};
 
 /// Room for the largest file and its metadata, in one group of a quarter of it.
 const ROOM: u64 = 64 << 30;
@@ -40,13 +42,10 @@ fn volume(device: Arc<dyn BlockDevice>) -> Result<Volume> {
     Ok(Volume::open(device, options)?)
 }
 
-fn in_memory(size: u64) -> Result<Volume> {
-    volume(Arc::new(MemoryDevice::new(size)))
-}
-
 /// One volume at one size of what its operations search.
 struct Place {
     size: u64,
+    device: Arc<Blank>,
     volume: Volume,
     file: File,
 }
@@ -106,14 +105,16 @@ fn with_extents(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let mut places = Vec::new();
     for size in scale.extents.iter().copied() {
         lines.step(&format!("a file of {size} extents"))?;
-        let volume = in_memory(ROOM)?;
+        let device = Blank::new(ROOM);
+        let volume = volume(device.clone())?;
         let file = scattered(&volume, "/scattered", size)?;
-        places.push(Place { size, volume, file });
+        places.push(Place { size, device, volume, file });
     }
     lines.step("files of many extents")?;
     let curves: [Curve<'_>; 3] = [
         ("read 4 KiB by extents of the file", &|place, dice| {
-            read_block(&place.file, dice.below(place.size) * 2)
+            let block = dice.below(place.size) * 2;
+            place.device.while_blank(|| read_block(&place.file, block))
         }),
         ("overwrite 4 KiB by extents of the file", &|place, dice| {
             overwrite_block(&place.file, dice.below(place.size) * 2)
@@ -128,10 +129,11 @@ fn with_free_extents(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let mut places = Vec::new();
     for size in scale.free.iter().copied() {
         lines.step(&format!("{size} free extents"))?;
-        let volume = in_memory(ROOM)?;
+        let device = Blank::new(ROOM);
+        let volume = volume(device.clone())?;
         drop(shatter(&volume, "/shattered", size)?);
         let file = volume.create_file("/appended", NewFile::default())?;
-        places.push(Place { size, volume, file });
+        places.push(Place { size, device, volume, file });
     }
     lines.step("many free extents")?;
     let curves: [Curve<'_>; 2] = [
@@ -149,9 +151,10 @@ fn with_volumes(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     let mut places = Vec::new();
     for size in scale.volumes.iter().copied() {
         lines.step(&format!("a volume of {} GiB", size >> 30))?;
-        let volume = in_memory(size)?;
+        let device = Blank::new(size);
+        let volume = volume(device.clone())?;
         let file = volume.create_file("/file", NewFile::default())?;
-        places.push(Place { size, volume, file });
+        places.push(Place { size, device, volume, file });
     }
     lines.step("volumes of many sizes")?;
     let curves: [Curve<'_>; 3] = [

@@ -16,6 +16,7 @@
 //! Never here: verdicts, tables, plots. `cargo xtask bench SUITE` makes them from the lines.
 
 mod atomic;
+mod blank;
 mod exercise;
 mod growth;
 mod line;

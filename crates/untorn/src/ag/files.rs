@@ -27,6 +27,9 @@ pub(crate) fn shared_run<T: Trees + super::space::Holds>(
     }))
 }
 
+/// Runs of blocks that come and go up to which the trees of AGs hear of it later.
+const MOST_PUT_OFF: usize = 64;
+
 /// Whether blocks may have users besides the one that lets go of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Users {
@@ -37,7 +40,7 @@ pub(crate) enum Users {
 }
 
 /// One user fewer for `extent`: blocks without any other become free. Where changes wait, it has no
-/// other (see [`put_off_all`]).
+/// other (see [`prepare_or_put_off`]).
 pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
     if tx.puts_off(extent.ag) {
         tx.counters.free_blocks += i64::from(extent.length);
@@ -162,24 +165,49 @@ fn ags_of(extents: impl Iterator<Item = AgExtent>) -> Vec<AgNumber> {
     ags
 }
 
-/// Locks the AGs of `extents` in order.
-pub(crate) fn lock_all(tx: &mut Tx<'_>, extents: &[AgExtent]) -> Result<()> {
-    ags_of(extents.iter().copied()).into_iter().try_for_each(|ag| tx.lock_ag(ag))
+/// What a transaction is about to do to the contents of files.
+pub(crate) struct Contents {
+    /// Runs that come.
+    pub come: Vec<AgExtent>,
+    /// Runs that go, of files that share none.
+    pub go: Vec<AgExtent>,
+    /// Runs that go of files that may share them.
+    pub part: Vec<AgExtent>,
 }
 
-/// Lets the changes for contents of files wait in all AGs of `extents`, which are locked, or in
-/// none; whether they may. Each extent comes or goes once, and has no other user.
-pub(crate) fn put_off_all(tx: &mut Tx<'_>, extents: &[AgExtent]) -> Result<bool> {
-    let ags = ags_of(extents.iter().copied());
-    for ag in &ags {
+/// Locks the AGs of `contents`, ready for changes. Where nothing that goes has other users, and
+/// there is not much of it, the trees hear of it later; who changes the state of blocks where they
+/// lie may not ask for this.
+pub(crate) fn prepare_or_put_off(tx: &mut Tx<'_>, contents: Contents) -> Result<()> {
+    let Contents { come, go, part } = contents;
+    let all: Vec<AgExtent> = come.into_iter().chain(go).chain(part.iter().copied()).collect();
+    let ags = ags_of(all.iter().copied());
+    ags.iter().try_for_each(|ag| tx.lock_ag(*ag))?;
+    if all.len() > MOST_PUT_OFF || !may_wait_all(tx, &ags, &all)? || any_shared(tx, &part)? {
+        return prepare_all(tx, all.into_iter());
+    }
+    ags.into_iter().for_each(|ag| tx.let_wait(ag));
+    Ok(())
+}
+
+fn may_wait_all(tx: &Tx<'_>, ags: &[AgNumber], runs: &[AgExtent]) -> Result<bool> {
+    for ag in ags {
         // Free space and reverse mappings change for each.
-        let changes = 2 * extents.iter().filter(|extent| extent.ag == *ag).count();
+        let changes = 2 * runs.iter().filter(|run| run.ag == *ag).count();
         if !super::may_wait(tx, *ag, changes)? {
             return Ok(false);
         }
     }
-    ags.into_iter().for_each(|ag| tx.let_wait(ag));
     Ok(true)
+}
+
+fn any_shared(tx: &mut Tx<'_>, runs: &[AgExtent]) -> Result<bool> {
+    for run in runs {
+        if shared_run(tx, *run)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Core {

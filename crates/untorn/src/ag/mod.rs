@@ -24,8 +24,8 @@ pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{
-    Users, any_staged, free_unknown, free_unowned, lend, lock_all, next_staged, prepare_all,
-    put_off_all, release, share, shared_run, stage, unstage,
+    Contents, Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all,
+    prepare_or_put_off, release, share, shared_run, stage, unstage,
 };
 pub(crate) use held::{Held, Hold};
 pub use inodes::EmptyChunks;

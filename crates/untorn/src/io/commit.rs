@@ -7,7 +7,7 @@
 //! Never here: data, claims, range locks.
 
 use super::begin::Piece;
-use crate::ag::{Users, lock_all, prepare_all, put_off_all, release, shared_run};
+use crate::ag::{Contents, Users, prepare_all, prepare_or_put_off, release};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Inode, core_of};
@@ -19,9 +19,6 @@ use untorn_format::inode::{InodeCore, Timestamp};
 use untorn_format::records::{Extent, ExtentState, Fork};
 use untorn_format::{AgExtent, FileBlock, FsBlock};
 use untorn_store::Sequence;
-
-/// Runs of blocks that come and go up to which a commit lets the trees of AGs hear of it later.
-const MOST_PUT_OFF: usize = 64;
 
 /// What a file may hide behind its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +107,7 @@ pub(super) fn commit_beside(
         for change in changes {
             plans.push(Plan::new(tx, change)?);
         }
-        let claimed = plans.iter().flat_map(|plan| plan.claimed.iter().chain(&plan.old));
-        let touched: Vec<AgExtent> = claimed.copied().collect();
-        lock_all(tx, &touched)?;
-        if !may_put_off(tx, &plans, &touched)? || !put_off_all(tx, &touched)? {
-            prepare_all(tx, touched.into_iter())?;
-        }
+        prepare(tx, &plans)?;
         plans.iter().try_for_each(|plan| plan.run(tx))?;
         (beside.run)(tx)
     })?;
@@ -180,21 +172,20 @@ impl<'c> Plan<'c> {
     }
 }
 
-/// Whether the trees of AGs, which are locked, can hear of it all later: no block that goes has
-/// other users, and none changes its state where it lies.
-fn may_put_off(tx: &mut Tx<'_>, plans: &[Plan<'_>], touched: &[AgExtent]) -> Result<bool> {
-    let converts = plans.iter().any(|plan| !plan.change.converted.is_empty());
-    if converts || touched.len() > MOST_PUT_OFF {
-        return Ok(false);
-    }
-    for plan in plans.iter().filter(|plan| plan.before.is_reflink()) {
-        for old in &plan.old {
-            if shared_run(tx, *old)?.is_some() {
-                return Ok(false);
-            }
+/// Locks the AGs that the plans touch, in order.
+fn prepare(tx: &mut Tx<'_>, plans: &[Plan<'_>]) -> Result<()> {
+    let old = |sharing: bool| {
+        let plans = plans.iter().filter(move |plan| plan.before.is_reflink() == sharing);
+        plans.flat_map(|plan| plan.old.iter().copied())
+    };
+    let come = plans.iter().flat_map(|plan| plan.claimed.iter().copied());
+    match plans.iter().all(|plan| plan.change.converted.is_empty()) {
+        true => {
+            let (come, go, part) = (come.collect(), old(false).collect(), old(true).collect());
+            prepare_or_put_off(tx, Contents { come, go, part })
         }
+        false => prepare_all(tx, come.chain(old(false)).chain(old(true))),
     }
-    Ok(true)
 }
 
 /// Blocks behind the old end of the file that were written though nobody could see them, and that
