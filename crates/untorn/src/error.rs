@@ -161,6 +161,8 @@ pub enum Owner {
     Inode(Ino),
     /// An allocation group: headers, btrees, free list, unlinked chains.
     Ag(AgNumber),
+    /// The same, where no change of what lies in files may wait.
+    Contents(AgNumber),
 }
 
 impl From<StoreError> for Error {

@@ -9,7 +9,9 @@
 //! Dropping a transaction gives everything back. `commit` publishes buffers, inodes, counters and
 //! held blocks before the first lock is released.
 
-use crate::ag::{Hold, Hurry, Later, LaterChange, Update, discard, prepare, take};
+use crate::ag::{
+    Hold, Hurry, LaterChange, Update, discard, is_sound, prepare, prepare_contents, take,
+};
 use crate::core::{Core, CounterChange};
 use crate::dir::Found;
 use crate::error::{Error, Owner, Result};
@@ -51,6 +53,21 @@ enum Unshared {
     Yes,
 }
 
+/// Whether a transaction has to do with changes that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    No,
+    Yes,
+}
+
+/// Whether a transaction must stay below the limit that the volume was opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limited {
+    Yes,
+    /// It makes changes of others, whose journal was promised.
+    No,
+}
+
 /// A set of changes by one operation.
 pub(crate) struct Tx<'c> {
     pub core: &'c Arc<Core>,
@@ -74,9 +91,14 @@ pub(crate) struct Tx<'c> {
     /// Names made here: known from the commit on.
     named: Vec<(Ino, Box<[u8]>, Found)>,
     /// AGs in which changes for the contents of files may wait, and those that do.
-    puts_off: BTreeMap<AgNumber, Later>,
+    puts_off: BTreeMap<AgNumber, Vec<LaterChange>>,
     /// AGs whose waiting changes are made here.
     settled: BTreeSet<AgNumber>,
+    /// AGs in which nothing may wait.
+    at_once: BTreeSet<AgNumber>,
+    /// Whether changes waited, or were to wait.
+    waited: Waited,
+    limited: Limited,
 }
 
 impl Core {
@@ -117,14 +139,14 @@ impl Core {
             let mut tx = Tx::begin(self, bytes)?;
             let outcome = tx.lock(first, &late).and_then(|()| body(&mut tx));
             let outcome = outcome.and_then(|result| Ok((result, end(&mut tx)?)));
-            let settled = !tx.settled.is_empty();
+            let waited = tx.waited == Waited::Yes;
             drop(tx);
             match outcome {
                 Err(Error::Restart(owner)) => {
                     late.insert(owner);
                 }
                 Err(Error::Outgrown(need) | Error::TooLarge { need, .. }) if need > limit => {
-                    if !settled || hurry.len() == MOST_HURRIES {
+                    if !waited || hurry.len() == MOST_HURRIES {
                         return Err(Error::TooLarge { need, limit });
                     }
                     // It may fit without what waited before it. Who is past asking whether it may
@@ -158,7 +180,9 @@ impl<'c> Tx<'c> {
 
     /// The transaction of who closes a checkpoint: it makes changes that waited, no others.
     pub fn closing(core: &'c Arc<Core>) -> Self {
-        Self::new(core, core.store.begin_closing())
+        let mut tx = Self::new(core, core.store.begin_closing());
+        tx.limited = Limited::No;
+        tx
     }
 
     fn new(core: &'c Arc<Core>, inner: Transaction<'c>) -> Self {
@@ -178,6 +202,9 @@ impl<'c> Tx<'c> {
             named: Vec::new(),
             puts_off: BTreeMap::new(),
             settled: BTreeSet::new(),
+            at_once: BTreeSet::new(),
+            waited: Waited::No,
+            limited: Limited::Yes,
         }
     }
 
@@ -192,6 +219,10 @@ impl<'c> Tx<'c> {
         inodes.values().try_for_each(|inode| self.lock_inode(inode))?;
         late.iter().try_for_each(|owner| match owner {
             Owner::Ag(ag) => self.lock_ag(*ag),
+            Owner::Contents(ag) => {
+                self.at_once.insert(*ag);
+                prepare_contents(self, *ag)
+            }
             Owner::Inode(_) => Ok(()),
         })
     }
@@ -305,8 +336,7 @@ impl<'c> Tx<'c> {
     pub fn take_claimed(&mut self, extent: AgExtent) -> Result<()> {
         self.counters.free_blocks -= i64::from(extent.length);
         if self.puts_off(extent.ag) {
-            self.put_off(extent.ag, LaterChange::Take(extent));
-            return Ok(());
+            return self.put_off(extent.ag, LaterChange::Take(extent));
         }
         prepare(self, extent.ag)?;
         take(self, extent)?;
@@ -321,6 +351,7 @@ impl<'c> Tx<'c> {
 
     /// Lets changes for the contents of files wait in `ag`, which is locked.
     pub fn let_wait(&mut self, ag: AgNumber) {
+        self.waited = Waited::Yes;
         self.puts_off.entry(ag).or_default();
     }
 
@@ -329,13 +360,28 @@ impl<'c> Tx<'c> {
         self.puts_off.contains_key(&ag)
     }
 
-    /// Lets `change` of `ag` wait.
-    pub fn put_off(&mut self, ag: AgNumber, change: LaterChange) {
+    /// Whether nothing may wait in `ag`.
+    pub fn changes_at_once(&self, ag: AgNumber) -> bool {
+        self.at_once.contains(&ag)
+    }
+
+    /// What this transaction lets wait in `ag`.
+    pub fn put_off_here(&self, ag: AgNumber) -> &[LaterChange] {
+        self.puts_off.get(&ag).map_or(&[], |changes| &changes[..])
+    }
+
+    /// Lets `change` of `ag` wait; where it cannot the operation starts again and makes it itself.
+    pub fn put_off(&mut self, ag: AgNumber, change: LaterChange) -> Result<()> {
+        if !is_sound(self, ag, &change)? {
+            return Err(Error::Restart(Owner::Contents(ag)));
+        }
         self.puts_off.entry(ag).or_default().push(change);
+        Ok(())
     }
 
     /// Whether the changes that wait in `ag` are still to be made here; they count as made now.
     pub fn begin_settling(&mut self, ag: AgNumber) -> bool {
+        self.waited = Waited::Yes;
         self.settled.insert(ag)
     }
 
@@ -411,11 +457,11 @@ impl<'c> Tx<'c> {
     }
 
     /// What becomes of the changes that wait in AGs.
-    fn updates(&mut self) -> Result<Vec<Update>> {
+    fn updates(&mut self) -> Result<Vec<Update<'c>>> {
         // Where something waits its promise changes with the trees.
         let waits = |ag: &&AgNumber| self.core.ag(**ag).growth.load(Ordering::Relaxed) > 0;
-        let mut new: BTreeMap<AgNumber, Later> =
-            self.ags.keys().filter(waits).map(|ag| (*ag, Later::default())).collect();
+        let mut new: BTreeMap<AgNumber, Vec<LaterChange>> =
+            self.ags.keys().filter(waits).map(|ag| (*ag, Vec::new())).collect();
         new.append(&mut self.puts_off);
         let update = |(ag, new)| Update::of(self, ag, self.settled.contains(&ag), new);
         new.into_iter().map(update).collect()
@@ -442,15 +488,16 @@ impl<'c> Tx<'c> {
             }));
         }
         let limit = self.core.largest_transaction;
-        if limit < self.core.store.largest_transaction() && inner.cost() > limit {
+        let is_limited = self.limited == Limited::Yes;
+        if is_limited && limit < self.core.store.largest_transaction() && inner.cost() > limit {
             return Err(Error::Outgrown(inner.cost()));
         }
-        let add = |sum: PutOff, update: &Update| sum + update.put_off;
+        let add = |sum: PutOff, update: &Update<'_>| sum + update.put_off;
         inner.put_off(updates.iter().fold(PutOff::default(), add));
         // Closing the volume waits until inodes and counters are published too.
         let committed = inner.commit()?;
         let sequence = committed.sequence;
-        updates.into_iter().for_each(|update| update.publish(self.core));
+        updates.into_iter().for_each(Update::publish);
         if self.unshared == Unshared::Yes {
             self.core.unshared.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
         }

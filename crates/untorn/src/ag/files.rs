@@ -44,8 +44,7 @@ pub(crate) enum Users {
 pub(crate) fn release(tx: &mut Tx<'_>, extent: AgExtent, users: Users) -> Result<()> {
     if tx.puts_off(extent.ag) {
         tx.counters.free_blocks += i64::from(extent.length);
-        tx.put_off(extent.ag, LaterChange::Give(extent));
-        return Ok(());
+        return tx.put_off(extent.ag, LaterChange::Give(extent));
     }
     super::prepare_contents(tx, extent.ag)?;
     let freed = match users {
@@ -183,22 +182,14 @@ pub(crate) fn prepare_or_put_off(tx: &mut Tx<'_>, contents: Contents) -> Result<
     let all: Vec<AgExtent> = come.into_iter().chain(go).chain(part.iter().copied()).collect();
     let ags = ags_of(all.iter().copied());
     ags.iter().try_for_each(|ag| tx.lock_ag(*ag))?;
-    if all.len() > MOST_PUT_OFF || !may_wait_all(tx, &ags, &all)? || any_shared(tx, &part)? {
+    // Free space and reverse mappings change for each.
+    let changes = |ag: &AgNumber| (*ag, 2 * all.iter().filter(|run| run.ag == *ag).count());
+    let counts: Vec<_> = ags.iter().map(changes).collect();
+    if all.len() > MOST_PUT_OFF || !super::may_wait(tx, &counts)? || any_shared(tx, &part)? {
         return prepare_all(tx, all.into_iter());
     }
     ags.into_iter().for_each(|ag| tx.let_wait(ag));
     Ok(())
-}
-
-fn may_wait_all(tx: &Tx<'_>, ags: &[AgNumber], runs: &[AgExtent]) -> Result<bool> {
-    for ag in ags {
-        // Free space and reverse mappings change for each.
-        let changes = 2 * runs.iter().filter(|run| run.ag == *ag).count();
-        if !super::may_wait(tx, *ag, changes)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn any_shared(tx: &mut Tx<'_>, runs: &[AgExtent]) -> Result<bool> {

@@ -31,8 +31,8 @@ pub(crate) use held::{Held, Hold};
 pub use inodes::EmptyChunks;
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode, is_allocated};
 pub(crate) use later::{
-    Change as LaterChange, Hurry, LateChanges, Later, Update, may_wait, settle, settle_if_short,
-    settle_waiting,
+    Change as LaterChange, Hurry, LateChanges, Later, Update, is_sound, may_wait, settle,
+    settle_if_short, settle_waiting,
 };
 pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{

@@ -121,6 +121,21 @@ impl Core {
         Ok(Some(Reserve { from: Arc::clone(&self.promised), blocks }))
     }
 
+    /// Keeps `blocks` back for good, by running `keep`, where nobody was promised them; whether
+    /// that was so.
+    pub(super) fn keep_back(&self, blocks: u64, keep: impl FnOnce()) -> Result<bool> {
+        let mut state = self.promised.state.lock();
+        if blocks > 0 && state.left < blocks {
+            state.left = self.free_for_data()?.saturating_sub(state.promised);
+        }
+        if state.left < blocks {
+            return Ok(false);
+        }
+        state.left -= blocks;
+        keep();
+        Ok(true)
+    }
+
     /// Free blocks that nobody has claimed or reserved.
     pub fn available(&self) -> Result<u64> {
         Ok(self.free_for_data()?.saturating_sub(self.promised.blocks()))

@@ -80,6 +80,15 @@ pub(crate) fn unmap<B: TreeBlocks>(
     }
 }
 
+/// Whether `mapping` is a record or a part of one.
+pub(super) fn is_mapped<B: TreeBlocks>(
+    tree: &mut Tree<Rmaps, B>,
+    mapping: &RmapRec,
+) -> Result<bool, B::Error> {
+    let holder = find(tree, mapping, 0, Overlaps::Some)?;
+    Ok(holder.is_some_and(|holder| holds(&holder, mapping)))
+}
+
 /// Takes `blocks` away from whoever owns them all, alone; `false` where nobody owns any. For an
 /// extent of which the journal says that it is to be freed, but not whose it was.
 pub(crate) fn unmap_any<B: TreeBlocks>(

@@ -324,6 +324,15 @@ pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     tx.note_freed(extent)
 }
 
+/// Whether a block of `extent` is free.
+pub(super) fn is_any_free(tx: &mut Tx<'_>, extent: AgExtent) -> Result<bool> {
+    let mut tree = tx.tree(extent.ag, ByBlock);
+    let left = tree.seek(Find::AtMost, extent.start)?;
+    let right = tree.next()?;
+    Ok(left.is_some_and(|left| left.end() > extent.start)
+        || right.is_some_and(|right| right.start < extent.end()))
+}
+
 /// The length of the longest free extent, as the AGF has it.
 fn longest(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
     let header = tx.core.header(ag, BlockKind::Agf);

@@ -322,8 +322,7 @@ pub(super) fn reverse(
             Reverse::Map => LaterChange::Own(mapping),
             Reverse::Unmap => LaterChange::Disown(mapping),
         };
-        tx.put_off(run.ag, change);
-        return Ok(());
+        return tx.put_off(run.ag, change);
     }
     match fork {
         Fork::Data => prepare_contents(tx, run.ag)?,

@@ -8,6 +8,7 @@ mod gate;
 mod growing;
 mod hazards;
 mod later;
+mod later_faults;
 mod lazy;
 mod matrix;
 mod options;
