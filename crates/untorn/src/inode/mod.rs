@@ -28,9 +28,10 @@ pub(crate) use ranges::{RangeGuard, RangeLock, Sharing};
 pub(crate) use snapshot::InodeSnapshot;
 
 use crate::error::Result;
-use parking_lot::{ArcRwLockWriteGuard, Mutex, RawRwLock, RwLock};
+use parking_lot::{ArcRwLockWriteGuard, Mutex, MutexGuard, RawRwLock, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use untorn_format::inode::{DinodeDisk, FileKind, InodeCore, Timestamp};
 use untorn_format::{Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence};
@@ -57,6 +58,14 @@ struct Unsaved {
     /// Size in bytes behind which the device is known to hold zeroes in the last block.
     clean_tail: Option<u64>,
 }
+
+/// Looks at a lock before sleeping at it, and what lies between two of them: some tens of
+/// microseconds in all.
+const LOOKS: usize = 64;
+const PAUSE: usize = 40;
+/// Naps before queueing.
+const NAPS: usize = 10;
+const NAP: Duration = Duration::from_micros(50);
 
 /// The owner lock of an inode, to change it.
 pub(crate) type OwnerGuard = ArcRwLockWriteGuard<RawRwLock, ()>;
@@ -108,16 +117,33 @@ impl Inode {
 
     /// Locks `owner` to change the inode.
     ///
-    /// One thread at a time waits for the lock, the others for their turn to. Where several sleep
-    /// at a lock, every release wakes one of them, which costs more than a rename, and who comes
-    /// falls asleep at once instead of looking again. Nobody starves: once in a millisecond or so a
-    /// release hands either lock straight to who sleeps at it.
+    /// One thread at a time waits for the lock: it looks again and again for as long as a change
+    /// takes, and only then sleeps. The others nap until it is their turn to wait: where several
+    /// sleep at a lock, every release wakes one of them, which costs more than a rename. Nobody
+    /// starves: who has napped often enough queues, and once in a millisecond or so a release
+    /// hands either lock straight to who sleeps at it.
     pub fn lock_owner(&self) -> OwnerGuard {
         if let Some(guard) = self.owner.try_write_arc() {
             return guard;
         }
-        let _turn = self.turn.lock();
+        let _turn = self.take_turn();
+        for _ in 0..LOOKS {
+            if let Some(guard) = self.owner.try_write_arc() {
+                return guard;
+            }
+            (0..PAUSE).for_each(|_| std::hint::spin_loop());
+        }
         self.owner.write_arc()
+    }
+
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        for _ in 0..NAPS {
+            if let Some(turn) = self.turn.try_lock() {
+                return turn;
+            }
+            std::thread::sleep(NAP);
+        }
+        self.turn.lock()
     }
 
     /// The published bytes.
