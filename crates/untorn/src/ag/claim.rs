@@ -182,14 +182,15 @@ impl Core {
     }
 
     /// Blocks of `ag` that data may still claim. Exact for who has locked the AG; for others never
-    /// too many: what is claimed is counted before what is free is read, what is busy afterwards,
-    /// and a transaction publishes between its own.
+    /// too many: what is claimed and kept back for what waits is counted before what is free is
+    /// read, what is busy afterwards, and a transaction publishes between its own.
     pub(super) fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
         let claimed = self.ag(ag).held.lock().claimed();
+        let growth = self.ag(ag).growth.load(Ordering::Acquire);
         let header = self.header(ag, BlockKind::Agf);
         let image = self.store.cache().read(&header)?;
         let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        let kept_back = self.kept_back(ag, agf)?;
+        let kept_back = self.kept_back(ag, agf)? + growth;
         let kept = claimed + self.ag(ag).held.lock().busy() + kept_back;
         Ok(agf.freeblks.get().saturating_sub(kept))
     }
@@ -201,8 +202,7 @@ impl Core {
         let refcount = wants.refcountbt.saturating_sub(agf.refcount_blocks.get());
         let rmap = wants.rmapbt.saturating_sub(agf.rmap_blocks.get());
         let listed = agf.flcount.get();
-        let growth = self.ag(ag).growth.load(Ordering::Relaxed);
-        Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE + growth)
+        Ok((finobt + refcount + rmap).saturating_sub(listed) + FREE_LIST_RESERVE)
     }
 
     /// Blocks that Linux keeps for the trees of `ag` where it has the volume mounted, of those that

@@ -209,11 +209,14 @@ fn unheld(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
     Ok(free.saturating_sub(held.claimed() + held.busy()))
 }
 
-/// Blocks kept back in an AG for what waits. Dropping it gives back what it has more than before.
+/// Blocks kept back in an AG for what waits. More than before are kept back at once, fewer only when
+/// the trees that took the others are published: who counts what can be promised must see one or
+/// the other. Dropping it gives back what it has more than before.
 struct Growth<'c> {
     core: &'c Core,
     ag: AgNumber,
     before: u32,
+    blocks: u32,
     published: bool,
 }
 
@@ -222,18 +225,18 @@ impl<'c> Growth<'c> {
     fn keep(core: &'c Core, ag: AgNumber, blocks: u32) -> Result<Option<Self>> {
         let kept = &core.ag(ag).growth;
         let before = kept.load(Ordering::Relaxed);
-        let keep = || kept.store(blocks, Ordering::Relaxed);
+        let keep = || kept.store(blocks.max(before), Ordering::Relaxed);
         let more = u64::from(blocks.saturating_sub(before));
         let kept = core.keep_back(more, keep)?;
-        Ok(kept.then_some(Self { core, ag, before, published: false }))
+        Ok(kept.then_some(Self { core, ag, before, blocks, published: false }))
     }
 }
 
 impl Drop for Growth<'_> {
     fn drop(&mut self) {
-        if !self.published {
-            self.core.ag(self.ag).growth.store(self.before, Ordering::Relaxed);
-        }
+        let blocks = if self.published { self.blocks } else { self.before };
+        // Behind what the commit has published.
+        self.core.ag(self.ag).growth.store(blocks, Ordering::Release);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changes of the trees of AGs that wait until a checkpoint closes.
 
 use super::{BLOCK, Bench};
-use crate::ag::prepare_contents;
+use crate::ag::{Update, prepare_contents};
 use crate::inode::InodeSnapshot;
 use crate::{Error, NewFile, SizeRule, mkfs};
 use std::sync::Arc;
@@ -88,6 +88,30 @@ fn what_waits_finds_blocks_for_its_trees_where_names_take_the_rest_check() {
     assert!(matches!(full, Error::NoSpace { .. }), "{full}");
     bench.volume.sync().unwrap();
     bench.judge("filled");
+}
+
+#[test]
+fn blocks_kept_for_what_waits_stay_so_until_the_trees_have_theirs() {
+    let mut bench = Bench::new();
+    bench.write(0, 8 * BLOCK, 1);
+    bench.volume.sync().unwrap();
+    bench.write(BLOCK, BLOCK, 2);
+    let core = bench.core();
+    let ag = *core.later.lock().first().unwrap();
+    let kept = || core.ag(ag).growth.load(std::sync::atomic::Ordering::Relaxed);
+    let before = kept();
+    assert!(before > 0);
+    core.transact(65536, &[], |tx| {
+        prepare_contents(tx, ag)?;
+        let update = Update::of(tx, ag, true, Vec::new())?;
+        assert_eq!(kept(), before, "not published");
+        drop(update);
+        assert_eq!(kept(), before, "given up");
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(kept(), 0);
+    bench.judge("kept");
 }
 
 #[test]
