@@ -2,7 +2,8 @@
 //!
 //! Locks, in order: `writer` (one checkpoint or writeback at a time; held across I/O), then `state`
 //! (short, never across I/O). Commits take `state` alone, so they proceed while a checkpoint is
-//! being written.
+//! being written. Between the two come the locks of owners, for who closes a checkpoint makes what
+//! was put off (see [`Closing`]): nobody who has locked an owner may wait for `writer`.
 //!
 //! After the first failed write nothing more is written: the journal on the device is whole up to
 //! its last durable checkpoint, and what this process believes beyond that is given up.

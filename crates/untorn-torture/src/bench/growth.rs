@@ -2,8 +2,8 @@
 //! extents of the group, bytes of the volume.
 //!
 //! Volumes lie in memory, and what is read comes from nowhere: only the time of the library is
-//! measured. Opening is measured on sparse
-//! images, with what the device adds to it. All sizes of a curve take turns.
+//! measured. Opening is measured on sparse images, with what the device adds to it. All sizes of a
+//! curve take turns.
 
 use super::blank::Blank;
 use super::line::Lines;
