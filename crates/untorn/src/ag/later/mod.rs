@@ -209,9 +209,9 @@ fn unheld(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
     Ok(free.saturating_sub(held.claimed() + held.busy()))
 }
 
-/// Blocks kept back in an AG for what waits. More than before are kept back at once, fewer only when
-/// the trees that took the others are published: who counts what can be promised must see one or
-/// the other. Dropping it gives back what it has more than before.
+/// Blocks kept back in an AG for what waits. More than before are kept back at once, fewer only
+/// when the trees that took the others are published: who counts what can be promised must see one
+/// or the other. Dropping it gives back what it has more than before.
 struct Growth<'c> {
     core: &'c Core,
     ag: AgNumber,

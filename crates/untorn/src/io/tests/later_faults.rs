@@ -7,6 +7,7 @@ use crate::inode::core_of;
 use crate::map;
 use crate::{Error, File, NewFile, OpenOptions, Sync, Volume, mkfs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use untorn_device::MemoryDevice;
 use untorn_format::records::{Extent, ExtentState, Fork, RmapOwner, RmapRec, RmapRole};
 use untorn_format::{FileBlock, FsBlock};
@@ -187,102 +188,77 @@ fn many_groups_settle_with_a_small_limit() {
     volume.sync().unwrap();
 }
 
-/// A cached write got its blocks promised; its writeback must find them whatever others overwrite.
-#[test]
-fn promised_blocks_are_there() {
+/// Runs `turn` so many times on a volume of which `left` blocks are free, while two threads
+/// overwrite single blocks; the first error.
+fn beside_overwriters(
+    left: u64,
+    turns: u32,
+    mut turn: impl FnMut(&Volume) -> crate::Result<()>,
+) -> Option<(u32, Error)> {
     let mut bench = Bench::with(64 << 20, mkfs::Groups::Count(1));
     bench.write(0, 64 * BLOCK, 1);
     let filler = bench.volume.create_file("/filler", NewFile::default()).unwrap();
     bench.volume.sync().unwrap();
     let available = bench.volume.space().unwrap().available;
-    filler.allocate(0..(available - 120) * BLOCK, crate::SizeRule::Grow).unwrap();
+    filler.allocate(0..(available - left) * BLOCK, crate::SizeRule::Grow).unwrap();
     bench.volume.sync().unwrap();
-    let core = bench.core().clone();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let failed = std::thread::scope(|scope| {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
         for thread in 0..2_u64 {
             let (file, stop) = (&bench.file, &stop);
             scope.spawn(move || {
-                let mut count = 0_u64;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let at = (thread * 32 + count % 32) * BLOCK;
+                for count in (0..32).cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
+                    let at = (thread * 32 + count) * BLOCK;
                     let _ = file.write_atomic(at, &[2; BLOCK as usize], Sync::Visible);
-                    count += 1;
                 }
             });
         }
-        let mut failed = None;
-        for turn in 0..500 {
-            if turn % 100 == 0 {
+        let failed = (0..turns).find_map(|number| {
+            if number % 100 == 0 {
                 let _ = bench.volume.sync();
                 bench.inode().cow.lock().drop_idle();
             }
-            let blocks = core.available().unwrap().saturating_sub(8);
-            let Ok(reserve) = core.reserve(blocks) else { continue };
-            std::thread::sleep(std::time::Duration::from_micros(50));
-            // What writeback does with what a cached write reserved.
-            match core.claim_reserved(None, blocks) {
-                Ok(claims) => drop(claims),
-                Err(error) => {
-                    failed = Some((turn, blocks, error));
-                    break;
-                }
-            }
-            drop(reserve);
-        }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            turn(&bench.volume).err().map(|error| (number, error))
+        });
+        stop.store(true, Ordering::Relaxed);
         failed
+    })
+}
+
+/// Lets the others come between.
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_micros(50));
+}
+
+/// A cached write got its blocks promised; its writeback must find them whatever others overwrite.
+#[test]
+fn promised_blocks_are_there() {
+    let failed = beside_overwriters(120, 500, |volume| {
+        let core = volume.core();
+        let blocks = core.available()?.saturating_sub(8);
+        let Ok(_reserve) = core.reserve(blocks) else { return Ok(()) };
+        pause();
+        // What writeback does with what a cached write reserved.
+        core.claim_reserved(None, blocks).map(drop)
     });
-    assert!(failed.is_none(), "turn, blocks, error: {failed:?}");
+    assert!(failed.is_none(), "turn, error: {failed:?}");
 }
 
 /// The same as users see it: a cached write that succeeded fails when it is synced.
 #[test]
 fn a_cached_write_that_succeeded_can_be_synced() {
-    let mut bench = Bench::with(64 << 20, mkfs::Groups::Count(1));
-    bench.write(0, 64 * BLOCK, 1);
-    let filler = bench.volume.create_file("/filler", NewFile::default()).unwrap();
-    bench.volume.sync().unwrap();
-    let available = bench.volume.space().unwrap().available;
-    filler.allocate(0..(available - 150) * BLOCK, crate::SizeRule::Grow).unwrap();
-    bench.volume.sync().unwrap();
-    let core = bench.core().clone();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let failed = std::thread::scope(|scope| {
-        for thread in 0..2_u64 {
-            let (file, stop) = (&bench.file, &stop);
-            scope.spawn(move || {
-                let mut count = 0_u64;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let at = (thread * 32 + count % 32) * BLOCK;
-                    let _ = file.write_atomic(at, &[2; BLOCK as usize], Sync::Visible);
-                    count += 1;
-                }
-            });
+    let failed = beside_overwriters(150, 600, |volume| {
+        let cached = volume.create_file("/cached", NewFile::default())?;
+        let blocks = volume.core().available()?.saturating_sub(20);
+        let bytes = vec![3; (blocks * BLOCK) as usize];
+        if cached.write_cached(0, &bytes, Sync::Visible).is_ok() {
+            pause();
+            cached.sync()?;
         }
-        let mut failed = None;
-        for turn in 0..600 {
-            if turn % 100 == 0 {
-                let _ = bench.volume.sync();
-                bench.inode().cow.lock().drop_idle();
-            }
-            let cached = bench.volume.create_file("/cached", NewFile::default()).unwrap();
-            let blocks = core.available().unwrap().saturating_sub(20);
-            let bytes = vec![3; (blocks * BLOCK) as usize];
-            if cached.write_cached(0, &bytes, Sync::Visible).is_ok() {
-                std::thread::sleep(std::time::Duration::from_micros(50));
-                if let Err(error) = cached.sync() {
-                    failed = Some((turn, blocks, error));
-                    break;
-                }
-            }
-            drop(cached);
-            bench.volume.remove("/cached").unwrap();
-        }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        failed
+        drop(cached);
+        volume.remove("/cached")
     });
-    assert!(failed.is_none(), "turn, blocks, error: {failed:?}");
+    assert!(failed.is_none(), "turn, error: {failed:?}");
 }
 
 /// A file maps a block that counts as free; another file gets it with others, and both are
