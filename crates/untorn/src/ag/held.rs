@@ -180,6 +180,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_for_in_vain_is_known_until_blocks_come_free() {
+        let mut held = Held::default();
+        held.insert(0..8, Hold::Claimed);
+        held.note_search(32, false);
+        held.note_search(16, false);
+        assert!(held.lacks(16) && held.lacks(32) && !held.lacks(8));
+        held.note_search(8, true);
+        assert!(held.lacks(16), "a shorter run says nothing of longer ones");
+        held.note_search(16, true);
+        assert!(!held.lacks(32));
+        held.note_search(16, false);
+        held.remove(0..4, Hold::Claimed);
+        assert!(!held.lacks(16));
+    }
+
+    #[test]
     #[should_panic(expected = "held twice")]
     fn holding_a_block_twice_is_our_mistake() {
         let mut held = Held::default();
