@@ -5,10 +5,10 @@ use crate::dir::{Cookie, Listed};
 use crate::error::Result;
 use crate::inode::Inode;
 use crate::namespace::{self, Follow};
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use untorn_format::Ino;
+use untorn_format::dir::FileType;
 
 /// Entries that are taken at a time: what a listing holds of a directory of any size.
 const BATCH: usize = 256;
@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 pub struct Listing {
     volume: Volume,
     inode: Arc<Inode>,
-    batch: VecDeque<(DirEntry, Cookie)>,
+    batch: Batch,
     /// Behind the last entry that was given out.
     given: Cookie,
     /// Behind the last entry of the batch; `None` when the directory has no more.
@@ -60,7 +60,7 @@ impl Volume {
     }
 
     fn listing(&self, inode: Arc<Inode>, from: Cookie) -> Result<Listing> {
-        let (volume, batch) = (self.clone(), VecDeque::new());
+        let (volume, batch) = (self.clone(), Batch::default());
         let mut listing = Listing { volume, inode, batch, given: from, next: Some(from) };
         listing.fill()?;
         Ok(listing)
@@ -77,13 +77,13 @@ impl Listing {
     fn fill(&mut self) -> Result<()> {
         let Some(from) = self.next.take() else { return Ok(()) };
         let Self { volume, inode, batch, next, .. } = self;
-        namespace::list(&volume.core, inode, from, |entry: Listed<'_>| {
-            let Listed { name, ino, file_type, next: behind } = entry;
-            batch.push_back((DirEntry { name: name.to_vec(), ino, file_type }, behind));
-            if batch.len() < BATCH {
+        batch.clear();
+        namespace::list(&volume.core, inode, from, |entry| {
+            batch.push(&entry);
+            if batch.entries.len() < BATCH {
                 return ControlFlow::Continue(());
             }
-            *next = Some(behind);
+            *next = Some(entry.next);
             ControlFlow::Break(())
         })
     }
@@ -93,15 +93,63 @@ impl Iterator for Listing {
     type Item = Result<DirEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.batch.is_empty()
+        if self.batch.is_given_out()
             && let Err(error) = self.fill()
         {
             self.batch.clear();
             self.next = None;
             return Some(Err(error));
         }
-        let (entry, behind) = self.batch.pop_front()?;
+        let (entry, behind) = self.batch.next()?;
         self.given = behind;
         Some(Ok(entry))
+    }
+}
+
+/// Entries taken from a directory and not given out yet, their names one behind the other: a name
+/// becomes memory of its own when it is given out.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Waiting>,
+    names: Vec<u8>,
+    /// Entries given out.
+    given: usize,
+    /// Bytes of names given out.
+    named: usize,
+}
+
+/// An entry whose name lies elsewhere.
+struct Waiting {
+    ino: Ino,
+    file_type: FileType,
+    /// Bytes of its name.
+    length: usize,
+    /// Where a listing resumes behind it.
+    behind: Cookie,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.names.clear();
+        (self.given, self.named) = (0, 0);
+    }
+
+    fn push(&mut self, entry: &Listed<'_>) {
+        let Listed { name, ino, file_type, next: behind } = *entry;
+        self.names.extend_from_slice(name);
+        self.entries.push(Waiting { ino, file_type, length: name.len(), behind });
+    }
+
+    fn is_given_out(&self) -> bool {
+        self.given == self.entries.len()
+    }
+
+    fn next(&mut self) -> Option<(DirEntry, Cookie)> {
+        let &Waiting { ino, file_type, length, behind } = self.entries.get(self.given)?;
+        let name = self.names[self.named..][..length].to_vec();
+        self.given += 1;
+        self.named += length;
+        Some((DirEntry { name, ino, file_type }, behind))
     }
 }
