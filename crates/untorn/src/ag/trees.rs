@@ -6,7 +6,6 @@ use crate::btree::{Image, Root, Tree, TreeBlocks, TreeKind};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
-use std::sync::Arc;
 use untorn_format::ag::{AgfDisk, AgiDisk};
 use untorn_format::btree::{self, BtreeKind};
 use untorn_format::kind::Identity;
@@ -229,7 +228,7 @@ impl TreeBlocks for AgTree<'_, '_> {
             None => freelist::pop(self.tx, self.ag)?,
         };
         self.count(1)?;
-        let core = Arc::clone(self.tx.core);
+        let core = self.tx.core;
         let block_ref = core.ag_block(self.ag, block, self.kind.block_kind());
         let identity = Identity {
             geometry: &core.geometry,

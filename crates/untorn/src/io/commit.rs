@@ -225,8 +225,9 @@ fn mapped(
     let mut found = Vec::new();
     for range in ranges {
         let mut at = range.start;
-        while let Some(extent) = map::next_extent(tx, inode.ino, Fork::Data, at)?
-            .filter(|extent| extent.file < range.end)
+        while at < range.end
+            && let Some(extent) = map::next_extent(tx, inode.ino, Fork::Data, at)?
+                .filter(|extent| extent.file < range.end)
         {
             found.push(map::trim(extent, &range));
             at = extent.file_end();

@@ -155,7 +155,8 @@ pub(super) fn change(
     }
     match core.fork_format(fork) {
         ForkFormat::Btree => {
-            change_tree(tx, ino, fork, out, records)?;
+            let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
+            change_records(ino, &mut tree, out, records)?;
             if out.len() == records.len() {
                 return Ok(());
             }
@@ -230,14 +231,13 @@ fn change_list(
     tree.build(size, Fill::Loose, list.len() as u64, list)
 }
 
-fn change_tree(
-    tx: &mut Tx<'_>,
+/// Takes the records `out` out of the tree of a fork of `ino` and puts `records` in.
+pub(super) fn change_records(
     ino: Ino,
-    fork: Fork,
+    tree: &mut Tree<btree::Extents, ForkTree<'_, '_>>,
     out: &[Extent],
     records: &[Extent],
 ) -> Result<()> {
-    let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
     let mut records = records.to_vec();
     for old in out {
         let found = tree.seek(Find::Equal, old.file)?;

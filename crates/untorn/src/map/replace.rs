@@ -4,7 +4,7 @@
 //! and one change of its records: an overwrite that finds an extent of its own size changes a
 //! single record.
 
-use super::edit::{Reverse, change, count_blocks, cut, joined, reverse};
+use super::edit::{Reverse, change, change_records, count_blocks, cut, joined, reverse};
 use super::fork::{Extents, staged};
 use crate::btree::TreeBlocks;
 use crate::error::{Error, Result};
@@ -65,9 +65,16 @@ impl Surroundings {
 /// Maps `extent`, whose blocks were taken already, in place of all that is mapped where it goes.
 /// The blocks of the old pieces are nobody's now.
 pub(crate) fn replace(tx: &mut Tx<'_>, ino: Ino, fork: Fork, extent: Extent) -> Result<()> {
-    let around = Surroundings::of(&mut staged(tx, ino, fork)?, &extent)?;
+    let mut extents = staged(tx, ino, fork)?;
+    let around = Surroundings::of(&mut extents, &extent)?;
     let (out, records) = around.exchange(extent);
-    change(tx, ino, fork, &out, &records)?;
+    match extents {
+        // As many records as before: nothing of the inode changes with them.
+        Extents::Tree(mut tree) if out.len() == records.len() => {
+            change_records(ino, &mut tree, &out, &records)?;
+        }
+        _ => change(tx, ino, fork, &out, &records)?,
+    }
     let range = extent.file..extent.file_end();
     let mut blocks = i64::from(extent.length);
     for old in around.inside {

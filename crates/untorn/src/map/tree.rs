@@ -6,7 +6,6 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::tx::Tx;
-use std::sync::Arc;
 use untorn_format::btree::{self, BtreeKind};
 use untorn_format::inode;
 use untorn_format::kind::Identity;
@@ -68,7 +67,7 @@ impl ForkTree<'_, '_> {
 
     /// A block near `near`, in another AG if there is none.
     fn allocate_anywhere(&mut self, near: Option<u64>) -> Result<FsBlock> {
-        let core = Arc::clone(self.tx.core);
+        let core = self.tx.core;
         let (ino, fork) = (self.ino, self.fork);
         let near = near.map(FsBlock).and_then(|near| core.geometry.split(near));
         let home = core.geometry.split_ino(ino).map_or(AgNumber(0), |(ag, _)| ag);
@@ -93,9 +92,9 @@ impl TreeBlocks for ForkTree<'_, '_> {
     type Error = Error;
 
     fn root(&mut self) -> Result<Root<'_>> {
-        let core = Arc::clone(self.tx.core);
+        let core = self.tx.core;
         let bytes = slice(self.tx.inode_bytes(self.ino), self.fork);
-        Ok(Root::Fork(bytes.map_err(|fault| corrupt(&core, self.ino, None, fault))?))
+        Ok(Root::Fork(bytes.map_err(|fault| corrupt(core, self.ino, None, fault))?))
     }
 
     fn set_root(&mut self, _ptr: u64, _levels: u32) -> Result<()> {
@@ -104,14 +103,14 @@ impl TreeBlocks for ForkTree<'_, '_> {
 
     fn stage_fork(&mut self) -> Result<&mut [u8]> {
         self.tx.met.forget(self.ino, self.fork);
-        let core = Arc::clone(self.tx.core);
+        let core = self.tx.core;
         let (ino, fork) = (self.ino, self.fork);
         let bytes = self.tx.inode_mut(ino);
         let bytes = match fork {
             Fork::Data => inode::data_fork_mut(bytes),
             Fork::Attr => inode::attr_fork_mut(bytes),
         };
-        bytes.map_err(|fault| corrupt(&core, ino, None, fault))
+        bytes.map_err(|fault| corrupt(core, ino, None, fault))
     }
 
     fn read(&mut self, ptr: u64) -> Result<Image> {
@@ -128,8 +127,8 @@ impl TreeBlocks for ForkTree<'_, '_> {
         self.tx.met.forget(self.ino, self.fork);
         let block = self.allocate_anywhere(near)?;
         self.count(1)?;
-        let core = Arc::clone(self.tx.core);
-        let block_ref = block_ref(&core, self.ino, block.0)?;
+        let core = self.tx.core;
+        let block_ref = block_ref(core, self.ino, block.0)?;
         let identity = Identity {
             geometry: &core.geometry,
             uuid: core.meta_uuid(),
