@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     let threads: u64 = arguments.next().map_or(Ok(1), |word| word.parse())?;
     let device: Arc<dyn BlockDevice> = match arguments.next() {
         Some(image) if image != "-" => Arc::new(FileDevice::open(image, Access::ReadWrite)?),
-        _ => Arc::new(MemoryDevice::new(1 << 30)),
+        _ => Arc::new(MemoryDevice::new(4 << 30)),
     };
     let bytes = arguments.next().map_or(Ok(4096), |word| word.parse())?;
     mkfs::make(
