@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use untorn_torture::kernel::{
@@ -142,4 +143,33 @@ fn linux_reads_what_an_atomic_write_changed_and_nothing_else_changed_kernel() {
     mounted.unmount().unwrap();
     xfs_repair_n(&image).unwrap().assert_clean();
     assert_eq!(untorn(&["check", name]).status.code(), Some(0));
+}
+
+#[test]
+fn linux_sees_owner_and_mode_that_came_with_a_whole_file_kernel() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let (image, source) = (scratch.image("volume.img"), scratch.image("source"));
+    let name = image.to_str().unwrap();
+    make_volume(&image, 512 << 20, &MkfsOptions { rmapbt: true, ..Default::default() }).unwrap();
+    let mounted = Mounted::new(&image).unwrap();
+    fs::write(mounted.at("there"), vec![b'o'; 70_000]).unwrap();
+    mounted.unmount().unwrap();
+    fs::write(&source, vec![b'n'; 12_345]).unwrap();
+    let others = ["--mode", "4750", "--uid", "1001", "--gid", "1002"];
+    for file in ["there", "new"] {
+        let at = format!("{name}:/{file}");
+        said(&[&["put", source.to_str().unwrap(), &at][..], &others].concat());
+    }
+    let mounted = Mounted::new(&image).unwrap();
+    for file in ["there", "new"] {
+        let path = mounted.at(file);
+        assert!(fs::read(&path).unwrap() == vec![b'n'; 12_345], "{file}");
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.mode() & 0o7777, found.uid(), found.gid()), (0o4750, 1001, 1002));
+    }
+    mounted.unmount().unwrap();
+    xfs_repair_n(&image).unwrap().assert_clean();
 }

@@ -113,6 +113,37 @@ fn linux_sees_in_an_image_what_it_saw_in_the_source_kernel() {
 }
 
 #[test]
+fn files_leave_an_image_without_a_free_block_and_linux_goes_on_with_it_kernel() {
+    if !kernel::demand() {
+        return;
+    }
+    let scratch = Scratch::new().unwrap();
+    let (source, image) = (scratch.image("source"), scratch.image("full.img"));
+    std::fs::create_dir(&source).unwrap();
+    for number in 0..400 {
+        let path = source.join(format!("file-{number}"));
+        std::fs::write(path, vec![number as u8; 3000 + 50 * number]).unwrap();
+    }
+    let name = image.to_str().unwrap();
+    untorn(&["mkfs", "-q", "--minimize", "--from", source.to_str().unwrap(), name]);
+    for number in (0..400).step_by(2) {
+        untorn(&["rm", name, &format!("/file-{number}")]);
+        if number % 40 == 0 {
+            judge(&image, &[]);
+        }
+    }
+    let mounted = Mounted::new(&image).unwrap();
+    assert_eq!(std::fs::read_dir(mounted.root()).unwrap().count(), 200);
+    std::fs::write(mounted.at("by-linux"), vec![1; 500_000]).unwrap();
+    for number in (1..400).step_by(2) {
+        let found = std::fs::read(mounted.at(&format!("file-{number}"))).unwrap();
+        assert!(found == vec![number as u8; 3000 + 50 * number], "file {number}");
+    }
+    mounted.unmount().unwrap();
+    judge(&image, &[]);
+}
+
+#[test]
 fn linux_sees_in_a_copy_what_it_saw_in_the_volume_kernel() {
     if !kernel::demand() {
         return;
