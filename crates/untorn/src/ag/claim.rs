@@ -2,7 +2,7 @@
 
 use super::Hold;
 use super::space::{self, Effort};
-use super::trees::Published;
+use super::trees::{Published, look_published_agf};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use std::fmt;
@@ -187,12 +187,10 @@ impl Core {
     pub(super) fn room_for_data(&self, ag: AgNumber) -> Result<u32> {
         let claimed = self.ag(ag).held.lock().claimed();
         let growth = self.ag(ag).growth.load(Ordering::Acquire);
-        let header = self.header(ag, BlockKind::Agf);
-        let image = self.store.cache().read(&header)?;
-        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        let kept_back = self.kept_back(ag, agf)? + growth;
-        let kept = claimed + self.ag(ag).held.lock().busy() + kept_back;
-        Ok(agf.freeblks.get().saturating_sub(kept))
+        let look = |agf: &AgfDisk| (agf.freeblks.get(), self.kept_back(ag, agf));
+        let (free, kept_back) = look_published_agf(self, ag, look)?;
+        let kept = claimed + self.ag(ag).held.lock().busy() + kept_back? + growth;
+        Ok(free.saturating_sub(kept))
     }
 
     /// Blocks of `ag` kept back so that its btrees can grow as its blocks come into use.
@@ -214,15 +212,14 @@ impl Core {
         if !(features.has_finobt() || features.has_reflink() || features.has_rmapbt()) {
             return Ok(0);
         }
-        let header = self.header(ag, BlockKind::Agf);
-        let image = self.store.cache().read(&header)?;
-        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        let (refcount, rmap, counted) = look_published_agf(self, ag, |agf| {
+            (agf.refcount_blocks.get(), agf.rmap_blocks.get(), agf.btreeblks.get())
+        })?;
         let wants = self.ag(ag).wants(self, ag);
         let finobt = wants.finobt.saturating_sub(self.finobt_blocks(ag)?);
-        let refcount = wants.refcountbt.saturating_sub(agf.refcount_blocks.get());
+        let refcount = wants.refcountbt.saturating_sub(refcount);
         // Roots do not count among the blocks of trees.
-        let rmap = agf.rmap_blocks.get().saturating_sub(1);
-        let free_space = agf.btreeblks.get().saturating_sub(rmap);
+        let free_space = counted.saturating_sub(rmap.saturating_sub(1));
         Ok([finobt, refcount, wants.rmapbt, free_space].into_iter().map(u64::from).sum())
     }
 

@@ -1,6 +1,6 @@
 //! What files ask of an AG about their blocks: are they shared, let go of them.
 
-use super::trees::Trees;
+use super::trees::{Trees, look_agf};
 use super::{LaterChange, refcount, rmap, space};
 use crate::btree::{Refcounts, Rmaps};
 use crate::core::Core;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::ag::AgfDisk;
-use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Place};
+use untorn_format::{AgBlock, AgExtent, AgNumber};
 
 /// The first run of `extent` that more than one file uses. The AG must be locked.
 pub(crate) fn shared_run<T: Trees + super::space::Holds>(
@@ -85,10 +85,8 @@ pub(crate) fn share(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 /// that there are must be able to part.
 pub(crate) fn lend(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
     super::prepare_contents(tx, extent.ag)?;
-    let header = tx.core.header(extent.ag, BlockKind::Agf);
-    let image = tx.read(&header)?;
-    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-    if tx.core.is_short_of_tree_blocks(extent.ag, agf)? {
+    let is_short = |agf: &AgfDisk| tx.core.is_short_of_tree_blocks(extent.ag, agf);
+    if look_agf(tx, extent.ag, is_short)?? {
         return Err(Error::NoSpace { needed: 1, available: 0 });
     }
     let full = refcount::find_full(&mut tx.tree(extent.ag, Refcounts), extent.start..extent.end())?;

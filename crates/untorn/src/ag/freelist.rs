@@ -5,7 +5,7 @@
 //! [`fix`] runs before anything is taken from or given to free space.
 
 use super::space;
-use super::trees::edit_agf;
+use super::trees::{edit_agf, look_agf};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
@@ -31,10 +31,7 @@ fn with_ring<R>(tx: &mut Tx<'_>, ag: AgNumber, edit: impl FnOnce(&mut AgflRing) 
 
 /// Blocks on the list.
 pub(super) fn length(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
-    let header = tx.core.header(ag, BlockKind::Agf);
-    let image = tx.read(&header)?;
-    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-    Ok(agf.flcount.get())
+    look_agf(tx, ag, |agf| agf.flcount.get())
 }
 
 /// Takes a block off the list.
@@ -85,11 +82,10 @@ fn needed(core: &Core, ag: AgNumber, agf: &AgfDisk) -> u32 {
 /// without a free block cannot fill stays short, for what comes may give blocks back: only who then
 /// wants one of the list, and finds none, has no space.
 pub(super) fn fix(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
-    let header = tx.core.header(ag, BlockKind::Agf);
     loop {
-        let image = tx.read(&header)?;
-        let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-        let (count, needed) = (agf.flcount.get(), needed(tx.core, ag, agf));
+        let core = tx.core;
+        let look = |agf: &AgfDisk| (agf.flcount.get(), needed(core, ag, agf));
+        let (count, needed) = look_agf(tx, ag, look)?;
         if count < needed {
             if fill(tx, ag, needed - count)? == Filled::Short {
                 return Ok(());

@@ -7,7 +7,7 @@
 //! locked the AG; blocks given are busy until it is durable.
 
 use super::rmap::Overlaps;
-use super::trees::{Trees, edit_agf};
+use super::trees::{Trees, edit_agf, look_agf};
 use super::{Held, Users, freelist, refcount, rmap};
 use crate::btree::{ByBlock, ByLength, Find, Refcounts, Rmaps, Tree, TreeBlocks};
 use crate::core::Core;
@@ -15,9 +15,8 @@ use crate::error::{Error, Result};
 use crate::tx::Tx;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use untorn_format::ag::AgfDisk;
 use untorn_format::records::{AllocRec, RmapRec};
-use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Fault, Place};
+use untorn_format::{AgBlock, AgExtent, AgNumber, Fault, Place};
 
 /// Free extents, and gaps between what is held in them, looked at near a place.
 const NEAR: usize = 16;
@@ -335,10 +334,7 @@ pub(super) fn is_any_free(tx: &mut Tx<'_>, extent: AgExtent) -> Result<bool> {
 
 /// The length of the longest free extent, as the AGF has it.
 fn longest(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
-    let header = tx.core.header(ag, BlockKind::Agf);
-    let image = tx.read(&header)?;
-    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-    Ok(agf.longest.get())
+    look_agf(tx, ag, |agf| agf.longest.get())
 }
 
 /// Brings the AGF's totals up to date after `change` blocks came or went.

@@ -154,6 +154,31 @@ impl AgTree<'_, '_> {
     }
 }
 
+/// Looks at the AGF of an AG as the transaction sees it.
+pub(super) fn look_agf<R>(
+    tx: &Tx<'_>,
+    ag: AgNumber,
+    look: impl FnOnce(&AgfDisk) -> R,
+) -> Result<R> {
+    let header = tx.core.header(ag, BlockKind::Agf);
+    agf_of(&header, &tx.read(&header)?, look)
+}
+
+/// The same as it is published.
+pub(super) fn look_published_agf<R>(
+    core: &Core,
+    ag: AgNumber,
+    look: impl FnOnce(&AgfDisk) -> R,
+) -> Result<R> {
+    let header = core.header(ag, BlockKind::Agf);
+    agf_of(&header, &core.store.cache().read(&header)?, look)
+}
+
+fn agf_of<R>(header: &BlockRef, image: &[u8], look: impl FnOnce(&AgfDisk) -> R) -> Result<R> {
+    let agf = AgfDisk::of(image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+    Ok(look(agf))
+}
+
 /// Edits the AGF of a locked AG.
 pub(crate) fn edit_agf<R>(
     tx: &mut Tx<'_>,

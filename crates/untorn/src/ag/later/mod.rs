@@ -22,7 +22,7 @@ pub(crate) use list::{Change, Later};
 
 use super::rmap::Overlaps;
 use super::space::{self, give, take};
-use super::trees::Trees;
+use super::trees::{Trees, look_agf};
 use super::{Users, freelist, rmap};
 use crate::btree::Rmaps;
 use crate::core::Core;
@@ -34,9 +34,8 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use untorn_device::DeviceError;
-use untorn_format::ag::AgfDisk;
 use untorn_format::records::RmapRec;
-use untorn_format::{AgBlock, AgExtent, AgNumber, BlockKind, Place};
+use untorn_format::{AgBlock, AgExtent, AgNumber};
 use untorn_store::{Closing, PutOff, StoreError};
 
 /// Changes of one AG that wait at most.
@@ -204,7 +203,7 @@ pub(crate) fn settle_if_short(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
 
 /// Free blocks of `ag`, as the transaction sees it, that nobody holds.
 fn unheld(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
-    let free = agf_of(tx, ag, |agf| agf.freeblks.get())?;
+    let free = look_agf(tx, ag, |agf| agf.freeblks.get())?;
     let held = tx.core.ag(ag).held.lock();
     Ok(free.saturating_sub(held.claimed() + held.busy()))
 }
@@ -296,18 +295,11 @@ impl<'c> Update<'c> {
 /// What the AGF of `ag` says of its trees: blocks, the highest of their levels.
 fn trees(tx: &Tx<'_>, ag: AgNumber) -> Result<(u64, u64)> {
     let roots = 3;
-    agf_of(tx, ag, |agf| {
+    look_agf(tx, ag, |agf| {
         let levels = [agf.bno_level.get(), agf.cnt_level.get(), agf.rmap_level.get()];
         let levels = levels.into_iter().max().unwrap_or(1);
         (u64::from(agf.btreeblks.get()) + roots, u64::from(levels))
     })
-}
-
-fn agf_of<R>(tx: &Tx<'_>, ag: AgNumber, look: impl FnOnce(&AgfDisk) -> R) -> Result<R> {
-    let header = tx.core.header(ag, BlockKind::Agf);
-    let image = tx.read(&header)?;
-    let agf = AgfDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
-    Ok(look(agf))
 }
 
 /// Blocks by which the trees of `ag` grow at most where each of `count` changes adds a record to
