@@ -6,6 +6,15 @@ use untorn_format::records::{
 };
 use untorn_format::{AgBlock, AgIno, Fault, FileBlock};
 
+/// What bytes of a node are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A record of a leaf.
+    Record,
+    /// A key of another node.
+    Key,
+}
+
 /// Which tree it is, with what a volume's features say about its records.
 pub trait TreeKind: Copy {
     /// The tree's name on disk.
@@ -21,6 +30,11 @@ pub trait TreeKind: Copy {
     fn rank_of_record(bytes: &[u8]) -> Self::Rank;
     /// The rank of a key from its bytes.
     fn rank_of_key(bytes: &[u8]) -> Self::Rank;
+    /// Whether the record, or the highest key, in `bytes` surely ends before `low`: a quick look,
+    /// for the many that a search passes. Only in trees with highest keys.
+    fn ends_before(_bytes: &[u8], _of: Part, _low: &Self::Rank) -> bool {
+        false
+    }
     /// The record in `bytes`.
     fn decode(self, bytes: &[u8]) -> Result<Self::Record, Fault>;
     /// Writes `record` to `bytes`, which have the size of a record.
@@ -132,6 +146,14 @@ impl TreeKind for Rmaps {
     }
     fn rank_of_key(bytes: &[u8]) -> RmapKey {
         rank::rmap_key(bytes)
+    }
+    fn ends_before(bytes: &[u8], of: Part, low: &RmapKey) -> bool {
+        let first = rank::block(bytes).0;
+        let blocks = match of {
+            Part::Record => rank::block(&bytes[4..]).0.max(1),
+            Part::Key => 1,
+        };
+        u64::from(first) + u64::from(blocks) <= u64::from(low.start.0)
     }
     fn decode(self, bytes: &[u8]) -> Result<RmapRec, Fault> {
         RmapRec::decode(bytes)

@@ -7,7 +7,7 @@
 //! Invariants: a view is made only where the count fits the bytes, so entries below it are there.
 //! Indices come from the tree, never from a disk: one past the end is a mistake of ours.
 
-use super::kinds::TreeKind;
+use super::kinds::{Part, TreeKind};
 use std::marker::PhantomData;
 use std::ops::Range;
 use untorn_format::Fault;
@@ -241,6 +241,14 @@ impl<'a, K: TreeKind> Node<'a, K> {
     /// The blocks to the left and to the right of a block on its level.
     pub(super) fn links(bytes: &[u8]) -> Result<Links, Fault> {
         Header::decode(K::KIND, bytes).map(|header| header.links)
+    }
+    /// Whether entry `index` surely ends before `low`.
+    pub(super) fn ends_before(&self, index: usize, low: &K::Rank) -> bool {
+        let entry = self.entry(0, index);
+        match self.level {
+            0 => K::ends_before(entry, Part::Record, low),
+            _ => K::ends_before(&entry[K::KIND.key_size()..], Part::Key, low),
+        }
     }
     /// A fault unless the node stands on `level`.
     pub(super) fn must_be_at(&self, level: usize) -> Result<(), Fault> {

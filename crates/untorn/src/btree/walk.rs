@@ -81,6 +81,9 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         let kind = self.kind;
         let mut rising = Rising::new();
         let choose = |node: &Node<'_, K>, index: usize| {
+            if node.ends_before(index, &low) {
+                return Ok(Turn::Pass);
+            }
             let rank = rising.pass(node, index)?;
             Ok(match node.level {
                 _ if rank > high => Turn::End,

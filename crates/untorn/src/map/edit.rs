@@ -32,19 +32,39 @@ pub(crate) fn unmap(
     fork: Fork,
     range: Range<FileBlock>,
 ) -> Result<Vec<Extent>> {
-    let mut pieces = Vec::new();
-    let mut at = range.start;
-    while let Some(extent) = staged(tx, ino, fork)?.at_or_after(at)?.filter(|e| e.file < range.end)
-    {
-        let cut = cut(extent, &range);
-        let rest: Vec<_> = [cut.left, cut.right].into_iter().flatten().collect();
-        change(tx, ino, fork, &[extent], &rest)?;
-        reverse(tx, ino, fork, cut.middle, Reverse::Unmap)?;
-        count_blocks(tx, ino, -i64::from(cut.middle.length))?;
-        at = cut.middle.file_end();
-        pieces.push(cut.middle);
+    let found = overlapping(tx, ino, fork, &range)?;
+    if found.is_empty() {
+        return Ok(found);
     }
+    let cuts = || found.iter().map(|extent| cut(*extent, &range));
+    let rest: Vec<_> = cuts().flat_map(|cut| [cut.left, cut.right]).flatten().collect();
+    change(tx, ino, fork, &found, &rest)?;
+    let pieces: Vec<_> = cuts().map(|cut| cut.middle).collect();
+    for piece in &pieces {
+        reverse(tx, ino, fork, *piece, Reverse::Unmap)?;
+    }
+    let blocks: i64 = pieces.iter().map(|piece| i64::from(piece.length)).sum();
+    count_blocks(tx, ino, -blocks)?;
     Ok(pieces)
+}
+
+/// All extents that reach into `range`.
+fn overlapping(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    fork: Fork,
+    range: &Range<FileBlock>,
+) -> Result<Vec<Extent>> {
+    let mut extents = staged(tx, ino, fork)?;
+    let mut found = Vec::new();
+    let mut next = extents.at_or_after(range.start)?;
+    while let Some(extent) = next.filter(|extent| extent.file < range.end) {
+        found.push(extent);
+        // Behind the last there is nothing to look for.
+        let is_last = extent.file_end() >= range.end;
+        next = if is_last { None } else { extents.following(&extent)? };
+    }
+    Ok(found)
 }
 
 /// Gives all that is mapped in `range` the state `to`.
