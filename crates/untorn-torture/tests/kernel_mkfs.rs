@@ -206,10 +206,24 @@ fn striped_volumes_are_those_of_mkfs_xfs_xfsprogs() {
     }
     let scratch = Scratch::new().unwrap();
     let image = scratch.image("volume");
-    let stripe = Some(Stripe { unit: 192 << 10, width: 960 << 10 });
-    let options = Options { stripe, block_size: 1024, ..Options::default() };
-    make(&image, GIB, &options);
-    judge(&image, &options, "an odd stripe");
+    // Units that chunks of inodes fit into, and others.
+    for (block_size, inode_size, unit) in [
+        (1024, 512, 192),
+        (1024, 512, 4),
+        (1024, 512, 1),
+        (4096, 512, 4),
+        (4096, 512, 48),
+        (4096, 2048, 64),
+        (32768, 512, 64),
+        (65536, 512, 128),
+    ] {
+        let unit = unit << 10;
+        let stripe = Some(Stripe { unit, width: 3 * unit });
+        let options = Options { stripe, block_size, inode_size, ..Options::default() };
+        make(&image, GIB, &options);
+        judge(&image, &options, &format!("{block_size}, {inode_size}, unit {unit}"));
+        fs::remove_file(&image).unwrap();
+    }
 }
 
 #[test]
@@ -444,15 +458,20 @@ fn chosen(dice: &mut Dice) -> (u64, Options) {
     };
     let rare = |dice: &mut Dice, value: u64| dice.chance(1, 3).then_some(value);
     let power = |dice: &mut Dice, from: u64, to: u64| 1 << (from + dice.below(to - from));
-    let (group, unit) = (dice.below(4), power(dice, 10, 19));
+    let (group, log_unit) = (dice.below(4), power(dice, 10, 19));
     let log_size = (8 + dice.below(100)) * MIB;
     let groups = match dice.below(4) {
         0 => Groups::Count(1 + dice.below(9) as u32),
         1 => Groups::Size((16 + dice.below(128)) * MIB),
         _ => Groups::Default,
     };
+    let block_size = power(dice, 10, 17);
+    let blocks = *dice.pick(&[1, 2, 3, 4, 5, 8, 12, 16, 20, 32, 64]);
+    let (unit, disks) = (blocks * block_size, 1 + dice.below(6));
+    let stripe = dice.chance(1, 2).then_some(Stripe { unit, width: disks * unit });
     let options = Options {
-        block_size: power(dice, 10, 17) as u32,
+        block_size: block_size as u32,
+        stripe,
         sector_size: Some(*dice.pick(&[512, 512, 1024, 2048, 4096])),
         inode_size: *dice.pick(&[512, 512, 1024, 2048]),
         features,
@@ -460,7 +479,7 @@ fn chosen(dice: &mut Dice) -> (u64, Options) {
         log: Log {
             size: rare(dice, log_size),
             group: rare(dice, group).map(|group| group as u32),
-            stripe_unit: rare(dice, unit).map(|unit| unit as u32),
+            stripe_unit: rare(dice, log_unit).map(|unit| unit as u32),
             room: *dice.pick(&[LogRoom::Usual, LogRoom::Least]),
         },
         ..Options::default()

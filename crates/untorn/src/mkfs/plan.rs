@@ -200,8 +200,7 @@ fn lay_out(
         ..geometry
     };
     let (chunk_align, _) = alignments(&geometry, features);
-    // xfs_repair computes the place of the root directory in the same way.
-    let inode_align = if striped.unit > 0 { striped.unit } else { chunk_align };
+    let inode_align = striped.inode_align(chunk_align);
     let layout = Layout { geometry, fixed, free_list, inode_align };
     layout.check()?;
     Ok((layout, unit))

@@ -44,6 +44,13 @@ impl Striped {
     pub(super) fn disks(self) -> Disks {
         if self.width > 0 { Disks::Many } else { Disks::One }
     }
+    /// Alignment in blocks of the first inodes, where `chunk` is that of all: the stripe unit's
+    /// where every chunk that is aligned to it is well aligned, too. Linux and xfs_repair compute
+    /// the place of the root directory in the same way.
+    pub(super) fn inode_align(self, chunk: u32) -> u32 {
+        let fits = chunk > 1 && self.unit > 0 && self.unit.is_multiple_of(chunk);
+        if fits { self.unit } else { chunk }
+    }
     /// Stripe unit of a log that nobody chose one for, in bytes.
     pub(super) fn log_unit(self, block_log: u8) -> u32 {
         let bytes = u64::from(self.unit) << block_log;
@@ -64,7 +71,7 @@ impl Striped {
         data_blocks: u64,
         block_log: u8,
     ) -> Result<Division> {
-        if self.unit == 0 || division.count == 1 {
+        if self.unit == 0 {
             return Ok(division);
         }
         let (unit, width) = (u64::from(self.unit), u64::from(self.width));
@@ -78,8 +85,15 @@ impl Striped {
         };
         let least = SMALLEST >> block_log;
         let staggered = match groups {
-            Groups::Default if unit != width && aligned.is_multiple_of(width) => {
-                if aligned - unit < least { aligned + unit } else { aligned - unit }
+            // A single group begins on some disk anyway.
+            Groups::Default
+                if unit != width && aligned.is_multiple_of(width) && division.count > 1 =>
+            {
+                if aligned - unit < least {
+                    aligned + unit
+                } else {
+                    aligned - unit
+                }
             }
             _ => aligned,
         };
