@@ -7,6 +7,7 @@
 
 mod accounts;
 mod arguments;
+mod capability;
 mod commands;
 mod failure;
 mod permissions;

@@ -136,7 +136,7 @@ fn files_leave_an_image_without_a_free_block_and_linux_goes_on_with_it_kernel() 
     assert_eq!(std::fs::read_dir(mounted.root()).unwrap().count(), 200);
     std::fs::write(mounted.at("by-linux"), vec![1; 500_000]).unwrap();
     for number in (1..400).step_by(2) {
-        let found = std::fs::read(mounted.at(&format!("file-{number}"))).unwrap();
+        let found = std::fs::read(mounted.at(format!("file-{number}"))).unwrap();
         assert!(found == vec![number as u8; 3000 + 50 * number], "file {number}");
     }
     mounted.unmount().unwrap();

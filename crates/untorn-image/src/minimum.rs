@@ -14,8 +14,8 @@ use std::sync::Arc;
 use untorn::mkfs::{Groups, LogRoom, MkfsError, Options, Overwrite};
 use untorn_device::FileDevice;
 
-/// Two groups of the smallest size: xfs_repair wants a second superblock to compare with.
-const SMALLEST: u64 = 32 << 20;
+/// The smallest group.
+const GROUP: u64 = 16 << 20;
 /// Below this, volumes have two groups.
 const TWO_GROUPS: u64 = 256 << 20;
 /// Sizes are multiples of this.
@@ -40,7 +40,8 @@ pub fn minimum(
     scratch: &Path,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<Minimum> {
-    let mut size = most_needed(tree, options).max(SMALLEST);
+    let smallest = smallest(options);
+    let mut size = most_needed(tree, options).max(smallest);
     let (mut fits, mut too_small) = (None, 0);
     for _ in 0..MOST_TRIES {
         let tried = sized(options, size);
@@ -48,7 +49,7 @@ pub fn minimum(
             Ok(left) => {
                 fits = Some(tried);
                 // What is left shrinks with the volume, and so does what groups keep for btrees.
-                let next = rounded(size.saturating_sub(left).max(SMALLEST)).max(too_small);
+                let next = rounded(size.saturating_sub(left).max(smallest)).max(too_small);
                 if size - next.min(size) <= close_to(size) {
                     break;
                 }
@@ -87,6 +88,15 @@ fn rounded(size: u64) -> u64 {
 
 fn close_to(size: u64) -> u64 {
     (size / 200).max(4 * STEP)
+}
+
+/// Two groups where nobody chose them: xfs_repair wants a second superblock to compare with.
+fn smallest(options: &Options) -> u64 {
+    match options.groups {
+        Groups::Default => 2 * GROUP,
+        Groups::Count(count) => u64::from(count) * GROUP,
+        Groups::Size(size) => size.max(GROUP),
+    }
 }
 
 fn sized(options: &Options, size: u64) -> Minimum {

@@ -21,7 +21,8 @@ pub struct Filling {
     /// root. A file that exists is replaced when all is written; nothing is left where it fails.
     #[arg(long, value_name = "DIR|TAR|-")]
     pub from: Option<PathBuf>,
-    /// Make the volume as small as its contents allow.
+    /// Make the volume as small as its contents allow, in two groups unless -d says otherwise: one
+    /// is smaller, but xfs_repair has no second superblock then.
     #[arg(long, requires = "from")]
     pub minimize: bool,
     /// Of the times in the source, only those later than SOURCE_DATE_EPOCH become it.

@@ -6,6 +6,7 @@ use super::operands::{self, Told};
 use super::walk::{Onward, walk_from};
 use crate::accounts::Accounts;
 use crate::arguments::{Chmod, Chown, VolumePath};
+use crate::capability;
 use crate::failure::{At, Outcome};
 use crate::permissions::NewMode;
 use crate::target;
@@ -67,6 +68,9 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
             };
             each(volume, (path, top), (arguments.recursive, told), |path, found| {
                 let old = &found.inode;
+                if old.kind() != Some(FileKind::Directory) {
+                    capability::drop_of(volume, old.ino).at(path)?;
+                }
                 volume.set_metadata_of(old.ino, &change).at(path)?;
                 let (uid, gid) = (uid.unwrap_or(old.uid), gid.unwrap_or(old.gid));
                 deeds.add(path).with("uid", uid).with("gid", gid);

@@ -2,6 +2,7 @@
 
 use super::dangling;
 use crate::arguments::{VolumePath, Write as Arguments};
+use crate::capability;
 use crate::failure::{self, At, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
@@ -44,6 +45,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
         let (file, made) = open(volume, arguments)?;
         // A file that is made has it from the start.
         let change = arguments.owner.change().filter(|_| made.is_none());
+        capability::drop_of(volume, file.ino()).at(&arguments.path)?;
         let (offset, bytes) = match &whole {
             Some(bytes) => {
                 let done = atomic(volume, &file, (arguments, change), bytes);

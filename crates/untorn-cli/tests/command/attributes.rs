@@ -72,3 +72,28 @@ fn access_lists_have_the_names_of_linux_check() {
     refused.refused(1, "/d/e: system.posix_acl_access: no such attribute");
     site.assert_sound();
 }
+
+#[test]
+fn capabilities_end_where_owner_or_bytes_change_check() {
+    let site = site();
+    let file = "/d/e/file";
+    let give = || {
+        let value = "0x0100000200040000000000000000000000000000";
+        site.run(&["setfattr", "@", "-n", "security.capability", "-v", value, file]).well();
+        site.run(&["setfattr", "@", "-n", "security.other", "-v", "kept", file]).well();
+    };
+    let names = || shown(&site, &["-m", "^security", "@", file]).matches("security").count();
+    for change in
+        [&["chown", "@", "7:7", file][..], &["chown", "-R", "@", ":8", "/d"], &["write", "@", file]]
+    {
+        give();
+        assert_eq!(names(), 2);
+        site.run_on(change, b"other").well();
+        assert_eq!(names(), 1, "{change:?}");
+    }
+    give();
+    site.run(&["chmod", "@", "755", file]).well();
+    site.run(&["touch", "@", file]).well();
+    assert_eq!(names(), 2);
+    site.assert_sound();
+}

@@ -1,6 +1,8 @@
 //! What find is asked for, in find's words.
 
 use super::Site;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 fn site() -> Site {
     let site = Site::new();
@@ -104,4 +106,23 @@ fn what_find_does_not_do_is_refused_by_name() {
     for (word, value) in [("-size", "1x"), ("-size", "1kk"), ("-links", "a"), ("-perm", "u+q")] {
         assert_eq!(site.run(&["find", "@", "/", word, value]).status, 2, "{word} {value}");
     }
+}
+
+#[test]
+fn the_volume_may_change_as_soon_as_find_tells_of_it() {
+    let site = Site::new();
+    // More than a pipe holds.
+    let names: Vec<String> = (0..2000).map(|i| format!("/{i}-{}", "long".repeat(30))).collect();
+    let touch: Vec<&str> = ["touch", "@"].into_iter().chain(names.iter().map(|n| &**n)).collect();
+    site.run(&touch).well();
+    let mut find = Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .args(["find".as_ref(), site.image.as_os_str(), "/".as_ref()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(find.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "/");
+    site.run(&["rm", "@", &names[7]]).well();
+    assert_eq!(lines.count(), names.len());
+    assert!(find.wait().unwrap().success());
 }

@@ -146,6 +146,18 @@ fn a_smallest_image_is_not_much_larger_than_what_it_holds_check() {
 }
 
 #[test]
+fn a_smallest_image_of_one_group_is_a_group_check() {
+    let site = Site::bare();
+    let source = site.path("source");
+    tree(&source);
+    let source = source.to_str().unwrap();
+    let made = ["mkfs", "-q", "--from", source, "--minimize", "-d", "agcount=1", "@"];
+    site.run(&made).well();
+    assert_eq!(fs::metadata(&site.image).unwrap().len(), 16 << 20);
+    site.assert_sound();
+}
+
+#[test]
 fn a_map_says_who_becomes_whom_check() {
     let site = Site::bare();
     fs::write(site.path("map"), "uid 1000 0\ngid * 42\n").unwrap();

@@ -9,10 +9,14 @@ use crate::failure::{Code, Outcome, Refusal};
 use crate::show::{self, Items};
 use crate::target;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{self, IsTerminal, Seek, Write};
+use tempfile::SpooledTempFile;
 use untorn::{Metadata, Volume};
 use untorn_format::Ino;
 use wanted::Wanted;
+
+/// Bytes of paths that are kept in memory; more go into a file without a name.
+const KEPT: usize = 16 << 20;
 
 /// A path that was found, for programs.
 #[derive(Serialize)]
@@ -29,6 +33,18 @@ pub fn run(arguments: &Find, out: &mut dyn Write) -> Outcome {
     if let Some(word) = arguments.beyond.first() {
         return Err(beyond(&word.to_string_lossy()).into());
     }
+    if io::stdout().is_terminal() {
+        return print(arguments, out);
+    }
+    // Whoever reads this may change the volume: it is let go of before they hear of anything.
+    let mut kept = SpooledTempFile::new(KEPT);
+    let done = print(arguments, &mut kept);
+    kept.rewind()?;
+    io::copy(&mut kept, out)?;
+    done
+}
+
+fn print(arguments: &Find, out: &mut dyn Write) -> Outcome {
     let volume = target::read(&arguments.image)?;
     let wanted = Wanted::new(&volume, arguments)?;
     Items::of(out, |items| {
