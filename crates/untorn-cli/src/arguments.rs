@@ -135,6 +135,8 @@ pub enum Command {
     Bmap(Bmap),
     /// Make a directory.
     Mkdir(Mkdir),
+    /// Make a device, a named pipe or a socket.
+    Mknod(Mknod),
     /// Remove files and directories.
     Rm(Rm),
     /// Remove directories with nothing in them.
@@ -453,6 +455,55 @@ pub struct Mkdir {
     pub verbose: bool,
     #[command(flatten)]
     pub whose: Numbers,
+}
+
+/// `untorn mknod`.
+#[derive(Args, Debug)]
+pub struct Mknod {
+    #[command(flatten)]
+    pub image: Image,
+    /// What is made.
+    pub path: VolumePath,
+    /// b: a block device, c or u: a character device, p: a named pipe, s: a socket.
+    #[arg(value_name = "TYPE")]
+    pub kind: NodeKind,
+    /// Major number of a device; 0x and 0 begin other bases.
+    #[arg(value_parser = number)]
+    pub major: Option<u32>,
+    /// Minor number of a device.
+    #[arg(value_parser = number)]
+    pub minor: Option<u32>,
+    /// Permissions: in octal, or letters as in u=rw,go=r; 644 without, whatever the umask.
+    #[arg(short = 'm', long, value_name = "MODE", allow_hyphen_values = true)]
+    pub mode: Option<permissions::NewMode>,
+    #[command(flatten)]
+    pub whose: Numbers,
+}
+
+/// What has no bytes of its own.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A block device.
+    #[value(name = "b")]
+    Block,
+    /// A character device.
+    #[value(name = "c", alias = "u")]
+    Character,
+    /// A named pipe.
+    #[value(name = "p")]
+    Pipe,
+    /// A socket.
+    #[value(name = "s")]
+    Socket,
+}
+
+fn number(word: &str) -> std::result::Result<u32, String> {
+    let parsed = match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None if word.len() > 1 && word.starts_with('0') => u32::from_str_radix(word, 8),
+        None => word.parse(),
+    };
+    parsed.map_err(|error| error.to_string())
 }
 
 /// `untorn rmdir`.

@@ -29,6 +29,7 @@ mod manual;
 mod met;
 mod mkdir;
 mod mkfs;
+mod mknod;
 mod mv;
 mod operands;
 mod output;
@@ -96,6 +97,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Outcome {
         Command::Stat(arguments) => stat::run(arguments, out),
         Command::Bmap(arguments) => bmap::run(arguments, out),
         Command::Mkdir(arguments) => mkdir::run(arguments, out),
+        Command::Mknod(arguments) => mknod::run(arguments, out),
         Command::Rm(arguments) => rm::run(arguments, out),
         Command::Rmdir(arguments) => rm::directories(arguments, out),
         Command::Cp(arguments) => cp::run(arguments, out),

@@ -63,3 +63,28 @@ fn modes_owners_and_sizes_are_set_check() {
     assert!(site.run(&["df", "@"]).well().out.starts_with("Filesystem "));
     site.assert_sound();
 }
+
+#[test]
+fn nodes_are_made_as_mknod_makes_them_check() {
+    let site = Site::new();
+    site.run(&["mknod", "@", "/null", "c", "1", "3", "-m", "666"]).well();
+    site.run(&["mknod", "@", "/disk", "b", "0x103", "010"]).well();
+    site.run(&["mknod", "@", "/pipe", "p", "--uid", "7"]).well();
+    site.run(&["mknod", "@", "/socket", "s"]).well();
+    let listed = site.run(&["ls", "-l", "@", "/"]).well().out;
+    let lines: Vec<Vec<&str>> =
+        listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let line = |name: &str| lines.iter().find(|line| line.last() == Some(&name)).unwrap();
+    assert_eq!(line("null")[0], "crw-rw-rw-");
+    assert_eq!(line("null")[4..6], ["1,", "3"]);
+    assert_eq!(line("disk")[0], "brw-r--r--");
+    assert_eq!(line("disk")[4..6], ["259,", "8"]);
+    assert_eq!((line("pipe")[0], line("pipe")[2]), ("prw-r--r--", "7"));
+    assert_eq!(line("socket")[0], "srw-r--r--");
+    site.run(&["mknod", "@", "/x", "c", "1"]).refused(2, "major and a minor");
+    site.run(&["mknod", "@", "/x", "b"]).refused(2, "major and a minor");
+    site.run(&["mknod", "@", "/x", "p", "1", "2"]).refused(2, "leave them out");
+    site.run(&["mknod", "@", "/null", "p"]).refused(1, "exists already");
+    site.run(&["mknod", "@", "/x", "c", "99999", "0"]).refused(1, "/x");
+    site.assert_sound();
+}
