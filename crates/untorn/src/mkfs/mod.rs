@@ -69,7 +69,7 @@ pub fn make(device: &dyn BlockDevice, options: &Options) -> Result<Made> {
 
 /// What `device` holds, where that is known: [`make`] refuses to overwrite it unless forced.
 pub fn holds(device: &dyn BlockDevice) -> Result<Option<&'static str>> {
-    write::holds(device)
+    signatures::find(device)
 }
 
 /// What [`make`] would make on a device of this geometry. Nothing is read, so nothing is known of

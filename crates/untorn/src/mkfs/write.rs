@@ -15,7 +15,9 @@ use super::plan::Plan;
 use super::{inodes, signatures};
 
 /// Bytes wiped at the start and at the end of the device, where others keep their signatures.
-const WIPED: u64 = 128 << 10;
+const WIPED: u64 = 512 << 10;
+/// Bytes that hold the first superblock, whatever the sectors.
+const FIRST: usize = 32 << 10;
 /// Bytes of zeroes written with one request.
 const ZEROES: u64 = 1 << 20;
 /// Groups written in one batch.
@@ -134,24 +136,17 @@ fn zero(device: &dyn BlockDevice, ranges: &[Range], zeroes: &[u8]) -> Result<()>
     Ok(device.write_batch(&requests)?)
 }
 
-/// What is known of what a device holds, from its beginning.
-pub(super) fn holds(device: &dyn BlockDevice) -> Result<Option<&'static str>> {
-    let size = device.geometry().size.min(signatures::REACH as u64);
-    let mut start = vec![0; size as usize];
-    device.read_at(0, &mut start)?;
-    start.resize(signatures::REACH, 0);
-    Ok(signatures::find(&start))
-}
-
 /// Refuses a device that holds something; finds the copies of an old superblock, which would
 /// confuse a repair.
 fn old_superblocks(device: &dyn BlockDevice, overwrite: Overwrite) -> Result<Vec<Range>> {
     let size = device.geometry().size;
-    let mut start = vec![0; signatures::REACH];
-    device.read_at(0, &mut start)?;
-    if let (Overwrite::Refuse, Some(what)) = (overwrite, signatures::find(&start)) {
+    if overwrite == Overwrite::Refuse
+        && let Some(what) = signatures::find(device)?
+    {
         return Err(MkfsError::Occupied { what });
     }
+    let mut start = vec![0; FIRST];
+    device.read_at(0, &mut start)?;
     let Ok(old) = Superblock::decode(&start) else { return Ok(Vec::new()) };
     let sector = device.geometry().sector_size.max(1 << old.geometry.sector_log);
     let copies = (1..old.geometry.ag_count).map(|ag| {
