@@ -63,7 +63,8 @@ impl<'f> Entry<'f> {
             b'M' => return refuse(self, "goes on from another archive: join the archives first"),
             other => {
                 let other = char::from(other).escape_default();
-                return refuse(self, format!("is of a kind that is not known here: {other}"));
+                let what = format!("is of a kind that is not known here: {other}");
+                return refuse(self, what + "; make the archive without it (tar --exclude)");
             }
         })
     }

@@ -64,8 +64,10 @@ impl Tree {
                 b'x' | b'X' => before.pax.read(&scan.extended(&found)?, name)?,
                 b'L' => before.name = Some(until_zero(scan.extended(&found)?)),
                 b'K' => before.link = Some(until_zero(scan.extended(&found)?)),
-                // The label of an archive.
-                b'V' => scan.skip(&found, found.size(name)?, name.as_bytes())?,
+                // The label of an archive, which has no contents; GNU tar does not say so.
+                b'V' => {
+                    scan.skip(&found, found.header.entry_size().unwrap_or(0), name.as_bytes())?
+                }
                 _ => {
                     let Before { pax, name, link } = std::mem::take(&mut before);
                     let said = Said { own: &pax, global: &global };
@@ -141,7 +143,11 @@ struct Found {
 impl Found {
     fn size(&self, name: &str) -> Result<u64> {
         let size = self.header.entry_size();
-        size.or_else(|_| entry(name.as_bytes(), "has a size that is no number"))
+        size.or_else(|_| {
+            let at = self.data.saturating_sub(BLOCK);
+            let what = format!("the header at byte {at} has a size that is no number");
+            entry(name.as_bytes(), format!("{what}: the archive is damaged"))
+        })
     }
 }
 
