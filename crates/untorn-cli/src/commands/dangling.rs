@@ -64,6 +64,19 @@ pub fn create(
     Ok((file, end))
 }
 
+/// What was done to a file, which goes again where that failed and it was `made` for it.
+pub fn or_gone<T>(
+    done: anyhow::Result<T>,
+    volume: &Volume,
+    made: Option<&VolumePath>,
+) -> anyhow::Result<T> {
+    if let (Err(_), Some(made)) = (&done, made) {
+        // A volume that takes this no more has told why already.
+        let _ = volume.remove(made);
+    }
+    done
+}
+
 /// A file of root.
 pub fn of_root(permissions: u16) -> NewFile {
     NewFile { permissions, ..NewFile::default() }

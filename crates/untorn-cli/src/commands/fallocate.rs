@@ -11,11 +11,12 @@ use untorn::{Error, SizeRule};
 pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
     let path = &arguments.path;
     target::change(&arguments.image, out, "changed", |volume, deeds| {
-        let file = match volume.open_file(path) {
+        let (file, made) = match volume.open_file(path) {
             Err(Error::NotFound(_)) if !arguments.changes() => {
-                dangling::create(volume, path, dangling::of_root)?.0
+                let (file, made) = dangling::create(volume, path, dangling::of_root)?;
+                (file, Some(made))
             }
-            file => file.at(path)?,
+            file => (file.at(path)?, None),
         };
         let range = arguments.from..arguments.from.saturating_add(arguments.length);
         let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
@@ -27,7 +28,7 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
             _ if arguments.unshare => file.unshare_range(range),
             _ => file.allocate(range, rule),
         };
-        done.at(path)?;
+        dangling::or_gone(done.at(path), volume, made.as_ref())?;
         deeds.add(path).with("size", file.size().at(path)?);
         Ok(End::Well)
     })

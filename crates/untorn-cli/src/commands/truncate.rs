@@ -7,7 +7,7 @@ use crate::show::Deeds;
 use crate::size::NewSize;
 use crate::target;
 use std::io::Write;
-use untorn::{Error, Volume};
+use untorn::{Error, File, Volume};
 
 /// Cuts or lengthens each path.
 pub fn run(arguments: &Truncate, out: &mut dyn Write) -> Outcome {
@@ -41,18 +41,31 @@ fn truncate(
     (arguments, size, base): (&Truncate, NewSize, Option<u64>),
     deeds: &mut Deeds,
 ) -> anyhow::Result<()> {
-    let (file, created) = match volume.open_file(path) {
+    let (file, made) = match volume.open_file(path) {
         Err(Error::NotFound(_)) if arguments.no_create => return Ok(()),
-        Err(Error::NotFound(_)) => (dangling::create(volume, path, dangling::of_root)?.0, true),
-        file => (file.at(path)?, false),
+        Err(Error::NotFound(_)) => {
+            let (file, made) = dangling::create(volume, path, dangling::of_root)?;
+            (file, Some(made))
+        }
+        file => (file.at(path)?, None),
     };
+    let done = resize(&file, path, (size, base));
+    let size = dangling::or_gone(done, volume, made.as_ref())?;
+    deeds.add(path).with("size", size).with("created", made.is_some());
+    Ok(())
+}
+
+/// Gives a file its size, which it returns.
+fn resize(
+    file: &File,
+    path: &VolumePath,
+    (size, base): (NewSize, Option<u64>),
+) -> anyhow::Result<u64> {
     let old = base.map_or_else(|| file.size(), Ok).at(path)?;
-    let size = size.of(old);
-    let size = size.ok_or_else(|| {
+    let size = size.of(old).ok_or_else(|| {
         let told = format!("{path}: the new size is more than 64 bits can say");
         Refusal::new(Code::Invalid, told)
     })?;
     file.truncate(size).at(path)?;
-    deeds.add(path).with("size", size).with("created", created);
-    Ok(())
+    Ok(size)
 }
