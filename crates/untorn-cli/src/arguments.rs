@@ -12,7 +12,7 @@ pub use db::{DB, Db};
 use find::{FIND, Word};
 pub use find::{Find, Sort};
 pub use images::*;
-pub use inside::{Destination, OrPath, Side, VolumePath};
+pub use inside::{Destination, OrPath, Side, VolumePath, is_volume};
 pub use reading::{Bmap, Cat, Df, Du, Encoding, GetAttributes, Ls, Stat};
 
 use crate::failure::Code;

@@ -3,6 +3,8 @@
 //! Invariants: who reads opens the device read-only and replays a dirty journal in memory; who
 //! writes closes the volume again, so that its journal needs no replay.
 
+mod order;
+
 use crate::arguments::{Image, Place};
 use crate::failure::{self, Code, Outcome, Refusal};
 use crate::show::Deeds;
@@ -10,12 +12,13 @@ use anyhow::Context;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use untorn::{Access, OpenOptions, Volume};
+use untorn::{Access, Error, OpenOptions, Volume};
 use untorn_device::{Access as DeviceAccess, BlockDevice, DeviceError, FileDevice, WindowDevice};
 
 /// The part of the device at `image` that holds the volume.
 pub fn device(image: &Image, access: DeviceAccess) -> anyhow::Result<Arc<dyn BlockDevice>> {
-    let device = FileDevice::open(&image.image, access).map_err(|error| apart(image, error))?;
+    let device = FileDevice::open(&image.image, access)
+        .map_err(|error| order::first(image, apart(image, error)))?;
     window(Arc::new(device), &image.place).with_context(|| image.name())
 }
 
@@ -44,11 +47,23 @@ pub fn window(
     })
 }
 
+fn open(
+    image: &Image,
+    device: Arc<dyn BlockDevice>,
+    options: OpenOptions,
+) -> anyhow::Result<Volume> {
+    let opened = Volume::open(device, options).with_context(|| image.name());
+    opened.map_err(|error| match error.downcast_ref() {
+        Some(Error::NotXfs) => order::first(image, error),
+        _ => error,
+    })
+}
+
 /// The volume for reading. Says so where it is shown as a replay would leave it.
 pub fn read(image: &Image) -> anyhow::Result<Volume> {
     let device = device(image, DeviceAccess::ReadOnly)?;
     let options = OpenOptions { access: Access::ReadOnly, ..OpenOptions::default() };
-    let volume = Volume::open(device, options).with_context(|| image.name())?;
+    let volume = open(image, device, options)?;
     if !volume.recovery().was_clean {
         let told = "journal is dirty: showing the volume as recovery would leave it";
         failure::warn(Code::DirtyJournal, told);
@@ -62,7 +77,7 @@ pub fn write<T>(
     work: impl FnOnce(&Volume) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let device = device(image, DeviceAccess::ReadWrite)?;
-    let volume = Volume::open(device, OpenOptions::default()).with_context(|| image.name())?;
+    let volume = open(image, device, OpenOptions::default())?;
     let done = work(&volume);
     let closed = volume.close().context("closing the volume");
     let done = done?;

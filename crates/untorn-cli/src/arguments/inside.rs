@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -213,13 +216,24 @@ impl<T: Clone> OrPath<T> {
     }
 }
 
+/// Whether a file or device of the host begins as a volume does.
+pub fn is_volume(typed: &OsStr) -> bool {
+    let is_there = fs::metadata(typed)
+        .is_ok_and(|found| found.is_file() || found.file_type().is_block_device());
+    let mut start = [0; 4];
+    is_there
+        && File::open(typed).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && &start == b"XFSB"
+}
+
 fn or_path<T: FromStr<Err = String>>(typed: OsString) -> Result<OrPath<T>, String> {
     let meant = match typed.to_str() {
         Some(text) => text.parse(),
         None => Err("no text".to_owned()),
     };
     match &meant {
-        Err(why) if !typed.as_bytes().starts_with(b"/") => Err(why.clone()),
+        // Who types the image here hears that where what stands for the image is no volume.
+        Err(why) if !typed.as_bytes().starts_with(b"/") && !is_volume(&typed) => Err(why.clone()),
         _ => Ok(OrPath { typed, meant }),
     }
 }

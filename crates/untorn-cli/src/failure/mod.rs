@@ -133,6 +133,11 @@ fn harmless(message: &str) -> String {
     message.chars().map(shown).collect()
 }
 
+/// What is told of an error, without what to do.
+pub fn told(error: &anyhow::Error) -> String {
+    one_line(error.chain())
+}
+
 /// The error and its causes on one line, none of them twice.
 fn one_line(mut chain: Chain<'_>) -> String {
     let mut line = chain.next().map(ToString::to_string).unwrap_or_default();

@@ -105,3 +105,49 @@ fn a_path_typed_behind_its_image_is_told_apart() {
     site.run(&["rm", &typed, "/y"]).refused(1, &expected);
     site.run(&["ls", "nothing:/d"]).refused(1, "nothing:/d: No such file");
 }
+
+#[test]
+fn what_a_failing_command_made_goes_again_check() {
+    let site = site();
+    site.run(&["ln", "-s", "@", "/file2", "/link"]).well();
+    let before = site.run(&["ls", "-R", "@"]).well().out;
+    for path in ["/new", "/d/new", "/link"] {
+        site.run(&["truncate", "-s", "9e", "@", path]).refused(1, "nothing was changed");
+        site.run(&["truncate", "-s", "+9e", "@", path]).refused(1, path);
+        site.run(&["fallocate", "-l", "1g", "@", path]).refused(1, "no space");
+        assert_eq!(site.run(&["ls", "-R", "@"]).well().out, before, "{path}");
+    }
+    // What was there stays.
+    site.run(&["fallocate", "-l", "1g", "@", "/file"]).refused(1, "no space");
+    site.run(&["truncate", "-s", "9e", "@", "/file"]).refused(1, "nothing was changed");
+    assert_eq!(site.run(&["cat", "@", "/file"]).well().out, "bytes");
+    site.assert_sound();
+}
+
+#[test]
+fn an_image_behind_other_operands_is_told_to_come_first_check() {
+    let site = site();
+    let other = site.path("other");
+    std::fs::write(&other, vec![0; 4096]).unwrap();
+    let other = other.to_str().unwrap();
+    let cases: [&[&str]; 8] = [
+        &["chmod", "u+s", "@", "/file"],
+        &["chown", "1:1", "@", "/file"],
+        &["ln", "-s", "target", "@", "/s"],
+        &["rm", "/file", "@"],
+        &["touch", "/new", "@"],
+        &["mkdir", "-p", other, "@"],
+        &["ls", "/d", "@"],
+        &["cat", "/file", "@"],
+    ];
+    for command in cases {
+        let said = site.run(command).refused(1, "IMAGE comes first, here ").err;
+        assert!(said.contains("volume.img"), "{said}");
+        assert_eq!(said.matches("No such file").count(), usize::from(!command.contains(&other)));
+    }
+    // Where it does come first, other words are right.
+    site.run(&["cat", "@", site.image.to_str().unwrap()]).refused(1, "no such file");
+    site.run(&["rm", "/none", "/file"]).refused(1, "/none: No such file");
+    assert_eq!(site.run(&["ls", "@"]).well().out, "d\nf\nfile\n");
+    site.assert_sound();
+}
