@@ -10,8 +10,8 @@ Images from trees:
   untorn mkfs --from rootfs root.img                     a directory with all that is in it
   untorn mkfs --from - --squash --minimize root.img      a tar archive, all files root's, no room
 
-The size is -d size=; that of what is there; or, with --from, what the tree needs and a quarter
-more, at least 300 MiB. With SOURCE_DATE_EPOCH in the environment all times are that second, and
+The size is -d size=; that of what is there; or, with --from, where nothing is there or a file that
+is too small for a volume, what the tree needs and a quarter more, at least 300 MiB. With SOURCE_DATE_EPOCH in the environment all times are that second, and
 with -m uuid= the image depends on the options and the tree alone, byte for byte.";
 
 /// How a new volume is filled.
@@ -35,9 +35,10 @@ pub struct Filling {
 /// Whose the files on the volume are.
 #[derive(Args, Clone, Debug)]
 pub struct Whose {
-    /// Owner and group, by number, of all that goes into a volume; or a file that says who becomes
-    /// whom, in lines `uid FROM TO [COUNT]`, `gid FROM TO [COUNT]`, `uid * TO`, `gid * TO`.
-    #[arg(long, value_name = "UID:GID|MAP")]
+    /// Owner and group, by number, of all that goes into a volume: both, or one of them (UID,
+    /// :GID), the other stays; or a file that says who becomes whom, in lines `uid FROM TO
+    /// [COUNT]`, `gid FROM TO [COUNT]`, `uid * TO`, `gid * TO`.
+    #[arg(long, value_name = "UID[:GID]|:GID|MAP")]
     pub owner: Option<String>,
     /// All that goes into a volume belongs to root.
     #[arg(long, conflicts_with = "owner")]
@@ -67,7 +68,7 @@ impl Whose {
         if let Some((uid, gid)) = owner(text) {
             return Ok(Owners::Fixed(uid, gid));
         }
-        let name = || format!("--owner {text}: neither UID:GID nor a map");
+        let name = || format!("--owner {text}: neither UID, UID:GID, :GID nor a map");
         let length = std::fs::metadata(text).with_context(name)?.len();
         anyhow::ensure!(length <= LONGEST, "--owner {text}: a map of more than {LONGEST} bytes");
         let map = OwnerMap::parse(&std::fs::read_to_string(text).with_context(name)?);

@@ -18,20 +18,25 @@ fn tree(root: &Path) {
 
 /// An archive with one file.
 fn archive(name: &str) -> Vec<u8> {
+    [&header(name, b'0', b"00000000005")[..], b"bytes", &[0; 507 + 1024]].concat()
+}
+
+/// The header of an entry of a kind, which says this of its size.
+fn header(name: &str, kind: u8, size: &[u8; 11]) -> [u8; 512] {
     let mut header = [0; 512];
     header[..name.len()].copy_from_slice(name.as_bytes());
     header[100..107].copy_from_slice(b"0000644");
     for field in [108..115, 116..123] {
         header[field].copy_from_slice(b"0001750");
     }
-    header[124..135].copy_from_slice(b"00000000005");
+    header[124..135].copy_from_slice(size);
     header[136..147].copy_from_slice(b"14524770400");
-    header[156] = b'0';
+    header[156] = kind;
     header[257..263].copy_from_slice(b"ustar\0");
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    [&header[..], b"bytes", &[0; 507 + 1024]].concat()
+    header
 }
 
 fn with_epoch(site: &Site, arguments: &[&str]) -> Said {
@@ -185,4 +190,58 @@ fn a_volume_in_a_part_of_an_image_is_filled_where_it_lies_check() {
     assert_eq!(cat.out, "contents");
     assert!(site.run(&["check", "--offset", "1m", "@"]).well().out.starts_with("clean: "));
     site.run(&from).refused(1, "give -f");
+}
+
+#[test]
+fn a_file_that_is_too_small_for_a_volume_is_replaced_by_one_that_is_not_check() {
+    let site = Site::bare();
+    tree(&site.path("source"));
+    let source = site.path("source");
+    let from = ["mkfs", "-q", "--from", source.to_str().unwrap()];
+    for length in [5, 511, 512, 100_000] {
+        fs::write(&site.image, vec![b'x'; length]).unwrap();
+        site.run(&[&from[..], &["-N", "@"]].concat()).well();
+        assert_eq!(fs::metadata(&site.image).unwrap().len(), length as u64);
+        site.run(&[&from[..], &["@"]].concat()).well();
+        assert_eq!(fs::metadata(&site.image).unwrap().len(), 300 << 20);
+        site.assert_sound();
+    }
+    // One that a volume can have keeps its size; what is known is not replaced.
+    fs::write(&site.image, vec![b'x'; 40 << 20]).unwrap();
+    site.run(&[&from[..], &["@"]].concat()).well();
+    assert_eq!(fs::metadata(&site.image).unwrap().len(), 40 << 20);
+    fs::write(&site.image, [&b"QFI\xfb"[..], &[0; 8188]].concat()).unwrap();
+    site.run(&[&from[..], &["@"]].concat()).refused(1, "a qcow2 image");
+    assert_eq!(fs::metadata(&site.image).unwrap().len(), 8192);
+}
+
+#[test]
+fn the_label_of_an_archive_is_no_file_and_kinds_unknown_are_named_check() {
+    let site = Site::bare();
+    let from = ["mkfs", "-q", "--from", "-", "@"];
+    // GNU tar leaves the size of a label out.
+    let label = header("a label", b'V', &[0; 11]);
+    site.run_on(&from, &[&label[..], &archive("one")].concat()).well();
+    assert_eq!(site.run(&["ls", "@"]).well().out, "one\n");
+    site.assert_sound();
+    let other = header("strange", b'Z', b"00000000000");
+    let into = ["mkfs", "-f", "--from", "-", "@"];
+    site.run_on(&into, &[&other[..], &archive("one")].concat())
+        .refused(1, "strange: is of a kind that is not known here: Z; make the archive without it");
+    let damaged = header("long", b'L', &[b'x'; 11]);
+    site.run_on(&into, &[&damaged[..], &archive("one")].concat())
+        .refused(1, "the header at byte 0 has a size that is no number: the archive is damaged");
+}
+
+#[test]
+fn an_owner_may_be_a_user_alone_and_the_help_says_so_check() {
+    let site = Site::bare();
+    site.run_on(&["mkfs", "-q", "--owner", "5", "--from", "-", "@"], &archive("one")).well();
+    let stat = site.run(&["stat", "--json", "@", "/one"]).json();
+    assert_eq!((&stat[0]["uid"], &stat[0]["gid"]), (&5.into(), &1000.into()));
+    site.assert_sound();
+    for command in ["mkfs", "cp"] {
+        let help = site.run(&[command, "--help"]).well().out;
+        assert!(help.contains("<UID[:GID]|:GID|MAP>"), "{help}");
+    }
 }

@@ -190,3 +190,56 @@ fn a_size_that_cannot_be_leaves_no_file_and_the_next_one_works() {
     site.run(&["mkfs", "-q", "-d", "size=300m", "@"]).well();
     site.assert_sound();
 }
+
+#[test]
+fn a_size_of_parts_of_sectors_is_refused_as_such() {
+    let site = Site::bare();
+    for size in ["20000001", "20000000"] {
+        let sized = format!("size={size}");
+        let said = site.run(&["mkfs", "-d", &sized, "@"]);
+        let said = said.refused(1, "is no multiple of 512 bytes, a sector; give size=19999744").err;
+        assert!(!said.contains("device"), "{said}");
+        site.run(&["mkfs", "-N", "-d", &sized, "@"]).refused(1, "no multiple of 512 bytes");
+        assert!(!site.image.exists());
+    }
+}
+
+#[test]
+fn a_volume_that_is_too_small_for_its_choices_is_told_what_is_enough_check() {
+    let site = Site::bare();
+    let typed = ["mkfs", "-b", "size=64k", "-d", "size=16m", "@"];
+    let said = site.run(&typed).refused(1, "size 16777216: is too small for these choices").err;
+    assert!(!said.contains("log size"), "{said}");
+    assert!(!site.image.exists());
+    let enough = said.split("-d ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let mib: u64 = enough.trim_start_matches("size=").trim_end_matches('m').parse().unwrap();
+    let less = format!("size={}m", mib - 1);
+    site.run(&["mkfs", "-b", "size=64k", "-d", &less, "@"]).refused(1, "too small");
+    site.run(&["mkfs", "-N", "-q", "-b", "size=64k", "-d", enough, "@"]).well();
+    site.run(&["mkfs", "-q", "-b", "size=64k", "-d", enough, "@"]).well();
+    site.assert_sound();
+    let site = Site::bare();
+    site.run(&["mkfs", "-b", "size=64k", "-l", "size=8m", "-d", "size=512m", "@"])
+        .refused(1, "log size 8388608: must be at least");
+}
+
+#[test]
+fn what_mkfs_xfs_refuses_to_overwrite_is_not_overwritten() {
+    let site = Site::bare();
+    let known: [(usize, &[u8], &str); 5] = [
+        (510, b"\x55\xaa", "an MBR partition table"),
+        (1034, b"\0\0\0\x1c\x08\x10\x7f\x13", "a Minix filesystem"),
+        (0, b"QFI\xfb", "a qcow2 image"),
+        ((32 << 20) - (64 << 10), b"\xfc\x4e\x2b\xa9", "a member of a RAID"),
+        ((32 << 20) - 512, b"EFI PART", "a GPT partition table"),
+    ];
+    for (at, bytes, name) in known {
+        let mut device = vec![0; 32 << 20];
+        device[at..at + bytes.len()].copy_from_slice(bytes);
+        std::fs::write(&site.image, &device).unwrap();
+        site.run(&["mkfs", "@"]).refused(1, name);
+        assert!(std::fs::read(&site.image).unwrap() == device, "{name} was changed");
+        site.run(&["mkfs", "-q", "-f", "@"]).well();
+        site.assert_sound();
+    }
+}

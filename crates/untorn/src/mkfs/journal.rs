@@ -83,6 +83,14 @@ pub(super) fn place(log: &Log, bounds: &Bounds<'_>) -> Result<Place> {
         None => bounds.default_size(least, most, log.room),
     };
     let bytes = |blocks: u64| blocks.saturating_mul(geometry.block_size() as u64);
+    if blocks < least && log.size.is_none() {
+        let rule = format!(
+            "is too small for these choices: the log takes {} bytes, a group has room for {}",
+            bytes(least),
+            bytes(most)
+        );
+        return refuse("size", bytes(geometry.data_blocks), rule);
+    }
     if blocks < least {
         let rule = format!("must be at least {} bytes for Linux to mount it", bytes(least));
         return refuse("log size", bytes(blocks), rule);

@@ -4,6 +4,7 @@
 //! there as before. A device, or a part of an image, cannot be so: it is left without a volume.
 
 use super::beside::Beside;
+use super::least;
 use crate::arguments::Mkfs;
 use crate::failure::{Code, End, Outcome, Refusal};
 use crate::show::filled::Filled;
@@ -20,6 +21,8 @@ use untorn::mkfs::{self, Contents, Options, Overwrite};
 use untorn_device::{Access, BlockDevice, DeviceGeometry, FileDevice};
 use untorn_image::{Built, Epoch, Error, Tree, What, build, minimum, room_for, spool};
 
+/// What has less bytes is no device, and no volume.
+const SECTOR: u64 = 512;
 /// Volumes tried where one that should be large enough is not.
 const TRIES: u32 = 8;
 
@@ -130,7 +133,8 @@ struct Job<'a> {
 enum There {
     /// Nothing, or an empty file.
     Nothing,
-    /// A regular file that will be replaced, of this many bytes.
+    /// A regular file that will be replaced, of this many bytes, which the volume takes over where
+    /// it can.
     File(u64),
     /// Something that is written where it is.
     Fixed,
@@ -153,17 +157,32 @@ impl Job<'_> {
         match self.there() {
             There::Nothing => self.replacing(None),
             There::File(length) => {
-                let old = FileDevice::open(self.path, Access::ReadWrite)?;
-                if self.options.overwrite == Overwrite::Refuse
-                    && let Some(what) = mkfs::holds(&old)?
-                {
-                    return Err(super::occupied(mkfs::MkfsError::Occupied { what }));
-                }
                 // Held until it is replaced, so that nobody else uses it.
-                self.replacing(Some((length, old)))
+                let _old = match length {
+                    ..SECTOR => None,
+                    _ => Some(self.demand_unknown()?),
+                };
+                self.replacing(Some(length))
             }
             There::Fixed => self.in_place(),
         }
+    }
+
+    /// The file that will be replaced, where what is in it is not known.
+    fn demand_unknown(&self) -> anyhow::Result<FileDevice> {
+        let old = FileDevice::open(self.path, Access::ReadWrite)?;
+        if self.options.overwrite == Overwrite::Refuse
+            && let Some(what) = mkfs::holds(&old)?
+        {
+            return Err(super::occupied(mkfs::MkfsError::Occupied { what }));
+        }
+        Ok(old)
+    }
+
+    /// The size of a file that will be replaced, where a volume can have it.
+    fn kept(&self, length: u64) -> Option<u64> {
+        let options = Options { size: None, ..self.options.clone() };
+        mkfs::rehearse(&geometry(length), &options).is_ok().then_some(length)
     }
 
     fn rehearse(&self) -> anyhow::Result<untorn_format::Superblock> {
@@ -172,14 +191,12 @@ impl Job<'_> {
                 let device = Arc::new(FileDevice::open(self.path, Access::ReadOnly)?);
                 Some(target::window(device, &self.arguments.place)?.geometry().size)
             }
-            There::File(length) => Some(length),
+            There::File(length) => self.kept(length),
             There::Nothing => None,
         };
         let options = self.sized(size)?;
         let size = size.or(options.size).unwrap_or(0).max(options.size.unwrap_or(0));
-        let device =
-            DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false };
-        Ok(mkfs::rehearse(&device, &options)?.superblock)
+        Ok(mkfs::rehearse(&geometry(size), &options)?.superblock)
     }
 
     /// The options with a size: chosen, the smallest, that of what is there, or a comfortable one.
@@ -198,12 +215,12 @@ impl Job<'_> {
     }
 
     /// Writes a file beside the name, and gives it the name at the end.
-    fn replacing(&self, old: Option<(u64, FileDevice)>) -> anyhow::Result<Built> {
+    fn replacing(&self, old: Option<u64>) -> anyhow::Result<Built> {
         ensure!(
             self.arguments.place.partition.is_none(),
             "does not exist, so it has no partitions"
         );
-        let mut options = self.sized(old.as_ref().map(|(length, _)| *length))?;
+        let mut options = self.sized(old.and_then(|length| self.kept(length)))?;
         let mut tries = if self.arguments.filling.minimize { TRIES } else { 1 };
         loop {
             let beside = Beside::new(self.path)?;
@@ -229,7 +246,8 @@ impl Job<'_> {
         let size = super::new_size(self.arguments, self.path, options)?;
         let device: Arc<dyn BlockDevice> = Arc::new(beside.create(size)?);
         let options = Options { contents: Contents::Zeroed, ..options.clone() };
-        self.build(target::window(device, &self.arguments.place)?, &options)
+        let built = self.build(target::window(device, &self.arguments.place)?, &options);
+        built.map_err(|error| least::advised(error, &options))
     }
 
     fn build(&self, device: Arc<dyn BlockDevice>, options: &Options) -> anyhow::Result<Built> {
@@ -266,6 +284,11 @@ impl Job<'_> {
         }
         built.map_err(advised)
     }
+}
+
+/// A file of this size.
+fn geometry(size: u64) -> DeviceGeometry {
+    DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false }
 }
 
 /// Says what to do where space ran out.

@@ -7,6 +7,7 @@ mod choice;
 mod epoch;
 mod file;
 mod fill;
+mod least;
 mod letters;
 mod options;
 mod set;
@@ -73,7 +74,9 @@ fn in_empty_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Res
     let size = new_size(arguments, path, &options)?;
     let resize = |size| fs::File::options().write(true).open(path).and_then(|f| f.set_len(size));
     resize(size).with_context(name)?;
-    let made = on_existing(arguments, path, &Options { contents: Contents::Zeroed, ..options });
+    let options = Options { contents: Contents::Zeroed, ..options };
+    let made = on_existing(arguments, path, &options);
+    let made = made.map_err(|error| least::advised(error, &options));
     if made.is_err() {
         resize(0).with_context(name)?;
     }
@@ -86,7 +89,8 @@ fn in_new_file(arguments: &Mkfs, path: &Path, options: Options) -> anyhow::Resul
     let options = Options { contents: Contents::Zeroed, ..options };
     let made = target::window(device, &arguments.place)
         .map_err(anyhow::Error::from)
-        .and_then(|window| make(&*window, &options));
+        .and_then(|window| make(&*window, &options))
+        .map_err(|error| least::advised(error, &options));
     if made.is_err() {
         fs::remove_file(path).with_context(|| format!("removing {} again", path.display()))?;
     }
@@ -110,7 +114,12 @@ fn rehearse(
             DeviceGeometry { size, sector_size: 512, memory_alignment: 1, read_only: false }
         }
     };
-    mkfs::rehearse(&device, &options).with_context(|| image.display().to_string())
+    let made = mkfs::rehearse(&device, &options);
+    let made = made.map_err(|error| match exists {
+        true => error.into(),
+        false => least::advised(error.into(), &options),
+    });
+    made.with_context(|| image.display().to_string())
 }
 
 fn make(device: &dyn BlockDevice, options: &Options) -> anyhow::Result<Made> {

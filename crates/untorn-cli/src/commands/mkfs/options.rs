@@ -11,6 +11,9 @@ use crate::size::Units;
 use anyhow::{Context, bail, ensure};
 use untorn::mkfs::{Contents, Discard, FeatureSet, Linux, Options, Overwrite, Stripe};
 
+/// Bytes that sizes of volumes are multiples of, as with mkfs.xfs, whatever the sectors.
+const SECTOR: u64 = 512;
+
 /// What the arguments ask for.
 pub struct Wanted {
     /// As the library takes it.
@@ -75,8 +78,12 @@ impl Wanted {
         Ok(())
     }
 
-    /// Features that follow from others, and those that the kernel asked for does not know.
+    /// A size of parts of sectors; features that follow from others, and those that the kernel asked for does not know.
     fn settle(&mut self, kernel: Option<Linux>) -> anyhow::Result<()> {
+        if let Some(size) = self.options.size.filter(|size| !size.is_multiple_of(SECTOR)) {
+            let down = size - size % SECTOR;
+            bail!("-d size={size}: is no multiple of {SECTOR} bytes, a sector; give size={down}");
+        }
         let features = &mut self.options.features;
         if !features.finobt && !self.chosen.contains(&"inobtcount") {
             features.inobtcount = false;
