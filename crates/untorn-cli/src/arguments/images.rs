@@ -11,8 +11,9 @@ Images from trees:
   untorn mkfs --from - --squash --minimize root.img      a tar archive, all files root's, no room
 
 The size is -d size=; that of what is there; or, with --from, where nothing is there or a file that
-is too small for a volume, what the tree needs and a quarter more, at least 300 MiB. With SOURCE_DATE_EPOCH in the environment all times are that second, and
-with -m uuid= the image depends on the options and the tree alone, byte for byte.";
+is too small for a volume, what the tree needs and a quarter more, at least 300 MiB. With
+SOURCE_DATE_EPOCH in the environment all times are that second, and with -m uuid= the image depends
+on the options and the tree alone, byte for byte.";
 
 /// How a new volume is filled.
 #[derive(Args, Clone, Debug)]

@@ -78,7 +78,8 @@ impl Wanted {
         Ok(())
     }
 
-    /// A size of parts of sectors; features that follow from others, and those that the kernel asked for does not know.
+    /// Sizes that are no sectors, features that follow from others, and those that the kernel asked
+    /// for does not know.
     fn settle(&mut self, kernel: Option<Linux>) -> anyhow::Result<()> {
         if let Some(size) = self.options.size.filter(|size| !size.is_multiple_of(SECTOR)) {
             let down = size - size % SECTOR;
