@@ -66,7 +66,7 @@ fn each_bound_is_told() {
             Options { log: Log { stripe_unit: Some(1 << 19), ..log }, ..base.clone() },
             "log stripe unit 524288",
         ),
-        (64, Options { block_size: 65536, ..base.clone() }, "log size"),
+        (64, Options { block_size: 65536, ..base.clone() }, "size 67108864: is too small"),
         (64, Options { features: no_finobt, ..base.clone() }, "feature inobtcount: needs"),
         (64, Options { uuid: Some([0; 16]), ..base.clone() }, "UUID 00000000-"),
         (
