@@ -2,6 +2,7 @@
 
 use super::dangling;
 use crate::arguments::Fallocate;
+use crate::capability;
 use crate::failure::{At, End, Outcome};
 use crate::target;
 use std::io::Write;
@@ -18,6 +19,7 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
             }
             file => (file.at(path)?, None),
         };
+        capability::drop_of(volume, file.ino()).at(path)?;
         let range = arguments.from..arguments.from.saturating_add(arguments.length);
         let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
         let done = match arguments {

@@ -2,6 +2,7 @@
 
 use super::{dangling, operands};
 use crate::arguments::{Truncate, VolumePath};
+use crate::capability;
 use crate::failure::{At, Code, Outcome, Refusal};
 use crate::show::Deeds;
 use crate::size::NewSize;
@@ -49,6 +50,7 @@ fn truncate(
         }
         file => (file.at(path)?, None),
     };
+    capability::drop_of(volume, file.ino()).at(path)?;
     let done = resize(&file, path, (size, base));
     let size = dangling::or_gone(done, volume, made.as_ref())?;
     deeds.add(path).with("size", size).with("created", made.is_some());

@@ -83,9 +83,13 @@ fn capabilities_end_where_owner_or_bytes_change_check() {
         site.run(&["setfattr", "@", "-n", "security.other", "-v", "kept", file]).well();
     };
     let names = || shown(&site, &["-m", "^security", "@", file]).matches("security").count();
-    for change in
-        [&["chown", "@", "7:7", file][..], &["chown", "-R", "@", ":8", "/d"], &["write", "@", file]]
-    {
+    for change in [
+        &["chown", "@", "7:7", file][..],
+        &["chown", "-R", "@", ":8", "/d"],
+        &["write", "@", file],
+        &["truncate", "-s", "100", "@", file],
+        &["fallocate", "-l", "100", "@", file],
+    ] {
         give();
         assert_eq!(names(), 2);
         site.run_on(change, b"other").well();
