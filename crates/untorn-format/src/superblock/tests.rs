@@ -75,7 +75,7 @@ fn a_superblock_survives_the_disk() {
     let rich = Superblock {
         features: Features { ro_compat: 0xf, incompat: 0xff, ..Features::default() },
         meta_uuid: [2; 16],
-        version_bits: 0xbca0,
+        version_bits: 0xbda0,
         log: LogShape { sector_log: 12, stripe_unit: 32768 },
         quota: Quota {
             user: Some(Ino(131)),
@@ -91,9 +91,35 @@ fn a_superblock_survives_the_disk() {
     assert_eq!(Superblock::decode(&sector(&rich)), Ok(rich));
 }
 
+fn stripe(raw: &mut SuperblockDisk, unit: u32, width: u32) {
+    raw.versionnum.set(0xb5a5);
+    raw.unit.set(unit);
+    raw.width.set(width);
+}
+
+#[test]
+fn a_realtime_section_has_whole_extents() {
+    let with = |extents, log| {
+        let mut bytes = sector(&plain());
+        let raw = SuperblockDisk::of_mut(&mut bytes).unwrap();
+        raw.rextsize.set(4);
+        raw.rblocks.set(4003);
+        raw.rextents.set(extents);
+        raw.rextslog = log;
+        raw.rbmblocks.set(1);
+        raw.frextents.set(17);
+        kind::seal(BlockKind::Superblock, &mut bytes, Lsn(0));
+        Superblock::decode(&bytes).map(|sb| sb.realtime.extents)
+    };
+    let fault = |name, value| Err(verify::field(name, value));
+    assert_eq!(with(1000, 9), Ok(1000));
+    assert_eq!(with(1001, 9), fault("sb_rextents", 1001));
+    assert_eq!(with(1000, 10), fault("sb_rextslog", 10));
+}
+
 #[test]
 fn bounds_are_checked() {
-    let cases: [Case; 30] = [
+    let cases: [Case; 40] = [
         ("sb_versionnum", |raw| raw.versionnum.set(0xb4a3)),
         ("sb_versionnum", |raw| raw.versionnum.set(0xb6a5)),
         ("sb_versionnum", |raw| raw.versionnum.set(0x34a5)),
@@ -124,6 +150,16 @@ fn bounds_are_checked() {
         ("sb_rootino", |raw| raw.rootino.set(u64::MAX)),
         ("sb_imax_pct", |raw| raw.imax_pct = 101),
         ("sb_width", |raw| raw.width.set(1)),
+        ("sb_unit", |raw| raw.unit.set(1)),
+        ("sb_unit", |raw| stripe(raw, 0, 0)),
+        ("sb_width", |raw| stripe(raw, 8, 0)),
+        ("sb_width", |raw| stripe(raw, 8, 12)),
+        ("sb_width", |raw| stripe(raw, 8, 1 << 20)),
+        ("sb_rextents", |raw| raw.rextents.set(1)),
+        ("sb_rbmblocks", |raw| raw.rbmblocks.set(1)),
+        ("sb_rextslog", |raw| raw.rextslog = 1),
+        ("sb_frextents", |raw| raw.frextents.set(1)),
+        ("sb_rextents", |raw| raw.rblocks.set(9)),
     ];
     for (field, edit) in cases {
         assert_eq!(complaint(edit), field);

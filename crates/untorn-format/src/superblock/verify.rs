@@ -24,6 +24,10 @@ const V5_NEEDED2: u32 = 0x18a;
 const FTYPE2: u32 = 0x200;
 /// `sector`: the sector size of the log is recorded.
 pub(super) const SECTOR_BIT: u16 = 0x0800;
+/// `dalign`: the volume has a stripe unit.
+const DALIGN_BIT: u16 = 0x0100;
+/// Most bytes of a stripe width.
+const MAX_STRIPE_WIDTH: u64 = i32::MAX as u64;
 /// Most bytes of a log stripe unit.
 const MAX_LOG_STRIPE_UNIT: u32 = 256 << 10;
 
@@ -48,6 +52,8 @@ pub(super) fn verify(raw: &SuperblockDisk) -> Result<(), Fault> {
     groups(raw)?;
     log(raw)?;
     alignments(raw)?;
+    stripe(raw)?;
+    realtime(raw)?;
     let geometry = geometry(raw);
     let root = raw.rootino.get();
     let exists = root == NULL_INO || geometry.split_ino(Ino(root)).is_some();
@@ -130,7 +136,7 @@ fn log(raw: &SuperblockDisk) -> Result<(), Fault> {
     demand(legal, "sb_logsunit", unit)
 }
 
-/// Alignments of inode chunks and of stripes.
+/// Alignments of inode chunks.
 fn alignments(raw: &SuperblockDisk) -> Result<(), Fault> {
     let align = raw.inoalignmt.get();
     demand(align <= raw.agblocks.get(), "sb_inoalignmt", align)?;
@@ -141,9 +147,33 @@ fn alignments(raw: &SuperblockDisk) -> Result<(), Fault> {
         demand(align == 64u32 >> raw.inopblog, "sb_inoalignmt", align)?;
         demand(sparse <= align, "sb_spino_align", sparse)?;
     }
-    let extent = u64::from(raw.rextsize.get()) << raw.blocklog;
-    demand((4096..=1 << 30).contains(&extent), "sb_rextsize", raw.rextsize.get())?;
+    Ok(())
+}
+
+/// A stripe has a unit, a width of whole units, and a bit that says so; or none of them.
+fn stripe(raw: &SuperblockDisk) -> Result<(), Fault> {
     let (unit, width) = (raw.unit.get(), raw.width.get());
-    let legal = if unit == 0 { width == 0 } else { width.is_multiple_of(unit) };
-    demand(legal, "sb_width", width)
+    let said = raw.versionnum.get() & DALIGN_BIT != 0;
+    demand(said == (unit != 0), "sb_unit", unit)?;
+    let legal = if unit == 0 { width == 0 } else { width != 0 && width.is_multiple_of(unit) };
+    let bytes = u64::from(width) << raw.blocklog;
+    demand(legal && bytes <= MAX_STRIPE_WIDTH, "sb_width", width)
+}
+
+/// The realtime section against its extents; without one its sizes are zero.
+fn realtime(raw: &SuperblockDisk) -> Result<(), Fault> {
+    let size = raw.rextsize.get();
+    let bytes = u64::from(size) << raw.blocklog;
+    demand((4096..=1 << 30).contains(&bytes), "sb_rextsize", size)?;
+    let (blocks, extents) = (raw.rblocks.get(), raw.rextents.get());
+    let (bitmap, log) = (raw.rbmblocks.get(), raw.rextslog);
+    if blocks == 0 {
+        demand(extents == 0, "sb_rextents", extents)?;
+        demand(bitmap == 0, "sb_rbmblocks", bitmap)?;
+        demand(log == 0, "sb_rextslog", log)?;
+        return demand(raw.frextents.get() == 0, "sb_frextents", raw.frextents.get());
+    }
+    let whole = blocks / u64::from(size);
+    demand(whole > 0 && extents == whole, "sb_rextents", extents)?;
+    demand(extents.checked_ilog2() == Some(log.into()), "sb_rextslog", log)
 }
