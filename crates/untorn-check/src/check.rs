@@ -9,16 +9,28 @@ use crate::owners::{self, Claims, Totals};
 use crate::reader::Reader;
 use crate::report::Report;
 use crate::scan::{Scan, Step, Stop};
+use crate::superblock::Unread;
 use crate::{dir, inode, journal, links, superblock};
 use untorn_device::BlockDevice;
-use untorn_format::FsBlock;
 use untorn_format::units::AgNumber;
+use untorn_format::{FsBlock, Superblock};
 
 /// Checks the volume on `device` and reports what is wrong with it; a clean volume gives no
 /// findings. Errors say why the volume could not be checked at all.
 pub fn check(device: &dyn BlockDevice, options: &Options<'_>) -> Result<Report, CheckError> {
-    let sb = superblock::read(device)?;
-    let mut scan = Scan::new(&sb, Reader::new(device), options);
+    match superblock::read(device) {
+        Ok(sb) => check_volume(device, &sb, options),
+        Err(Unread::Fault(fault)) => superblock::unreadable(device, &fault),
+        Err(Unread::Error(error)) => Err(error),
+    }
+}
+
+fn check_volume(
+    device: &dyn BlockDevice,
+    sb: &Superblock,
+    options: &Options<'_>,
+) -> Result<Report, CheckError> {
+    let mut scan = Scan::new(sb, Reader::new(device), options);
     let verdict = look_at_journal(&mut scan, options.journal);
     let stopped = match verdict.and_then(|clean| run(&mut scan, clean).map_err(Refusal::Stop)) {
         Ok(()) => false,
@@ -65,6 +77,7 @@ fn look_at_journal(scan: &mut Scan<'_>, wanted: Journal) -> Result<bool, Refusal
 }
 
 fn run(scan: &mut Scan<'_>, clean: bool) -> Step {
+    superblock::check_first(scan)?;
     let count = scan.geometry().ag_count;
     let mut claims = Claims::new(count);
     let mut states = States::new(scan.geometry());

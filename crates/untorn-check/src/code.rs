@@ -75,6 +75,10 @@ codes! {
     DeviceTooSmall = "device-too-small" Damage;
     /// A copy of the superblock disagrees with the first.
     SuperblockCopy = "superblock-copy" Damage;
+    /// Bytes of a superblock that no feature gives a meaning are not zero.
+    SuperblockUnused = "sb-unused" Damage;
+    /// The superblock names a quota inode that is none, or says that there are some and names none.
+    QuotaInode = "quota-inode" Damage;
     /// The superblock's count of free blocks is wrong.
     SuperblockFreeBlocks = "sb-fdblocks" Damage;
     /// The superblock's count of inodes is wrong.

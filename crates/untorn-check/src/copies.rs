@@ -6,6 +6,7 @@
 //! at, never the whole device.
 
 use crate::error::CheckError;
+use std::fmt;
 use untorn_device::BlockDevice;
 use untorn_format::Superblock;
 use untorn_format::ag::{AGF_MAGIC, AGI_MAGIC, AgfDisk, AgiDisk};
@@ -18,17 +19,31 @@ const MOST_GUESSED: u64 = 64;
 
 /// What the copies say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copies {
+pub(crate) struct Copies {
     /// Those that the volume has.
-    pub all: u64,
+    pub(crate) all: u64,
     /// Those that are sound, checksum and bounds, and say the same as one another.
-    pub agree: u64,
+    pub(crate) agree: u64,
     /// Those that are sound and say something else.
-    pub differ: u64,
+    pub(crate) differ: u64,
+}
+
+/// How many are of use, and what for.
+impl fmt::Display for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of its {} copies are sound and agree", self.agree, self.all)?;
+        if self.differ > 0 {
+            write!(f, ", {} say something else", self.differ)?;
+        }
+        f.write_str(
+            "; xfs_repair puts it back from them (`xfs_repair -n` shows what it would do); \
+             `untorn db` reads by a copy meanwhile",
+        )
+    }
 }
 
 /// Looks for copies of the superblock; `None` where there is none that is sound.
-pub fn superblock_copies(device: &dyn BlockDevice) -> Result<Option<Copies>, CheckError> {
+pub(crate) fn superblock_copies(device: &dyn BlockDevice) -> Result<Option<Copies>, CheckError> {
     for at in candidates(device)? {
         if let Some(found) = copy_at(device, at)? {
             return count(device, &found).map(Some);

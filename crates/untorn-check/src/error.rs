@@ -1,7 +1,6 @@
 //! Why a volume could not be checked.
 
 use untorn_device::DeviceError;
-use untorn_format::Corrupt;
 
 /// Why a volume could not be checked at all. What is wrong with a volume that could be checked is a
 /// [`crate::Finding`].
@@ -13,9 +12,6 @@ pub enum CheckError {
     /// The volume has something that the checker does not understand; the text says what.
     #[error("cannot check this volume: {0}")]
     Unsupported(String),
-    /// The first superblock is damaged, so that nothing can be found.
-    #[error("cannot check this volume: {0}")]
-    Superblock(Corrupt),
     /// The journal holds changes that are not home yet.
     #[error("the journal holds changes that are not written home: it has to be replayed first")]
     DirtyJournal,

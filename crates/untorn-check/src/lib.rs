@@ -43,7 +43,6 @@ mod tree;
 
 pub use check::check;
 pub use code::{Code, Severity};
-pub use copies::{Copies, superblock_copies};
 pub use error::CheckError;
 pub use options::{Journal, Options, Progress, Stage};
 pub use report::{Finding, Report, Stats};

@@ -25,6 +25,7 @@ pub(crate) fn check(
         }
     }
     check_root(scan, states)?;
+    check_quota(scan, states)?;
     link_metadata(scan, states);
     check_counts(scan, tree, states)?;
     if scan.blind.names { Ok(()) } else { check_connected(scan, tree) }
@@ -71,6 +72,25 @@ fn check_root(scan: &mut Scan<'_>, states: &States) -> Step {
     let unread = kind == Some(None);
     let told = "the root of the volume is no directory in use";
     scan.demand(is_directory || unread, Code::RootDirectory, Place::inode(root), told)
+}
+
+/// Quota inodes are regular files in use whose contents do not count as such.
+fn check_quota(scan: &mut Scan<'_>, states: &States) -> Step {
+    let quota = scan.sb.quota;
+    for ino in [quota.user, quota.group, quota.project].into_iter().flatten() {
+        let kind = states.at(ino).map(|state| state.kind);
+        // An inode that could not be read was told already.
+        if kind == Some(None) {
+            continue;
+        }
+        let size = match kind {
+            Some(Some(FileKind::Regular)) => inode::again(scan, ino)?.map(|(core, _)| core.size),
+            _ => None,
+        };
+        let told = "the superblock names it as quota inode and it is no file in use of size 0";
+        scan.demand(size == Some(0), Code::QuotaInode, Place::inode(ino), told)?;
+    }
+    Ok(())
 }
 
 /// Inodes that the superblock names have a link from it.

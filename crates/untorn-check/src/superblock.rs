@@ -1,11 +1,17 @@
 //! The superblocks: what must be so before anything can be checked, and the copies in each AG.
 //!
 //! Copies are written when the volume is made, grown or renamed: what places things must agree with
-//! the first superblock; counters, quota and log features may be old.
+//! the first superblock; counters, quota, stripes and log features may be old. A copy that mkfs
+//! made (it is marked as in progress for ever) knows no quota.
+//!
+//! Without the first superblock nothing else can be found: that is the one finding then.
 
 use crate::code::Code;
+use crate::copies::superblock_copies;
 use crate::error::CheckError;
+use crate::report::{Finding, Report};
 use crate::scan::{Scan, Step};
+use std::mem::offset_of;
 use untorn_device::BlockDevice;
 use untorn_format::superblock::{Superblock, SuperblockDisk};
 use untorn_format::units::*;
@@ -13,30 +19,54 @@ use untorn_format::{Access, BlockKind, Fault, Place, checksum};
 
 /// Volumes that compare names without regard to case.
 const ASCII_CI: u16 = 0x4000;
+/// Volumes that have had quota inodes.
+const QUOTA_BIT: u16 = 0x0040;
+/// The version alone, without its bits.
+const VERSION: u16 = 0x000f;
+
+/// Why the first superblock cannot be used.
+pub(crate) enum Unread {
+    /// It is damaged.
+    Fault(Fault),
+    /// There is none, it cannot be read, or it asks for what is not known here.
+    Error(CheckError),
+}
+
+impl<E: Into<CheckError>> From<E> for Unread {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
 
 /// Reads the first superblock and refuses what cannot be checked.
-pub(crate) fn read(device: &dyn BlockDevice) -> Result<Superblock, CheckError> {
+pub(crate) fn read(device: &dyn BlockDevice) -> Result<Superblock, Unread> {
     let geometry = device.geometry();
     let mut bytes = vec![0; 4096.max(geometry.sector_size as usize)];
     if geometry.size < bytes.len() as u64 {
-        return Err(CheckError::NotXfs);
+        return Err(CheckError::NotXfs.into());
     }
-    device.read_at(0, &mut bytes)?;
-    let size = match Superblock::sector_size(&bytes) {
-        Ok(size) => size,
-        Err(Fault::Magic { .. }) => return Err(CheckError::NotXfs),
-        Err(fault) => return Err(damaged(fault)),
-    };
+    device.read_at(0, &mut bytes).map_err(CheckError::from)?;
+    let size = Superblock::sector_size(&bytes).map_err(Unread::Fault)?;
     if size > bytes.len() && size as u64 <= geometry.size {
         bytes.resize(size, 0);
-        device.read_at(0, &mut bytes)?;
+        device.read_at(0, &mut bytes).map_err(CheckError::from)?;
     }
-    let sb = Superblock::decode(&bytes).map_err(damaged)?;
-    refuse(&sb).map(|()| sb)
+    let sb = Superblock::decode(&bytes).map_err(Unread::Fault)?;
+    Ok(refuse(&sb).map(|()| sb)?)
 }
 
-fn damaged(fault: Fault) -> CheckError {
-    CheckError::Superblock(fault.at(Place::at(DiskAddr(0))))
+/// All that can be told of a volume whose first superblock has `fault`. Where a superblock should
+/// be is something else: then copies of it alone show that this is a volume.
+pub(crate) fn unreadable(device: &dyn BlockDevice, fault: &Fault) -> Result<Report, CheckError> {
+    let copies = superblock_copies(device)?;
+    let told = match copies {
+        Some(copies) => format!("{fault}; {copies}"),
+        None if matches!(fault, Fault::Magic { .. }) => return Err(CheckError::NotXfs),
+        None => format!("{fault}; no sound copy of it was found"),
+    };
+    let place = Place { ag: Some(AgNumber(0)), ..Place::at(DiskAddr(0)) };
+    let finding = Finding { code: Code::of_fault(fault), place, message: told };
+    Ok(Report { findings: vec![finding], stopped_early: true, ..Report::default() })
 }
 
 fn refuse(sb: &Superblock) -> Result<(), CheckError> {
@@ -63,6 +93,40 @@ pub(crate) fn fits(scan: &mut Scan<'_>) -> Step<bool> {
     Ok(fits)
 }
 
+/// Checks what the first superblock says beside the places of things.
+pub(crate) fn check_first(scan: &mut Scan<'_>) -> Step {
+    let (addr, sector) = (DiskAddr(0), scan.geometry().sector_size());
+    let place = Place { ag: Some(AgNumber(0)), ..Place::at(addr) };
+    let bytes = scan.read(addr, sector)?;
+    let Ok(raw) = SuperblockDisk::of(&bytes) else { return Ok(()) };
+    // It once lay elsewhere; zero says that nobody ever kept it twice.
+    let misplaced = raw.bad_features2.get();
+    let legal = misplaced == 0 || misplaced == raw.features2.get();
+    field(scan, place, legal, ("sb_bad_features2", misplaced.into()))?;
+    field(scan, place, raw.flags == 0, ("sb_flags", raw.flags.into()))?;
+    let quota = scan.sb.quota;
+    let named = quota.user.or(quota.group).or(quota.project).is_some();
+    let told = "it says that there are quota inodes and names none";
+    let said = raw.versionnum.get() & QUOTA_BIT != 0;
+    scan.demand(named || !said, Code::QuotaInode, place, told)?;
+    unused(scan, place, &bytes)
+}
+
+fn field(scan: &mut Scan<'_>, place: Place, holds: bool, (name, value): Named) -> Step {
+    scan.demand(holds, Code::BadField, place, format_args!("superblock: {name} is {value}"))
+}
+
+/// Checks that what no feature gives a meaning is zero.
+fn unused(scan: &mut Scan<'_>, place: Place, bytes: &[u8]) -> Step {
+    let used = match scan.sb.features.has_meta_uuid() {
+        true => offset_of!(SuperblockDisk, metadirino),
+        false => offset_of!(SuperblockDisk, meta_uuid),
+    };
+    let at = bytes.iter().skip(used).position(|&byte| byte != 0).map(|at| used + at);
+    let told = format_args!("superblock: byte {} is not used and not zero", at.unwrap_or(0));
+    scan.demand(at.is_none(), Code::SuperblockUnused, place, told)
+}
+
 /// Checks the superblock at the start of `ag` against the first.
 pub(crate) fn check_copy(scan: &mut Scan<'_>, ag: AgNumber) -> Step {
     let geometry = scan.geometry();
@@ -74,11 +138,32 @@ pub(crate) fn check_copy(scan: &mut Scan<'_>, ag: AgNumber) -> Step {
         Err(fault) => return scan.fault(&fault, place),
     };
     let first = scan.sb.to_disk();
-    for (field, said, expected) in must_agree(copy).into_iter().zip(must_agree(&first)).map(pair) {
-        let told = format_args!("{field} is {said}, the first superblock says {expected}");
+    let mut agrees = true;
+    for (name, said, expected) in must_agree(copy).into_iter().zip(must_agree(&first)).map(pair) {
+        let told = format_args!("{name} is {said}, the first superblock says {expected}");
         scan.demand(said == expected, Code::SuperblockCopy, place, told)?;
+        agrees &= said == expected;
     }
-    Ok(())
+    match Superblock::decode_copy(&bytes) {
+        Ok(sound) => beside(scan, place, copy, &sound)?,
+        // The field that disagrees is told already.
+        Err(fault) if agrees => return scan.fault(&fault, place),
+        Err(_) => {}
+    }
+    unused(scan, place, &bytes)
+}
+
+/// What nobody writes into a copy.
+fn beside(scan: &mut Scan<'_>, place: Place, raw: &SuperblockDisk, copy: &Superblock) -> Step {
+    field(scan, place, raw.flags == 0, ("sb_flags", raw.flags.into()))?;
+    if !copy.in_progress {
+        return Ok(());
+    }
+    let quota = copy.quota;
+    field(scan, place, quota.user.is_none(), ("sb_uquotino", raw.uquotino.get()))?;
+    field(scan, place, quota.group.is_none(), ("sb_gquotino", raw.gquotino.get()))?;
+    field(scan, place, quota.project.is_none(), ("sb_pquotino", raw.pquotino.get()))?;
+    field(scan, place, quota.flags.0 == 0, ("sb_qflags", quota.flags.0.into()))
 }
 
 /// Checks that a copy is a superblock of this volume. Its inodes may be missing: mkfs.xfs fills
@@ -105,7 +190,7 @@ fn pair(((field, said), (_, expected)): (Named, Named)) -> (&'static str, u64, u
 }
 
 /// The fields in which every copy must agree.
-fn must_agree(sb: &SuperblockDisk) -> [Named; 21] {
+fn must_agree(sb: &SuperblockDisk) -> [Named; 22] {
     [
         ("sb_blocksize", sb.blocksize.get().into()),
         ("sb_dblocks", sb.dblocks.get()),
@@ -117,6 +202,7 @@ fn must_agree(sb: &SuperblockDisk) -> [Named; 21] {
         ("sb_agcount", sb.agcount.get().into()),
         ("sb_rbmblocks", sb.rbmblocks.get().into()),
         ("sb_logblocks", sb.logblocks.get().into()),
+        ("sb_versionnum", (sb.versionnum.get() & VERSION).into()),
         ("sb_sectsize", sb.sectsize.get().into()),
         ("sb_inodesize", sb.inodesize.get().into()),
         ("sb_inoalignmt", sb.inoalignmt.get().into()),

@@ -43,9 +43,15 @@ fn flags(scan: &mut Scan<'_>, node: &Node<'_>) -> Step {
     // Volumes with a realtime section are not checked at all.
     let realtime = core.flags.has(InodeFlags::REALTIME);
     field(scan, node, !realtime, ("di_flags", core.flags.0.into()))?;
+    let bitmap = core.flags.has(InodeFlags::NEWRTBM);
+    let legal = !bitmap || node.ino == scan.sb.realtime.bitmap_ino;
+    field(scan, node, legal, ("di_flags", core.flags.0.into()))?;
     let metadata = core.flags2.has(InodeFlags2::METADATA);
     let known = core.flags2.0 & !KNOWN_FLAGS_2 == 0;
-    field(scan, node, known && !metadata, ("di_flags2", core.flags2.0))?;
+    let dax = core.flags2.has(InodeFlags2::DAX);
+    let can = matches!(core.kind(), Some(FileKind::Regular | FileKind::Directory));
+    let legal = known && !metadata && (!dax || can);
+    field(scan, node, legal, ("di_flags2", core.flags2.0))?;
     let inherited = DIRECTORY_FLAGS.iter().any(|flag| core.flags.has(*flag));
     let legal = !inherited || core.kind() == Some(FileKind::Directory);
     field(scan, node, legal && core.flags.0 & !KNOWN_FLAGS == 0, ("di_flags", core.flags.0.into()))

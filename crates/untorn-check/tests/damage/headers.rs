@@ -6,7 +6,7 @@ use super::{Damage, damage, subtle};
 use untorn_check::Code;
 use untorn_format::ag::{AgfDisk, AgflDisk, AgiDisk, agfl_slot_offset};
 use untorn_format::superblock::SuperblockDisk;
-use untorn_format::{BlockKind, Place, wire};
+use untorn_format::{BlockKind, Ino, Place, wire};
 
 fn superblock(p: &Patient, ag: u32, edit: fn(&mut SuperblockDisk)) -> Place {
     let addr = p.header(ag, 0);
@@ -63,9 +63,54 @@ pub const TABLE: &[Damage] = &[
     }),
     damage("sb copy: checksum", Code::BadChecksum, |p| flip(p, 1, 0, 300)),
     damage("sb copy: magic", Code::BadMagic, |p| superblock(p, 1, |sb| plus!(sb.magicnum))),
+    damage("sb copy: version", Code::SuperblockCopy, |p| {
+        superblock(p, 1, |sb| sb.versionnum.set(sb.versionnum.get() ^ 1))
+    }),
+    damage("sb copy: size of a block", Code::BadField, |p| superblock(p, 1, |sb| sb.blocklog += 1)),
+    damage("sb copy: half a stripe", Code::BadField, |p| superblock(p, 1, |sb| sb.unit.set(8))),
+    damage("sb copy: free realtime extents", Code::BadField, |p| {
+        superblock(p, 1, |sb| sb.frextents.set(1))
+    }),
+    damage("sb copy: flags", Code::BadField, |p| superblock(p, 1, |sb| sb.flags = 1)),
+    damage("sb copy: quota flags", Code::BadField, |p| {
+        superblock(p, 1, |sb| {
+            sb.inprogress = 1;
+            sb.qflags.set(1);
+        })
+    }),
+    damage("sb copy: a quota inode", Code::BadField, |p| {
+        superblock(p, 1, |sb| {
+            sb.inprogress = 1;
+            sb.gquotino.set(sb.rootino.get() + 3);
+        })
+    }),
+    damage("sb copy: unused bytes", Code::SuperblockUnused, |p| {
+        superblock(p, 1, |sb| sb.meta_uuid[7] = 1)
+    }),
     subtle(COPY, "sb copy: uuid", Code::BadUuid, |p| superblock(p, 1, |sb| sb.uuid[0] ^= 1)),
     subtle(COPY, "sb copy: LSN ahead", Code::LsnAhead, |p| {
         superblock(p, 1, |sb| sb.lsn.set(1 << 60))
+    }),
+    damage("sb: size of a block", Code::BadField, |p| superblock(p, 0, |sb| sb.blocklog += 1)),
+    damage("sb: half a stripe", Code::BadField, |p| superblock(p, 0, |sb| sb.unit.set(8))),
+    damage("sb: free realtime extents", Code::BadField, |p| {
+        superblock(p, 0, |sb| sb.frextents.set(1))
+    }),
+    damage("sb: magic", Code::BadMagic, |p| superblock(p, 0, |sb| plus!(sb.magicnum))),
+    damage("sb: checksum", Code::BadChecksum, |p| flip(p, 0, 0, 300)),
+    damage("sb: misplaced features", Code::BadField, |p| {
+        superblock(p, 0, |sb| plus!(sb.bad_features2))
+    }),
+    damage("sb: flags", Code::BadField, |p| superblock(p, 0, |sb| sb.flags = 2)),
+    damage("sb: unused bytes", Code::SuperblockUnused, |p| {
+        superblock(p, 0, |sb| sb.rtreserved.set(1))
+    }),
+    damage("sb: a free inode for quota", Code::QuotaInode, |p| {
+        superblock(p, 0, |sb| sb.pquotino.set(sb.rootino.get() | 63));
+        Place::inode(Ino(p.sb.root_ino.0 | 63))
+    }),
+    damage("sb: quota and no inodes", Code::QuotaInode, |p| {
+        superblock(p, 0, |sb| sb.versionnum.set(sb.versionnum.get() | 0x40))
     }),
     damage("sb: free blocks", Code::SuperblockFreeBlocks, |p| {
         superblock(p, 0, |sb| plus!(sb.fdblocks))

@@ -119,6 +119,12 @@ pub const TABLE: &[Damage] = &[
     damage("inode: realtime without such a section", Code::BadField, |p| {
         p.edit_inode("plain", |i| i.flags.set(InodeFlags::REALTIME.0))
     }),
+    damage("inode: a bitmap of no realtime section", Code::BadField, |p| {
+        p.edit_inode("plain", |i| i.flags.set(InodeFlags::NEWRTBM.0))
+    }),
+    damage("inode: a fifo with DAX", Code::BadField, |p| {
+        p.edit_inode("fifo", |i| i.flags2.set(i.flags2.get() | InodeFlags2::DAX.0))
+    }),
     damage("inode: shares and does not say so", Code::ReflinkFlagMissing, |p| {
         p.edit_inode("shared", |i| i.flags2.set(i.flags2.get() & !InodeFlags2::REFLINK.0))
     }),

@@ -1,16 +1,14 @@
 //! `untorn check`: what the independent checker finds.
 
 use crate::arguments::Check;
-use crate::failure::{self, Code, End, Outcome, Refusal};
+use crate::failure::{self, End, Outcome};
 use crate::{show, target};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::sync::Arc;
 use untorn::{OpenOptions, Volume};
-use untorn_check::{
-    CheckError, Copies, Options, Progress, Report, Stage, check, superblock_copies,
-};
+use untorn_check::{Options, Progress, Report, Stage, check};
 use untorn_device::{Access, BlockDevice, OverlayDevice};
 
 /// Checks and tells. The end says whether the volume is clean, damaged, or could not be checked.
@@ -44,26 +42,7 @@ fn look(arguments: &Check) -> anyhow::Result<Report> {
     let options = Options { limit: arguments.limit, progress: Some(&show), ..Options::default() };
     let report = check(&*device, &options);
     bar.finish_and_clear();
-    report.map_err(|error| match error {
-        CheckError::NotXfs | CheckError::Superblock(_) => by_copies(&*device, error),
-        error => error.into(),
-    })
-}
-
-/// What the copies of a superblock that is no use have to say.
-fn by_copies(device: &dyn BlockDevice, error: CheckError) -> anyhow::Error {
-    let Ok(Some(Copies { all, agree, differ })) = superblock_copies(device) else {
-        return error.into();
-    };
-    let what = match error {
-        CheckError::Superblock(corrupt) => format!("the first superblock is damaged ({corrupt})"),
-        _ => "the first superblock is gone".to_owned(),
-    };
-    let others = if differ > 0 { format!(", {differ} say something else") } else { String::new() };
-    let told = format!("{what}; {agree} of its {all} copies are sound and agree{others}");
-    let remedy = "xfs_repair puts it back from them (`xfs_repair -n` shows what it would do); \
-                  `untorn db` reads by a copy meanwhile";
-    Refusal::new(Code::Damaged, told).or(remedy).into()
+    Ok(report?)
 }
 
 /// The volume as recovery would leave it, on an overlay.

@@ -155,7 +155,6 @@ fn of_check(error: &CheckError) -> Code {
     match error {
         CheckError::NotXfs => Code::NoVolume,
         CheckError::Unsupported(_) => Code::Unsupported,
-        CheckError::Superblock(_) => Code::Damaged,
         CheckError::DirtyJournal => Code::DirtyJournal,
         CheckError::Device(error) => of_device(error),
     }

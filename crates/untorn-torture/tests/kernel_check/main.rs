@@ -6,6 +6,7 @@
 #[path = "../../../untorn-check/tests/damage/mod.rs"]
 mod damage;
 mod damages;
+mod fields;
 mod recipe;
 
 use std::path::Path;
