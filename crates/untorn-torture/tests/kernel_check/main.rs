@@ -8,6 +8,7 @@ mod damage;
 mod damages;
 mod fields;
 mod recipe;
+mod superblocks;
 
 use std::path::Path;
 use untorn_check::{CheckError, Journal, Options, Report};
