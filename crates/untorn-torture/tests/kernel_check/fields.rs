@@ -17,7 +17,10 @@ const SECTOR: usize = 512;
 
 macro_rules! fields {
     ($($field:ident)*) => {
-        [$((stringify!($field), offset_of!(SuperblockDisk, $field), size_of_field(|sb| &sb.$field))),*]
+        [$({
+            let at = offset_of!(SuperblockDisk, $field);
+            (stringify!($field), at, size_of_field(|sb| &sb.$field))
+        }),*]
     };
 }
 

@@ -1,5 +1,5 @@
-//! Superblocks that mkfs.xfs, Linux and xfs_admin write, the first one and its copies: neither judge
-//! has anything to say of them.
+//! Superblocks that mkfs.xfs, Linux and xfs_admin write, the first one and its copies: neither
+//! judge has anything to say of them.
 
 use std::ffi::OsStr;
 use std::path::Path;
