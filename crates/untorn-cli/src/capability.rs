@@ -1,17 +1,24 @@
-//! What a program may do beyond its caller: gone once its owner or its bytes change, as Linux does
-//! it, also for root.
+//! What a program may do beyond its caller: gone once its bytes change, as Linux does it, also for
+//! root.
 
-use untorn::{Error, Volume};
+use untorn::{Capabilities, NewMetadata, Volume};
 use untorn_format::Ino;
-use untorn_format::attr::Namespace;
 
-/// Takes the capabilities of the file away, if it has any.
+/// The change that drops them.
+pub const DROPPED: NewMetadata = NewMetadata {
+    permissions: None,
+    uid: None,
+    gid: None,
+    atime: None,
+    mtime: None,
+    crtime: None,
+    capabilities: Capabilities::Dropped,
+};
+
+/// Takes the capabilities of a file away, if it has any.
 pub fn drop_of(volume: &Volume, ino: Ino) -> untorn::Result<()> {
-    if !volume.metadata_of(ino)?.inode.has_attr_fork() {
-        return Ok(());
-    }
-    match volume.remove_attribute(ino, (Namespace::Security, b"capability")) {
-        Err(Error::NoAttribute(_)) => Ok(()),
-        done => done,
+    match volume.metadata_of(ino)?.inode.has_attr_fork() {
+        true => volume.set_metadata_of(ino, &DROPPED),
+        false => Ok(()),
     }
 }

@@ -59,7 +59,7 @@ pub use error::{Error, Result};
 pub use io::share::{Dedupe, ExchangeOptions, Exchanged, Freshness, Rehearsal, Span};
 pub use io::{AtomicRefusal, AtomicWriteLimits, Caching, LinuxWrite, Position, Wait};
 pub use io::{How, ReadOptions, SizeRule, Sync, Times, WriteOptions};
-pub use namespace::{AclKind, Make, NewMetadata, Removal, Rename, SetTime};
+pub use namespace::{AclKind, Capabilities, Make, NewMetadata, Removal, Rename, SetTime};
 pub use volume::{
     Access, Atomic, DirEntry, ExtentKind, File, FileExtent, FileFlag, FileFlags, FreedBlocks,
     Grown, Label, Listing, Metadata, Name, NewFile, NewUuid, OpenOptions, Orphan, Parent, Recovery,

@@ -59,7 +59,7 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
                 (Accounts::of(volume).numbers(&who)?, paths.to_vec())
             }
         };
-        let change = NewMetadata { uid, gid, ..NewMetadata::default() };
+        let change = NewMetadata { uid, gid, ..capability::DROPPED };
         operands::each_tree(&paths, |path, told| {
             // Of a tree no link is followed, not even one that is named.
             let top = match arguments.no_dereference || arguments.recursive {
@@ -68,9 +68,6 @@ pub fn owner(arguments: &Chown, out: &mut dyn Write) -> Outcome {
             };
             each(volume, (path, top), (arguments.recursive, told), |path, found| {
                 let old = &found.inode;
-                if old.kind() != Some(FileKind::Directory) {
-                    capability::drop_of(volume, old.ino).at(path)?;
-                }
                 volume.set_metadata_of(old.ino, &change).at(path)?;
                 let (uid, gid) = (uid.unwrap_or(old.uid), gid.unwrap_or(old.gid));
                 deeds.add(path).with("uid", uid).with("gid", gid);

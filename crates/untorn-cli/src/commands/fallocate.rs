@@ -19,17 +19,17 @@ pub fn run(arguments: &Fallocate, out: &mut dyn Write) -> Outcome {
             }
             file => (file.at(path)?, None),
         };
-        capability::drop_of(volume, file.ino()).at(path)?;
         let range = arguments.from..arguments.from.saturating_add(arguments.length);
         let rule = if arguments.keep_size { SizeRule::Keep } else { SizeRule::Grow };
-        let done = match arguments {
+        let dropped = capability::drop_of(volume, file.ino());
+        let done = dropped.and_then(|()| match arguments {
             _ if arguments.punch_hole => file.punch_hole(range),
             _ if arguments.zero_range => file.zero_range(range, rule),
             _ if arguments.collapse_range => file.collapse_range(range),
             _ if arguments.insert_range => file.insert_range(range),
             _ if arguments.unshare => file.unshare_range(range),
             _ => file.allocate(range, rule),
-        };
+        });
         dangling::or_gone(done.at(path), volume, made.as_ref())?;
         deeds.add(path).with("size", file.size().at(path)?);
         Ok(End::Well)

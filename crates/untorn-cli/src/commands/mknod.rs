@@ -14,7 +14,7 @@ pub fn run(arguments: &Mknod, out: &mut dyn Write) -> Outcome {
     let path = &arguments.path;
     target::change(&arguments.image, out, "made", |volume, deeds| {
         let mode = arguments.mode.as_ref().map(|mode| mode.of(0o666, FileKind::Regular));
-        let mode = mode.unwrap_or_else(|| dangling::permissions(volume, path, 0o644));
+        let mode = mode.unwrap_or_else(|| dangling::permissions(volume, path, 0o666));
         let ino = volume.make(path, what, arguments.whose.new_file(mode)).at(path)?;
         deeds.add(path).with("inode", ino.0);
         Ok(End::Well)

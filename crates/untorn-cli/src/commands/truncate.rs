@@ -50,8 +50,7 @@ fn truncate(
         }
         file => (file.at(path)?, None),
     };
-    capability::drop_of(volume, file.ino()).at(path)?;
-    let done = resize(&file, path, (size, base));
+    let done = resize(volume, &file, path, (size, base));
     let size = dangling::or_gone(done, volume, made.as_ref())?;
     deeds.add(path).with("size", size).with("created", made.is_some());
     Ok(())
@@ -59,6 +58,7 @@ fn truncate(
 
 /// Gives a file its size, which it returns.
 fn resize(
+    volume: &Volume,
     file: &File,
     path: &VolumePath,
     (size, base): (NewSize, Option<u64>),
@@ -68,6 +68,6 @@ fn resize(
         let told = format!("{path}: the new size is more than 64 bits can say");
         Refusal::new(Code::Invalid, told)
     })?;
-    file.truncate(size).at(path)?;
+    capability::drop_of(volume, file.ino()).and_then(|()| file.truncate(size)).at(path)?;
     Ok(size)
 }

@@ -2,14 +2,13 @@
 
 use super::dangling;
 use crate::arguments::{VolumePath, Write as Arguments};
-use crate::capability;
 use crate::failure::{self, At, Code, End, Outcome, Refusal};
 use crate::{show, target};
 use anyhow::Context;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read, Write};
-use untorn::{Error, File, NewMetadata, Sync, Volume};
+use untorn::{Capabilities, Error, File, NewMetadata, Sync, Volume};
 
 /// Most bytes that one atomic write takes.
 const LARGEST: u64 = 1 << 30;
@@ -44,8 +43,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     let done = target::write(&arguments.volume(), |volume| {
         let (file, made) = open(volume, arguments)?;
         // A file that is made has it from the start.
-        let change = arguments.owner.change().filter(|_| made.is_none());
-        capability::drop_of(volume, file.ino()).at(&arguments.path)?;
+        let change = match made {
+            None => change(volume, &file, arguments)?,
+            Some(_) => None,
+        };
         let (offset, bytes) = match &whole {
             Some(bytes) => {
                 let done = atomic(volume, &file, (arguments, change), bytes);
@@ -69,6 +70,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Outcome {
     })?;
     tell(arguments, &done, out)?;
     Ok(End::Well)
+}
+
+/// What changes beside the bytes of a file that is there.
+fn change(
+    volume: &Volume,
+    file: &File,
+    arguments: &Arguments,
+) -> anyhow::Result<Option<NewMetadata>> {
+    let may_have = volume.metadata_of(file.ino()).at(&arguments.path)?.inode.has_attr_fork();
+    let asked = arguments.owner.change();
+    let change = asked.or_else(|| may_have.then(NewMetadata::default));
+    Ok(change.map(|change| NewMetadata { capabilities: Capabilities::Dropped, ..change }))
 }
 
 fn read_whole(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {

@@ -87,6 +87,7 @@ fn capabilities_end_where_owner_or_bytes_change_check() {
         &["chown", "@", "7:7", file][..],
         &["chown", "-R", "@", ":8", "/d"],
         &["write", "@", file],
+        &["write", "@", file, "--atomic", "--offset", "3"],
         &["truncate", "-s", "100", "@", file],
         &["fallocate", "-l", "100", "@", file],
     ] {
@@ -98,6 +99,7 @@ fn capabilities_end_where_owner_or_bytes_change_check() {
     give();
     site.run(&["chmod", "@", "755", file]).well();
     site.run(&["touch", "@", file]).well();
+    site.run(&["truncate", "-s", "+18446744073709551615", "@", file]).refused(1, "64 bits");
     assert_eq!(names(), 2);
     site.assert_sound();
 }

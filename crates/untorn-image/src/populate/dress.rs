@@ -65,6 +65,7 @@ impl Writer<'_, '_> {
             atime: set(item.times.atime),
             mtime: set(item.times.mtime),
             crtime: item.times.crtime.and_then(set),
+            ..NewMetadata::default()
         };
         Ok(self.volume.set_metadata_of(ino, &change)?)
     }

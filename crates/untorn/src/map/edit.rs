@@ -48,17 +48,28 @@ pub(crate) fn unmap(
     Ok(pieces)
 }
 
-/// All extents that reach into `range`.
+/// All extents that reach into `range`. Those of a damaged fork may overlap, or be more than were
+/// counted.
 fn overlapping(
     tx: &mut Tx<'_>,
     ino: Ino,
     fork: Fork,
     range: &Range<FileBlock>,
 ) -> Result<Vec<Extent>> {
+    let mut found: Vec<Extent> = Vec::new();
+    if range.is_empty() {
+        return Ok(found);
+    }
+    let count = core_of(ino, tx.inode_bytes(ino))?.fork_extents(fork);
     let mut extents = staged(tx, ino, fork)?;
-    let mut found = Vec::new();
     let mut next = extents.at_or_after(range.start)?;
     while let Some(extent) = next.filter(|extent| extent.file < range.end) {
+        if found.last().is_some_and(|last| last.file_end() > extent.file) {
+            return Err(corrupt(ino, "block that is mapped twice", extent.file));
+        }
+        if found.len() as u64 >= count {
+            return Err(corrupt(ino, "count of extents too small", extent.file));
+        }
         found.push(extent);
         // Behind the last there is nothing to look for.
         let is_last = extent.file_end() >= range.end;

@@ -9,8 +9,8 @@ use super::fork::{Extents, staged};
 use crate::btree::TreeBlocks;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
-use untorn_format::Ino;
 use untorn_format::records::{Extent, Fork};
+use untorn_format::{Fault, Ino, Place};
 
 /// What a fork has where an extent goes.
 struct Surroundings {
@@ -28,6 +28,9 @@ impl Surroundings {
         let mut inside: Vec<Extent> =
             left.take_if(|left| left.file_end() > extent.file).into_iter().collect();
         while let Some(found) = next.take_if(|next| next.file < extent.file_end()) {
+            if inside.last().is_some_and(|last| last.file_end() > found.file) {
+                return Err(twice(&found));
+            }
             inside.push(found);
             next = extents.following(&found)?;
         }
@@ -60,6 +63,12 @@ impl Surroundings {
         records.push(whole);
         (out, records)
     }
+}
+
+/// The fault of an extent that lies in another.
+fn twice(extent: &Extent) -> Error {
+    let (what, field) = ("extent map", "block that is mapped twice");
+    Fault::Field { what, field, value: extent.file.0 }.at(Place::default()).into()
 }
 
 /// Maps `extent`, whose blocks were taken already, in place of all that is mapped where it goes.
@@ -120,6 +129,20 @@ mod tests {
         list.retain(|old| !out.contains(old));
         list.extend(records);
         list.sort_unstable_by_key(|extent| extent.file);
+    }
+
+    #[test]
+    fn extents_that_lie_in_others_are_a_fault() {
+        let extent = |file, length| Extent {
+            file: FileBlock(file),
+            start: FsBlock(1000 + 2 * file),
+            length,
+            state: Written,
+        };
+        let list = vec![extent(0, 100), extent(50, 10)];
+        let mut extents: Extents<PublishedFork<'_>> = Extents::List(list);
+        let faulty = Surroundings::of(&mut extents, &extent(40, 100)).err().unwrap();
+        assert!(faulty.to_string().contains("mapped twice"), "{faulty}");
     }
 
     proptest! {

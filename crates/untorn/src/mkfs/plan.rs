@@ -67,18 +67,16 @@ impl Plan {
         let striped = Striped::of(options.stripe, sizes.block_log)?;
         let disks = striped.disks();
         let all = divisions(options.groups, data_blocks, sizes.block_log, disks)?;
-        let all: Vec<_> = all
-            .into_iter()
-            .map(|division| striped.align(options.groups, division, data_blocks, sizes.block_log))
-            .collect::<Result<_>>()?;
-        let mut attempts = all.into_iter().map(|division| divide(&sizes, division));
+        let attempt = |division| {
+            let division = striped.align(options.groups, division, data_blocks, sizes.block_log)?;
+            lay_out(options, divide(&sizes, division), features, striped)
+        };
+        let mut attempts = all.into_iter().map(attempt);
         let mut last = None;
         let (layout, unit) = loop {
             match (attempts.next(), last) {
-                (Some(geometry), _) => match lay_out(options, geometry, features, striped) {
-                    Ok(found) => break found,
-                    error => last = Some(error),
-                },
+                (Some(Ok(found)), _) => break found,
+                (Some(error), _) => last = Some(error),
                 (None, Some(error)) => break error?,
                 (None, None) => return refuse("size", data_blocks, "makes no groups"),
             }

@@ -75,7 +75,14 @@ impl Striped {
             return Ok(division);
         }
         let (unit, width) = (u64::from(self.unit), u64::from(self.width));
+        let rule = "must not be larger than the volume";
+        demand(unit <= data_blocks, "stripe unit", unit << block_log, rule)?;
         let blocks = u64::from(division.blocks);
+        if division.count == 1 {
+            // What is left over would be no whole unit.
+            let blocks = blocks - blocks % unit;
+            return Division::of(blocks, blocks, block_log);
+        }
         let whole = blocks.is_multiple_of(unit);
         let most = ((1u64 << 40) - 1) >> block_log;
         let aligned = match (whole, blocks.next_multiple_of(unit)) {
@@ -85,10 +92,7 @@ impl Striped {
         };
         let least = SMALLEST >> block_log;
         let staggered = match groups {
-            // A single group begins on some disk anyway.
-            Groups::Default
-                if unit != width && aligned.is_multiple_of(width) && division.count > 1 =>
-            {
+            Groups::Default if unit < aligned && unit != width && aligned.is_multiple_of(width) => {
                 if aligned - unit < least {
                     aligned + unit
                 } else {

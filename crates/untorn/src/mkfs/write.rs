@@ -15,7 +15,9 @@ use super::plan::Plan;
 use super::{inodes, signatures};
 
 /// Bytes wiped at the start and at the end of the device, where others keep their signatures.
-const WIPED: u64 = 512 << 10;
+const WIPED: u64 = 128 << 10;
+/// The same where there is one: labels of ZFS are as long.
+const WIPED_OF_OTHERS: u64 = 512 << 10;
 /// Bytes that hold the first superblock, whatever the sectors.
 const FIRST: usize = 32 << 10;
 /// Bytes of zeroes written with one request.
@@ -45,6 +47,10 @@ fn clear(device: &dyn BlockDevice, discard: Discard, plan: &Plan, old: Vec<Range
     let zeroes = vec![0; ZEROES as usize];
     let geometry = &plan.layout.geometry;
     let sector = geometry.sector_size() as u64;
+    let wiped = match signatures::find(device)? {
+        Some(_) => WIPED_OF_OTHERS,
+        None => WIPED,
+    };
     zero(device, &[(0, sector)], &zeroes)?;
     device.flush()?;
     if discard == Discard::Whole {
@@ -54,7 +60,7 @@ fn clear(device: &dyn BlockDevice, discard: Discard, plan: &Plan, old: Vec<Range
     let log = geometry.addr_of(geometry.log_start).map(|addr| geometry.byte_of(addr));
     let log = log.map(|start| (start, u64::from(geometry.log_blocks) << geometry.block_log));
     let mut ranges = old;
-    ranges.extend([(0, WIPED), (end - WIPED, WIPED)]);
+    ranges.extend([(0, wiped), (end - wiped, wiped)]);
     ranges.extend(log);
     zero(device, &ranges, &zeroes)
 }

@@ -1,15 +1,19 @@
 //! Owner, permissions, times and access lists of inodes.
 
 use super::access::{AclKind, acl_in, read_acl, store_acl};
+use super::attr_fork::AttrTx;
 use super::forks::ForkReader;
 use super::inherit::{SET_GROUP, SET_USER};
+use crate::attr::{self, Key};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Change, Inode, core_of, demand_open};
 use crate::io::own_range;
 use crate::tx::Tx;
 use std::sync::Arc;
+use untorn_format::Ino;
 use untorn_format::acl::Acl;
+use untorn_format::attr::Namespace;
 use untorn_format::inode::{FileKind, InodeCore, Timestamp};
 use untorn_format::records::Fork;
 
@@ -51,12 +55,24 @@ pub struct NewMetadata {
     pub mtime: Option<SetTime>,
     /// When it was made. No system call changes this; who copies files may want to.
     pub crtime: Option<SetTime>,
+    /// What becomes of a program's capabilities. Linux drops them with a change of owner or bytes.
+    pub capabilities: Capabilities,
+}
+
+/// What a program may do beyond its caller (`security.capability`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Capabilities {
+    /// They stay as they are.
+    #[default]
+    Kept,
+    /// They go, if there are any.
+    Dropped,
 }
 
 impl NewMetadata {
     /// What a protected inode may refuse.
     fn change(&self) -> Change {
-        let Self { permissions, uid, gid, atime, mtime, crtime } = self;
+        let Self { permissions, uid, gid, atime, mtime, crtime, .. } = self;
         let touches =
             [atime, mtime, crtime].into_iter().flatten().all(|time| *time == SetTime::Now);
         match permissions.is_none() && uid.is_none() && gid.is_none() && touches {
@@ -126,10 +142,21 @@ pub(crate) fn change_metadata_in(
     change.apply(&mut dinode, tx.core.clock.now());
     let mode = dinode.mode;
     dinode.encode(tx.inode_mut(inode.ino));
+    if change.capabilities == Capabilities::Dropped && dinode.kind() != Some(FileKind::Directory) {
+        drop_capabilities(tx, inode.ino, &dinode)?;
+    }
     match change.permissions {
         Some(_) => follow(tx, inode, mode),
         None => Ok(()),
     }
+}
+
+fn drop_capabilities(tx: &mut Tx<'_>, ino: Ino, dinode: &InodeCore) -> Result<()> {
+    if !dinode.has_attr_fork() {
+        return Ok(());
+    }
+    let key = Key { namespace: Namespace::Security, name: b"capability", pointer: &[] };
+    attr::remove(&mut AttrTx::new(tx, ino, &[]), key).map(drop)
 }
 
 fn in_use(tx: &Tx<'_>, inode: &Inode) -> Result<InodeCore> {

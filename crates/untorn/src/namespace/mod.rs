@@ -25,7 +25,7 @@ pub use access::AclKind;
 pub(crate) use attributes::{
     Finish, finish_attributes, is_beside, remove_attribute, set_attribute, take_over,
 };
-pub use change::{NewMetadata, SetTime};
+pub use change::{Capabilities, NewMetadata, SetTime};
 pub(crate) use change::{acl, change_metadata, change_metadata_in, set_acl};
 pub use create::Make;
 pub(crate) use create::{NewInode, create, create_in, create_unnamed};

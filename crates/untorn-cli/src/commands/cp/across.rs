@@ -389,7 +389,7 @@ impl<'a> Across<'a> {
             gid: Some(gid),
             atime: set(inode.atime),
             mtime: set(inode.mtime),
-            crtime: None,
+            ..NewMetadata::default()
         };
         self.target.set_metadata_of(made, &change)
     }

@@ -9,7 +9,7 @@ use crate::failure::{Code, Outcome, Refusal};
 use crate::show::{self, Items};
 use crate::target;
 use serde::Serialize;
-use std::io::{self, IsTerminal, Seek, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, Write};
 use tempfile::SpooledTempFile;
 use untorn::{Metadata, Volume};
 use untorn_format::Ino;
@@ -37,11 +37,11 @@ pub fn run(arguments: &Find, out: &mut dyn Write) -> Outcome {
         return print(arguments, out);
     }
     // Whoever reads this may change the volume: it is let go of before they hear of anything.
-    let mut kept = SpooledTempFile::new(KEPT);
+    let mut kept = BufWriter::new(SpooledTempFile::new(KEPT));
     let done = print(arguments, &mut kept);
-    kept.rewind()?;
-    io::copy(&mut kept, out)?;
-    done
+    let told = kept.rewind().and_then(|()| io::copy(kept.get_mut(), out));
+    // What the search came to is worth more than who heard of it.
+    done.and_then(|end| told.map(|_| end).map_err(Into::into))
 }
 
 fn print(arguments: &Find, out: &mut dyn Write) -> Outcome {

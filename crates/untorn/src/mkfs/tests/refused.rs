@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mkfs::plan::Plan;
-use crate::mkfs::{FeatureSet, Groups, Log, MkfsError, RootHints};
+use crate::mkfs::{FeatureSet, Groups, Log, MkfsError, RootHints, Stripe};
 use proptest::prelude::*;
 use untorn_device::{BlockDevice, DeviceGeometry};
 
@@ -50,6 +50,11 @@ fn each_bound_is_told() {
             64,
             Options { log: Log { size: Some(64 << 20), ..log }, ..base.clone() },
             "log size 67108864: must be at most",
+        ),
+        (
+            64,
+            Options { stripe: Some(Stripe { unit: 512 << 20, width: 1 << 30 }), ..base.clone() },
+            "stripe unit 536870912: must not be larger than the volume",
         ),
         (
             64,
@@ -203,4 +208,13 @@ proptest! {
         device.read_at(0, &mut sector).unwrap();
         prop_assert_eq!(untorn_format::Superblock::decode(&sector).unwrap(), made.superblock);
     }
+}
+
+#[test]
+fn a_single_group_is_whole_units_of_the_stripe() {
+    let device = MemoryDevice::new((100 << 20) + (512 << 10));
+    let stripe = Some(Stripe { unit: 1 << 20, width: 4 << 20 });
+    let options = Options { stripe, groups: Groups::Count(1), ..Options::default() };
+    let superblock = make(&device, &options).unwrap().superblock;
+    assert_eq!((superblock.geometry.ag_count, superblock.geometry.data_blocks), (1, 100 << 8));
 }
