@@ -374,7 +374,8 @@ pub(super) fn reverse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{mkfs, probe};
+    use crate::{File, NewFile, OpenOptions, Sync, Volume, mkfs, probe};
+    use std::sync::Arc;
     use untorn_device::MemoryDevice;
 
     fn features(nrext64: bool) -> Features {
@@ -398,5 +399,60 @@ mod tests {
         assert_eq!(counting(new, wide, Fork::Data, most + 1), None);
         assert_eq!(counting(old, narrow, Fork::Attr, 1 << 15), None);
         assert_eq!(counting(new, narrow, Fork::Attr, 1 << 15), Some(wide));
+    }
+
+    /// A file with a tree of extents of one block, one in two blocks of the file.
+    fn scattered() -> (Volume, File) {
+        let device = Arc::new(MemoryDevice::new(64 << 20));
+        mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+        let volume = Volume::open(device, OpenOptions::default()).unwrap();
+        let file = volume.create_file("/file", NewFile::default()).unwrap();
+        for block in (0..120).step_by(2) {
+            file.write_atomic(block * 4096, &[1; 4096], Sync::Visible).unwrap();
+        }
+        (volume, file)
+    }
+
+    /// What is told where all of a damaged fork is unmapped.
+    fn told(damage: impl Fn(&mut Tx<'_>, Ino, Extent) -> Result<()>) -> String {
+        let (volume, file) = scattered();
+        let ino = file.ino();
+        let inode = Arc::clone(file.inode());
+        let done = volume.core().transact(1 << 16, &[inode], |tx| {
+            let first = staged(tx, ino, Fork::Data)?.at_or_after(FileBlock(0))?.unwrap();
+            damage(tx, ino, first)?;
+            unmap(tx, ino, Fork::Data, FileBlock(0)..FileBlock(200))
+        });
+        done.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn extents_that_lie_in_others_are_not_unmapped() {
+        let told = told(|tx, ino, first| {
+            let long = Extent { length: 5, ..first };
+            change(tx, ino, Fork::Data, &[first], &[long])
+        });
+        assert!(told.contains("mapped twice"), "{told}");
+    }
+
+    #[test]
+    fn no_more_extents_are_unmapped_than_were_counted() {
+        let told = told(|tx, ino, _| {
+            let mut core = core_of(ino, tx.inode_bytes(ino))?;
+            set_extents(&mut core, Fork::Data, 30);
+            core.encode(tx.inode_mut(ino));
+            Ok(())
+        });
+        assert!(told.contains("count of extents too small"), "{told}");
+    }
+
+    #[test]
+    fn nothing_is_unmapped_of_an_empty_range() {
+        let (volume, file) = scattered();
+        let inode = Arc::clone(file.inode());
+        let empty = FileBlock(4)..FileBlock(4);
+        let body = |tx: &mut Tx<'_>| unmap(tx, file.ino(), Fork::Data, empty.clone());
+        let (pieces, _) = volume.core().transact(1 << 16, &[inode], body).unwrap();
+        assert!(pieces.is_empty());
     }
 }

@@ -25,7 +25,7 @@ pub fn advised(error: anyhow::Error, options: &Options) -> anyhow::Error {
 /// Bytes of the least volume that is larger than the one that was asked for, in whole MiB.
 fn least(options: &Options) -> Option<u64> {
     let mut small = options.size? / MIB;
-    let mut large = small.max(8);
+    let mut large = (small + 1).max(8);
     while !can_be(large, options) {
         small = large;
         large = large.checked_mul(2).filter(|&mib| mib <= MOST / MIB)?;
