@@ -16,7 +16,6 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     pub fn insert(&mut self, record: &K::Record) -> Result<(), B::Error> {
         let rank = K::rank(record);
         if !self.find_gap_nearby(rank)? {
-            self.descend_to(rank)?;
             let (index, _, exact) = self.around(rank)?;
             if exact {
                 let fault = disorder::<K>("a record is there already", index);

@@ -30,6 +30,11 @@ pub trait TreeKind: Copy {
     fn rank_of_record(bytes: &[u8]) -> Self::Rank;
     /// The rank of a key from its bytes.
     fn rank_of_key(bytes: &[u8]) -> Self::Rank;
+    /// Where a rank lies among others, as a number that rises with it; 0 where ranks are spread too
+    /// unevenly to guess.
+    fn number(_rank: Self::Rank) -> u64 {
+        0
+    }
     /// Whether the record, or the highest key, in `bytes` surely ends before `low`: a quick look,
     /// for the many that a search passes. Only in trees with highest keys.
     fn ends_before(_bytes: &[u8], _of: Part, _low: &Self::Rank) -> bool {
@@ -58,6 +63,9 @@ impl TreeKind for ByBlock {
     }
     fn rank_of_key(bytes: &[u8]) -> AgBlock {
         rank::block(bytes)
+    }
+    fn number(rank: AgBlock) -> u64 {
+        rank.0.into()
     }
     fn decode(self, bytes: &[u8]) -> Result<AllocRec, Fault> {
         AllocRec::decode(bytes)
@@ -155,6 +163,9 @@ impl TreeKind for Rmaps {
         };
         u64::from(first) + u64::from(blocks) <= u64::from(low.start.0)
     }
+    fn number(rank: RmapKey) -> u64 {
+        rank.start.0.into()
+    }
     fn decode(self, bytes: &[u8]) -> Result<RmapRec, Fault> {
         RmapRec::decode(bytes)
     }
@@ -206,6 +217,9 @@ impl TreeKind for Extents {
     }
     fn rank_of_key(bytes: &[u8]) -> FileBlock {
         rank::file_block(bytes)
+    }
+    fn number(rank: FileBlock) -> u64 {
+        rank.0
     }
     fn decode(self, bytes: &[u8]) -> Result<Extent, Fault> {
         Extent::decode(bytes)

@@ -15,6 +15,8 @@ use untorn_format::btree::{Header, Links, root};
 
 /// Bytes of the largest entry: two keys of 20 bytes and a pointer of 4.
 const LARGEST_ENTRY: usize = 48;
+/// Entries beside a guess that are looked at first.
+const NEAR: usize = 2;
 /// Bytes of the largest key: a pair of the rmapbt.
 const LARGEST_KEY: usize = 40;
 
@@ -214,6 +216,43 @@ impl<'a, K: TreeKind> Node<'a, K> {
         }
         low
     }
+    /// The first entry whose rank is not below `rank`, looked for where it lies if ranks are spread
+    /// evenly over `span`: a leaf that is in no cache of the processor costs by the lines of it that
+    /// are looked at.
+    pub(super) fn position(&self, rank: K::Rank, span: Option<(K::Rank, K::Rank)>) -> usize {
+        let before = |index: usize| self.rank(index) < rank;
+        let (mut low, mut high) = (0, self.count);
+        if let Some(guess) = span.and_then(|span| self.guess(rank, span)) {
+            let mut step = NEAR;
+            if before(guess) {
+                low = guess + 1;
+                while low + step < high && before(low + step) {
+                    (low, step) = (low + step + 1, 2 * step);
+                }
+                high = high.min(low + step);
+            } else {
+                high = guess;
+                while step <= high && !before(high - step) {
+                    (high, step) = (high - step, 2 * step);
+                }
+                low = if step <= high { high - step + 1 } else { 0 };
+            }
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if before(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+    fn guess(&self, rank: K::Rank, (low, high): (K::Rank, K::Rank)) -> Option<usize> {
+        let from = K::number(low);
+        let whole = K::number(high).checked_sub(from).filter(|&whole| whole > 0)?;
+        let part = K::number(rank).saturating_sub(from);
+        // Counts have 16 bits at most.
+        let excess = (u64::BITS - whole.leading_zeros()).saturating_sub(48);
+        let index = (part.min(whole) >> excess) * self.count as u64 / (whole >> excess);
+        (index < self.count as u64).then_some(index as usize)
+    }
     /// What a parent must say of this node; `None` if it is empty.
     pub(super) fn summary(&self) -> Option<Key> {
         if self.count == 0 {
@@ -256,6 +295,11 @@ impl<'a, K: TreeKind> Node<'a, K> {
             return Ok(());
         }
         Err(fault::<K>("bb_level", self.level.into()))
+    }
+    /// A fault unless the node can be a root on `level`.
+    pub(super) fn must_be_root_at(&self, level: usize) -> Result<(), Fault> {
+        self.must_be_at(level)?;
+        if level > 0 && self.count == 0 { Err(fault::<K>("bb_numrecs", 0)) } else { Ok(()) }
     }
 }
 

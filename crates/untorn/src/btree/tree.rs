@@ -58,18 +58,50 @@ pub(super) enum Mark<R> {
     Gap(R),
 }
 
+/// A rank that all ranks of a node reach, and one that none does.
+type Span<R> = (R, R);
+
 /// What a node says of one of its children.
 #[derive(Clone, Copy)]
 struct Child<R> {
     ptr: u64,
     rank: R,
+    /// The key of the next one.
+    next: Option<R>,
     /// Other children of the node.
     siblings: usize,
 }
 
-impl<R> Child<R> {
+impl<R: Copy + Ord> Child<R> {
     fn of<K: TreeKind<Rank = R>>(node: &Node<'_, K>, index: usize) -> Self {
-        Self { ptr: node.child(index), rank: node.rank(index), siblings: node.count - 1 }
+        Self {
+            ptr: node.child(index),
+            rank: node.rank(index),
+            next: (index + 1 < node.count).then(|| node.rank(index + 1)),
+            siblings: node.count - 1,
+        }
+    }
+
+    fn span(&self) -> Option<Span<R>> {
+        self.next.map(|next| (self.rank, next))
+    }
+
+    /// A fault unless `node` can be this child, on `level` of a tree of `height` levels.
+    fn accept<K: TreeKind<Rank = R>>(
+        &self,
+        node: &Node<'_, K>,
+        level: usize,
+        height: usize,
+    ) -> Result<(), Fault> {
+        node.must_be_at(level)?;
+        // The only leaf of a fork may run empty until its owner gives up the btree form.
+        let may_be_empty = level == 0 && self.siblings == 0 && height == 2;
+        match node.count {
+            0 if may_be_empty => Ok(()),
+            0 => Err(fault::<K>("bb_numrecs", 0)),
+            _ if node.rank(0) == self.rank => Ok(()),
+            _ => Err(disorder::<K>("a node must begin with the key that its parent holds", 0)),
+        }
     }
 }
 
@@ -79,6 +111,26 @@ pub(super) enum Aim<R> {
     First,
     Last,
     Rank(R),
+}
+
+impl<R: Copy + Ord> Aim<R> {
+    /// The entry of a node to go through, and its child.
+    fn choose<K: TreeKind<Rank = R>>(self, node: &Node<'_, K>) -> (usize, Child<R>) {
+        let index = match self {
+            Self::First => 0,
+            Self::Last => node.count - 1,
+            Self::Rank(rank) => node.partition(|key| key <= rank).saturating_sub(1),
+        };
+        (index, Child::of(node, index))
+    }
+
+    /// The entry of a leaf of `count` to begin with.
+    fn index(self, count: usize) -> usize {
+        match self {
+            Self::Last => count.saturating_sub(1),
+            Self::First | Self::Rank(_) => 0,
+        }
+    }
 }
 
 /// A tree of kind `K` whose blocks are found through `B`, and a position in it.
@@ -121,10 +173,9 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// Moves to the record that `find` wants of `rank`. Where there is none the position is the gap
     /// where a record of `rank` would stand: [`Tree::next`] and [`Tree::prev`] go on from there.
     pub fn seek(&mut self, find: Find, rank: K::Rank) -> Result<Option<K::Record>, B::Error> {
-        self.descend_to(rank)?;
         let kind = self.kind;
-        let (index, found) = self.view(0, |leaf| {
-            let index = leaf.partition(|other| other < rank);
+        let (index, found) = self.look_for(rank, |leaf, span| {
+            let index = leaf.position(rank, span);
             let exact = index < leaf.count && leaf.rank(index) == rank;
             let wanted = match find {
                 _ if exact => Some(index),
@@ -194,10 +245,10 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     }
 
     fn extreme(&mut self, aim: Aim<K::Rank>) -> Result<Option<K::Record>, B::Error> {
-        let top = self.enter_root()?;
-        self.descend(top, aim)?;
+        let count = self.from_root(aim, |leaf, _| Ok(leaf.count))?;
         self.mark = Mark::Nowhere;
-        if self.view(0, |leaf| Ok(leaf.count))? == 0 { Ok(None) } else { self.settle() }
+        self.steps[0].index = aim.index(count);
+        if count == 0 { Ok(None) } else { self.settle() }
     }
 
     /// Takes the path's record as the position.
@@ -209,7 +260,6 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Makes the path lead to the record of `rank` again.
     pub(super) fn recover(&mut self, rank: K::Rank) -> Result<(), B::Error> {
-        self.descend_to(rank)?;
         let (_, _, exact) = self.around(rank)?;
         if !exact {
             return Err(self.misplaced());
@@ -224,11 +274,11 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         self.blocks.corrupt(at, disorder::<K>("a record is not where its rank leads", 0))
     }
 
-    /// Sets the leaf's index to the first record not below `rank`: that index, the leaf's count,
-    /// and whether the record there has that rank.
+    /// Makes the path lead to where a record of `rank` stands or would stand: its index, the leaf's
+    /// count, and whether the record there has that rank.
     pub(super) fn around(&mut self, rank: K::Rank) -> Result<(usize, usize, bool), B::Error> {
-        let (index, count, exact) = self.view(0, |leaf| {
-            let index = leaf.partition(|other| other < rank);
+        let (index, count, exact) = self.look_for(rank, |leaf, span| {
+            let index = leaf.position(rank, span);
             Ok((index, leaf.count, index < leaf.count && leaf.rank(index) == rank))
         })?;
         self.steps[0].index = index;
@@ -260,48 +310,96 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     fn advance_leaf(&mut self, to: Direction) -> Result<bool, B::Error> {
         for level in 1..self.height {
             let index = self.steps[level].index;
-            let (old, new) = self.view(level, |node| {
-                let new = to.step(index, node.count);
-                let moved = new.map(|new| node.rank(new));
-                if let Some(rank) = moved {
-                    to.check::<K>(node.rank(index), rank, index)?;
-                }
-                Ok((index, new))
+            let moved = self.view(level, |node| {
+                let Some(new) = to.step(index, node.count) else { return Ok(None) };
+                to.check::<K>(node.rank(index), node.rank(new), index)?;
+                Ok(Some((new, Child::of(node, new))))
             })?;
-            let Some(new) = new else { continue };
-            debug_assert_ne!(old, new);
+            let Some((new, child)) = moved else { continue };
             self.steps[level].index = new;
-            self.enter(level)?;
-            self.descend(level - 1, to.nearest())?;
-            return self.view(0, |leaf| match leaf.count {
+            let count = self.below(level, child, to.nearest(), |leaf, _| match leaf.count {
                 0 => Err(fault::<K>("bb_numrecs", 0)),
-                _ => Ok(true),
-            });
+                count => Ok(count),
+            })?;
+            self.steps[0].index = to.nearest::<K::Rank>().index(count);
+            return Ok(true);
         }
         Ok(false)
     }
 
-    /// Makes the path lead to the leaf where a record of `rank` stands or would stand.
-    pub(super) fn descend_to(&mut self, rank: K::Rank) -> Result<(), B::Error> {
-        if self.is_in_leaf(rank)? {
-            return Ok(());
+    /// Makes the path lead to the leaf where a record of `rank` stands or would stand, and looks at
+    /// that, knowing the ranks between which its own lie, if they are known.
+    fn look_for<T>(
+        &mut self,
+        rank: K::Rank,
+        look: impl Fn(&Node<'_, K>, Option<Span<K::Rank>>) -> Result<T, Fault>,
+    ) -> Result<T, B::Error> {
+        if self.height > 0 && matches!(self.mark, Mark::On | Mark::Gap(_)) {
+            let seen = self.view(0, |leaf| {
+                let span = (leaf.count > 0).then(|| (leaf.rank(0), leaf.rank(leaf.count - 1)));
+                let inside = span.filter(|&(first, last)| first <= rank && rank <= last);
+                inside.map(|_| look(leaf, span)).transpose()
+            })?;
+            if let Some(seen) = seen {
+                return Ok(seen);
+            }
         }
-        let top = self.enter_root()?;
-        self.descend(top, Aim::Rank(rank))
+        self.from_root(Aim::Rank(rank), look)
     }
 
-    /// Whether the path leads to a leaf that has ranks on both sides of `rank`.
-    fn is_in_leaf(&mut self, rank: K::Rank) -> Result<bool, B::Error> {
-        if self.height == 0 || !matches!(self.mark, Mark::On | Mark::Gap(_)) {
-            return Ok(false);
+    /// Makes the path lead from the root to a leaf, and looks at that. The index there is whatever
+    /// it was, or 0.
+    fn from_root<T>(
+        &mut self,
+        aim: Aim<K::Rank>,
+        look: impl Fn(&Node<'_, K>, Option<Span<K::Rank>>) -> Result<T, Fault>,
+    ) -> Result<T, B::Error> {
+        let top = self.start()?;
+        if top == 0 {
+            return self.view(0, |leaf| leaf.must_be_at(0).and_then(|()| look(leaf, None)));
         }
+        let (index, child) = self.view(top, |root| {
+            root.must_be_root_at(top)?;
+            Ok(aim.choose(root))
+        })?;
+        self.steps[top].index = index;
+        self.below(top, child, aim, look)
+    }
+
+    /// The same from `child` on, that of the entry that the path goes through on `level`.
+    fn below<T>(
+        &mut self,
+        level: usize,
+        mut child: Child<K::Rank>,
+        aim: Aim<K::Rank>,
+        look: impl Fn(&Node<'_, K>, Option<Span<K::Rank>>) -> Result<T, Fault>,
+    ) -> Result<T, B::Error> {
+        let height = self.height;
+        for level in (1..level).rev() {
+            self.arrive(level, Some(child.ptr));
+            let (index, next) = self.view(level, |node| {
+                child.accept(node, level, height)?;
+                Ok(aim.choose(node))
+            })?;
+            self.steps[level].index = index;
+            child = next;
+        }
+        self.arrive(0, Some(child.ptr));
         self.view(0, |leaf| {
-            Ok(leaf.count > 0 && leaf.rank(0) <= rank && rank <= leaf.rank(leaf.count - 1))
+            child.accept(leaf, 0, height)?;
+            look(leaf, child.span())
         })
     }
 
     /// Starts the path at the root: the root's level.
     pub(super) fn enter_root(&mut self) -> Result<usize, B::Error> {
+        let top = self.start()?;
+        self.view(top, |root| root.must_be_root_at(top))?;
+        Ok(top)
+    }
+
+    /// The same, not having looked at the root yet.
+    fn start(&mut self) -> Result<usize, B::Error> {
         let (at, levels) = match self.blocks.root()? {
             Root::Block { ptr, levels } => (Some(ptr), Ok(levels)),
             Root::Fork(bytes) => {
@@ -317,10 +415,6 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         self.set_height(levels as usize);
         let top = self.height - 1;
         self.arrive(top, at);
-        self.view(top, |root| {
-            root.must_be_at(top)?;
-            if top > 0 && root.count == 0 { Err(fault::<K>("bb_numrecs", 0)) } else { Ok(()) }
-        })?;
         Ok(top)
     }
 
@@ -338,50 +432,13 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
         }
     }
 
-    /// Goes down from the node on `level` of the path to a leaf.
-    pub(super) fn descend(&mut self, level: usize, aim: Aim<K::Rank>) -> Result<(), B::Error> {
-        for level in (1..=level).rev() {
-            let (index, child) = self.view(level, |node| {
-                let index = match aim {
-                    Aim::First => 0,
-                    Aim::Last => node.count - 1,
-                    Aim::Rank(rank) => node.partition(|key| key <= rank).saturating_sub(1),
-                };
-                Ok((index, Child::of(node, index)))
-            })?;
-            self.steps[level].index = index;
-            self.pass_into(level, child)?;
-        }
-        self.steps[0].index = match aim {
-            Aim::Last => self.view(0, |leaf| Ok(leaf.count.saturating_sub(1)))?,
-            Aim::First | Aim::Rank(_) => 0,
-        };
-        Ok(())
-    }
-
     /// Lets the path pass into the child of the entry that it goes through on `level`.
     pub(super) fn enter(&mut self, level: usize) -> Result<(), B::Error> {
-        let index = self.steps[level].index;
+        let (index, height) = (self.steps[level].index, self.height);
         let child = self.view(level, |node| Ok(Child::of(node, index)))?;
-        self.pass_into(level, child)
-    }
-
-    /// Lets the path pass into `child` of its node on `level`.
-    fn pass_into(&mut self, level: usize, child: Child<K::Rank>) -> Result<(), B::Error> {
-        let Child { ptr, rank, siblings } = child;
         let below = level - 1;
-        self.arrive(below, Some(ptr));
-        // The only leaf of a fork may run empty until its owner gives up the btree form.
-        let may_be_empty = below == 0 && siblings == 0 && level + 1 == self.height;
-        self.view(below, |node| {
-            node.must_be_at(below)?;
-            match node.count {
-                0 if may_be_empty => Ok(()),
-                0 => Err(fault::<K>("bb_numrecs", 0)),
-                _ if node.rank(0) == rank => Ok(()),
-                _ => Err(disorder::<K>("a node must begin with the key that its parent holds", 0)),
-            }
-        })
+        self.arrive(below, Some(child.ptr));
+        self.view(below, |node| child.accept(node, below, height))
     }
 
     /// Looks at the path's node on `level`.

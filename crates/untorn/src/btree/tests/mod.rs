@@ -5,6 +5,7 @@ mod kernel_volumes;
 mod memory;
 mod model;
 mod samples;
+mod search;
 mod shape;
 mod verifier;
 
