@@ -2,7 +2,7 @@
 
 use crate::checksum::SealAt;
 use crate::fault::Fault;
-use crate::inode::{ForkFormat, InodeFlags2};
+use crate::inode::{FileKind, ForkFormat, InodeFlags2, max_extents};
 use crate::records::Fork;
 use crate::wire::{U16, U32, U64, view, view_mut};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -108,10 +108,17 @@ impl DinodeDisk {
     pub fn of_mut(bytes: &mut [u8]) -> Result<&mut Self, Fault> {
         view_mut("inode", bytes)
     }
+    /// What the file is; `None` for a free inode.
+    pub fn kind(&self) -> Option<FileKind> {
+        FileKind::of(self.mode.get())
+    }
+    /// The flags that version 3 has.
+    pub fn wide_flags(&self) -> InodeFlags2 {
+        InodeFlags2(if self.version >= 3 { self.flags2.get() } else { 0 })
+    }
     /// The form of a fork and its number of extents.
     pub fn fork_shape(&self, fork: Fork) -> Result<(ForkFormat, u64), Fault> {
-        let flags2 = InodeFlags2(if self.version >= 3 { self.flags2.get() } else { 0 });
-        let wide = flags2.has(InodeFlags2::NREXT64);
+        let wide = self.wide_flags().has(InodeFlags2::NREXT64);
         let extents = match (fork, wide) {
             (Fork::Data, true) => self.big_nextents.get(),
             (Fork::Data, false) | (Fork::Attr, true) => self.nextents.get().into(),
@@ -122,5 +129,20 @@ impl DinodeDisk {
             Fork::Attr => ForkFormat::from_disk("di_aformat", self.aformat)?,
         };
         Ok((format, extents))
+    }
+    /// Gives a fork of a staged inode another form and number of extents, which its flags must be
+    /// able to count.
+    pub fn set_fork_shape(&mut self, fork: Fork, format: ForkFormat, extents: u64) {
+        let flags2 = self.wide_flags();
+        assert!(extents <= max_extents(fork, flags2), "{extents} extents can be counted");
+        match (fork, flags2.has(InodeFlags2::NREXT64)) {
+            (Fork::Data, true) => self.big_nextents.set(extents),
+            (Fork::Data, false) | (Fork::Attr, true) => self.nextents.set(extents as u32),
+            (Fork::Attr, false) => self.anextents.set(extents as u16),
+        }
+        match fork {
+            Fork::Data => self.format = format.to_disk(),
+            Fork::Attr => self.aformat = format.to_disk(),
+        }
     }
 }

@@ -109,6 +109,29 @@ fn extents_are_counted_in_the_fields_of_their_form() {
 }
 
 #[test]
+fn a_shape_that_is_set_is_that_of_the_core() {
+    for flags2 in [InodeFlags2::default(), InodeFlags2::NREXT64] {
+        for fork in [Fork::Data, Fork::Attr] {
+            let core = InodeCore { flags2, extents: 3, attr_extents: 2, ..file() };
+            let mut bytes = whole(&core, |_| ());
+            let disk = DinodeDisk::of_mut(&mut bytes).unwrap();
+            let most = max_extents(fork, flags2);
+            disk.set_fork_shape(fork, ForkFormat::Btree, most);
+            assert_eq!(disk.fork_shape(fork), Ok((ForkFormat::Btree, most)));
+            let changed = InodeCore::from_disk(disk).unwrap();
+            let expected = match fork {
+                Fork::Data => InodeCore { format: ForkFormat::Btree, extents: most, ..core },
+                Fork::Attr => {
+                    let attr_extents = most as u32;
+                    InodeCore { attr_format: ForkFormat::Btree, attr_extents, ..core }
+                }
+            };
+            assert_eq!(changed, expected);
+        }
+    }
+}
+
+#[test]
 fn impossible_cores_are_faults() {
     let base = file();
     let dir = InodeCore { mode: FileKind::Directory.mode_bits(), ..file() };

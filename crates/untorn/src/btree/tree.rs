@@ -12,7 +12,6 @@
 use super::blocks::{Image, Root, TreeBlocks};
 use super::kinds::TreeKind;
 use super::node::{Edit, Home, Node, disorder, fault};
-use smallvec::SmallVec;
 use untorn_format::Fault;
 use untorn_format::btree::MAX_LEVELS;
 
@@ -137,7 +136,7 @@ impl<R: Copy + Ord> Aim<R> {
 pub struct Tree<K: TreeKind, B> {
     pub(super) kind: K,
     pub(super) blocks: B,
-    pub(super) steps: SmallVec<[Step; 4]>,
+    pub(super) steps: [Step; MAX_LEVELS as usize],
     /// Levels that the path has.
     pub(super) height: usize,
     pub(super) mark: Mark<K::Rank>,
@@ -146,7 +145,7 @@ pub struct Tree<K: TreeKind, B> {
 impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
     /// The tree in `blocks`, positioned nowhere. Reads nothing.
     pub fn new(kind: K, blocks: B) -> Self {
-        Self { kind, blocks, steps: SmallVec::new(), height: 0, mark: Mark::Nowhere }
+        Self { kind, blocks, steps: Default::default(), height: 0, mark: Mark::Nowhere }
     }
 
     /// What holds the blocks. The position is given up.
@@ -240,12 +239,12 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Gives the position up, and all images of the path.
     pub fn forget(&mut self) {
-        self.steps.clear();
-        (self.height, self.mark) = (0, Mark::Nowhere);
+        self.set_height(0);
+        self.mark = Mark::Nowhere;
     }
 
     fn extreme(&mut self, aim: Aim<K::Rank>) -> Result<Option<K::Record>, B::Error> {
-        let count = self.from_root(aim, |leaf, _| Ok(leaf.count))?;
+        let count = self.descend(aim, |leaf, _| Ok(leaf.count))?;
         self.mark = Mark::Nowhere;
         self.steps[0].index = aim.index(count);
         if count == 0 { Ok(None) } else { self.settle() }
@@ -344,12 +343,12 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
                 return Ok(seen);
             }
         }
-        self.from_root(Aim::Rank(rank), look)
+        self.descend(Aim::Rank(rank), look)
     }
 
     /// Makes the path lead from the root to a leaf, and looks at that. The index there is whatever
     /// it was, or 0.
-    fn from_root<T>(
+    fn descend<T>(
         &mut self,
         aim: Aim<K::Rank>,
         look: impl Fn(&Node<'_, K>, Option<Span<K::Rank>>) -> Result<T, Fault>,
@@ -420,8 +419,10 @@ impl<K: TreeKind, B: TreeBlocks> Tree<K, B> {
 
     /// Gives the path so many levels.
     pub(super) fn set_height(&mut self, height: usize) {
+        if height < self.height {
+            self.steps[height..self.height].fill_with(Step::default);
+        }
         self.height = height;
-        self.steps.resize_with(height, Step::default);
     }
 
     /// Lets the path pass through the node at `at`, keeping the image if it passed there before.

@@ -153,9 +153,7 @@ impl Inode {
 
     /// What it is; nothing where the inode is free.
     pub fn kind(&self) -> Result<Option<FileKind>> {
-        let image = self.image.read();
-        let disk = DinodeDisk::of(&image).map_err(|fault| fault.at(Place::inode(self.ino)))?;
-        Ok(FileKind::of(disk.mode.get()))
+        self.look(DinodeDisk::kind)
     }
 
     /// The published core.
@@ -163,13 +161,17 @@ impl Inode {
         core_of(self.ino, &self.image.read())
     }
 
+    fn look<R>(&self, look: impl FnOnce(&DinodeDisk) -> R) -> Result<R> {
+        let image = self.image.read();
+        let disk = DinodeDisk::of(&image).map_err(|fault| fault.at(Place::inode(self.ino)))?;
+        Ok(look(disk))
+    }
+
     /// The file's size in bytes as its users see it: cached writes count before a commit has them.
     pub fn size(&self) -> Result<u64> {
         // In this order: what is no longer unsaved is in the core.
         let unsaved = self.unsaved.lock().size;
-        let image = self.image.read();
-        let disk = DinodeDisk::of(&image).map_err(|fault| fault.at(Place::inode(self.ino)))?;
-        Ok(disk.size.get().max(unsaved))
+        Ok(self.look(|disk| disk.size.get())?.max(unsaved))
     }
 
     /// Cached writes have made the file `size` bytes long at least, at `time`. The caller holds the

@@ -125,7 +125,7 @@ pub(crate) fn largest_file(core: &Core) -> u64 {
 
 /// Refuses all but regular files.
 pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
-    match inode.core()?.kind() {
+    match inode.kind()? {
         Some(FileKind::Regular) => Ok(()),
         _ => Err(Error::NotRegular(format!("inode {}", inode.ino))),
     }

@@ -4,7 +4,7 @@
 //! the reverse mappings, change with them; the fork changes its form when its list grows too long
 //! or its tree becomes short enough.
 
-use super::fork::{read_list, staged};
+use super::fork::{read_list, shape_of, staged};
 use super::list;
 use super::tree::ForkTree;
 use crate::ag::{LaterChange, Users, disown, own_mapped, prepare, prepare_contents};
@@ -60,7 +60,7 @@ fn overlapping(
     if range.is_empty() {
         return Ok(found);
     }
-    let count = core_of(ino, tx.inode_bytes(ino))?.fork_extents(fork);
+    let (_, count) = shape_of(ino, tx.inode_bytes(ino), fork)?;
     let mut extents = staged(tx, ino, fork)?;
     let mut next = extents.at_or_after(range.start)?;
     while let Some(extent) = next.filter(|extent| extent.file < range.end) {
@@ -171,33 +171,46 @@ pub(super) fn change(
     out: &[Extent],
     records: &[Extent],
 ) -> Result<()> {
-    let mut core = core_of(ino, tx.inode_bytes(ino))?;
-    let count = core.fork_extents(fork) + records.len() as u64;
+    let (format, before) = shape_of(ino, tx.inode_bytes(ino), fork)?;
     let missing = || corrupt(ino, "count of extents too small", FileBlock(0));
+    let count = before + records.len() as u64;
     let count = count.checked_sub(out.len() as u64).ok_or_else(missing)?;
-    let flags2 = counting(tx.core.features, core.flags2, fork, count).ok_or_else(|| {
+    let flags2 = dinode(tx, ino)?.wide_flags();
+    let counts = counting(tx.core.features, flags2, fork, count).ok_or_else(|| {
         let what = format!("a fork of inode {ino} with {count} extents");
         let remedy = "copy the file, or upgrade the volume to nrext64".to_owned();
         Error::Unsupported { what, remedy }
     })?;
-    if flags2 != core.flags2 {
-        core.flags2 = flags2;
+    if counts != flags2 {
+        // Both counters move.
+        let core = InodeCore { flags2: counts, ..core_of(ino, tx.inode_bytes(ino))? };
         core.encode(tx.inode_mut(ino));
     }
-    match core.fork_format(fork) {
+    match format {
         ForkFormat::Btree => {
             let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
             change_records(ino, &mut tree, out, records)?;
             if out.len() == records.len() {
                 return Ok(());
             }
-            core = core_of(ino, tx.inode_bytes(ino))?;
-            set_extents(&mut core, fork, count);
-            core.encode(tx.inode_mut(ino));
-            shrink_to_list(tx, ino, fork, &core)
+            dinode_mut(tx, ino)?.set_fork_shape(fork, ForkFormat::Btree, count);
+            shrink_to_list(tx, ino, fork, count)
         }
-        _ => change_list(tx, ino, fork, &mut core, out, records),
+        _ => {
+            let list = read_list(ino, tx.inode_bytes(ino), fork, before)?;
+            change_list(tx, ino, fork, (format, list), out, records)
+        }
     }
+}
+
+fn dinode<'a>(tx: &'a Tx<'_>, ino: Ino) -> Result<&'a DinodeDisk> {
+    let dinode = DinodeDisk::of(tx.inode_bytes(ino));
+    Ok(dinode.map_err(|fault| fault.at(Place::inode(ino)))?)
+}
+
+fn dinode_mut<'a>(tx: &'a mut Tx<'_>, ino: Ino) -> Result<&'a mut DinodeDisk> {
+    let dinode = DinodeDisk::of_mut(tx.inode_mut(ino));
+    Ok(dinode.map_err(|fault| fault.at(Place::inode(ino)))?)
 }
 
 /// The flags of an inode that can count `count` extents: with wide counters where the volume allows
@@ -213,20 +226,6 @@ fn counting(
     choices.into_iter().flatten().find(|&flags2| count <= max_extents(fork, flags2))
 }
 
-fn set_extents(core: &mut InodeCore, fork: Fork, count: u64) {
-    match fork {
-        Fork::Data => core.extents = count,
-        Fork::Attr => core.attr_extents = count as u32,
-    }
-}
-
-fn set_format(core: &mut InodeCore, fork: Fork, format: ForkFormat) {
-    match fork {
-        Fork::Data => core.format = format,
-        Fork::Attr => core.attr_format = format,
-    }
-}
-
 fn fork_mut<'a>(tx: &'a mut Tx<'_>, ino: Ino, fork: Fork) -> Result<&'a mut [u8]> {
     let bytes = tx.inode_mut(ino);
     let bytes = match fork {
@@ -236,30 +235,28 @@ fn fork_mut<'a>(tx: &'a mut Tx<'_>, ino: Ino, fork: Fork) -> Result<&'a mut [u8]
     Ok(bytes.map_err(|fault| fault.at(Place::inode(ino)))?)
 }
 
+/// The same for a fork that is a list, whose form and records come along.
 fn change_list(
     tx: &mut Tx<'_>,
     ino: Ino,
     fork: Fork,
-    core: &mut InodeCore,
+    (format, mut list): (ForkFormat, Vec<Extent>),
     out: &[Extent],
     records: &[Extent],
 ) -> Result<()> {
-    let mut list = read_list(ino, &tx.inode(ino), fork, core.fork_extents(fork))?;
     list.retain(|extent| !out.contains(extent));
     list.extend(records);
     list.sort_unstable_by_key(|extent| extent.file);
-    set_extents(core, fork, list.len() as u64);
-    let room = list::capacity(fork_mut(tx, ino, fork)?.len());
-    if list.len() <= room {
-        core.encode(tx.inode_mut(ino));
+    let count = list.len() as u64;
+    if list.len() <= list::capacity(fork_mut(tx, ino, fork)?.len()) {
+        dinode_mut(tx, ino)?.set_fork_shape(fork, format, count);
         list::encode(&list, fork_mut(tx, ino, fork)?);
         return Ok(());
     }
-    set_format(core, fork, ForkFormat::Btree);
-    core.encode(tx.inode_mut(ino));
+    dinode_mut(tx, ino)?.set_fork_shape(fork, ForkFormat::Btree, count);
     let size = tx.core.geometry.block_size();
     let mut tree = Tree::new(btree::Extents, ForkTree { tx, ino, fork });
-    tree.build(size, Fill::Loose, list.len() as u64, list)
+    tree.build(size, Fill::Loose, count, list)
 }
 
 /// Takes the records `out` out of the tree of a fork of `ino` and puts `records` in.
@@ -284,9 +281,8 @@ pub(super) fn change_records(
 }
 
 /// Moves the records of a tree that has become short back into the inode.
-fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Result<()> {
+fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, count: u64) -> Result<()> {
     let room = list::capacity(fork_mut(tx, ino, fork)?.len());
-    let count = core.fork_extents(fork);
     if count > room as u64 {
         return Ok(());
     }
@@ -304,9 +300,7 @@ fn shrink_to_list(tx: &mut Tx<'_>, ino: Ino, fork: Fork, core: &InodeCore) -> Re
     let mut blocks = Vec::new();
     tree.visit_blocks(|block, _| blocks.push(block))?;
     blocks.into_iter().try_for_each(|block| tree.blocks().free(block))?;
-    let mut core = core_of(ino, &tx.inode(ino))?;
-    set_format(&mut core, fork, ForkFormat::Extents);
-    core.encode(tx.inode_mut(ino));
+    dinode_mut(tx, ino)?.set_fork_shape(fork, ForkFormat::Extents, count);
     list::encode(&list, fork_mut(tx, ino, fork)?);
     Ok(())
 }
@@ -315,8 +309,7 @@ pub(super) fn count_blocks(tx: &mut Tx<'_>, ino: Ino, change: i64) -> Result<()>
     if change == 0 {
         return Ok(());
     }
-    let dinode = DinodeDisk::of_mut(tx.inode_mut(ino));
-    let dinode = dinode.map_err(|fault| fault.at(Place::inode(ino)))?;
+    let dinode = dinode_mut(tx, ino)?;
     dinode.nblocks.set(dinode.nblocks.get().saturating_add_signed(change));
     Ok(())
 }
@@ -361,7 +354,7 @@ pub(super) fn reverse(
     }
     match what {
         Reverse::Map => {
-            let users = match core_of(ino, tx.inode_bytes(ino))?.is_reflink() {
+            let users = match dinode(tx, ino)?.wide_flags().has(InodeFlags2::REFLINK) {
                 true => Users::Several,
                 false => Users::One,
             };
@@ -438,9 +431,7 @@ mod tests {
     #[test]
     fn no_more_extents_are_unmapped_than_were_counted() {
         let told = told(|tx, ino, _| {
-            let mut core = core_of(ino, tx.inode_bytes(ino))?;
-            set_extents(&mut core, Fork::Data, 30);
-            core.encode(tx.inode_mut(ino));
+            dinode_mut(tx, ino)?.set_fork_shape(Fork::Data, ForkFormat::Btree, 30);
             Ok(())
         });
         // Where it is met, not once all are gathered.

@@ -73,7 +73,7 @@ pub(super) fn fork_bytes(ino: Ino, image: &[u8], fork: Fork) -> Result<&[u8]> {
 }
 
 /// The form of a fork and its number of extents.
-fn shape_of(ino: Ino, image: &[u8], fork: Fork) -> Result<(ForkFormat, u64)> {
+pub(super) fn shape_of(ino: Ino, image: &[u8], fork: Fork) -> Result<(ForkFormat, u64)> {
     let shape = DinodeDisk::of(image).and_then(|disk| disk.fork_shape(fork));
     Ok(shape.map_err(|fault| fault.at(Place::inode(ino)))?)
 }
