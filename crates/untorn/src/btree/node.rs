@@ -217,7 +217,7 @@ impl<'a, K: TreeKind> Node<'a, K> {
         low
     }
     /// The first entry whose rank is not below `rank`, looked for where it lies if ranks are spread
-    /// evenly over `span`: a leaf that is in no cache of the processor costs by the lines of it that
+    /// evenly over `span`: a leaf that no cache of the processor has costs by the lines of it that
     /// are looked at.
     pub(super) fn position(&self, rank: K::Rank, span: Option<(K::Rank, K::Rank)>) -> usize {
         let before = |index: usize| self.rank(index) < rank;
