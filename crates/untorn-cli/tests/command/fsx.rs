@@ -45,8 +45,10 @@ fn letters_of_fsx_are_understood_or_refused_by_name() {
                -Z -0";
     fsx(&all.split_whitespace().collect::<Vec<_>>()).well();
     fsx(&["-N", "50", "-L", "-U"]).well();
+    // As fstests begins generic/759 and 760.
+    fsx(&["-h", "-N", "50", "-o", "8192", "-l", "500000", "-Z", "-R", "-W"]).well();
     fsx(&["-i", "/dev/log"]).refused(2, "-i: there is no dm-log-writes device here; --crash");
-    fsx(&["-h"]).refused(2, "-h: buffers in huge pages");
+    fsx(&["-h"]).refused(2, "for help, --help");
     fsx(&["--profile", "generic/001"]).refused(2, "generic/091");
     fsx(&["-l", "2g"]).refused(2, "the largest file is");
     for usage in [["-A", "-U"], ["-k", "-q"], ["-e", "2"], ["-r", "0"], ["-m", "5"]] {

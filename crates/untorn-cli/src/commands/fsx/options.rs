@@ -203,6 +203,9 @@ pub struct Ways {
     /// io_uring, one request at a time in fsx: the same operations here.
     #[arg(short = 'U')]
     pub uring: bool,
+    /// Buffers in huge pages: the same operations here. With something that says when to stop.
+    #[arg(short = 'h')]
+    pub huge_pages: bool,
     /// Close and open the file after one operation in P.
     #[arg(short = 'c', value_name = "P", value_parser = at_least_1)]
     pub reopen: Option<u64>,
@@ -287,7 +290,4 @@ pub struct Refused {
     /// Integrity tests with dm-log-writes: see --crash.
     #[arg(short = 'i', value_name = "LOGDEV", hide = true)]
     pub log_device: Option<String>,
-    /// Buffers in huge pages.
-    #[arg(short = 'h', hide = true)]
-    pub huge_pages: bool,
 }
