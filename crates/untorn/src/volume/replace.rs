@@ -11,7 +11,7 @@ impl File {
     /// stays, with owner, permissions, attributes and links.
     pub fn replace(&self, bytes: &[u8], sync: Sync) -> Result<()> {
         let volume = self.volume.clone();
-        volume.atomic().truncate(self, 0).write(self, 0, bytes).commit(self.at_least(sync)?)
+        volume.atomic().truncate(self, 0).write(self, 0, bytes).commit(sync)
     }
 }
 

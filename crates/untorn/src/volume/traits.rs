@@ -18,7 +18,7 @@ pub enum FileFlag {
     Immutable,
     /// It may grow and not change otherwise.
     AppendOnly,
-    /// Every change is durable before its call returns.
+    /// Every change of what it holds, its bytes, size and map, is durable before its call returns.
     Synchronous,
     /// Reading leaves no trace.
     NoAccessTime,
