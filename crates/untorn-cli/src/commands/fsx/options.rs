@@ -267,11 +267,12 @@ pub struct Output {
     /// Begin each line with this.
     #[arg(short = 'j', value_name = "LOGID")]
     pub log_id: Option<String>,
-    /// Folder for what a failing run leaves: FNAME.fsxops (the shortest run), FNAME.all.fsxops,
-    /// FNAME.fsxlog, FNAME.fsxgood (what the file should hold). The current one without.
+    /// Folder for what a failing run leaves: FNAME.fsxops (the shortest run), FNAME.all.fsxops
+    /// (its last 10,000 operations), FNAME.fsxlog, FNAME.fsxgood (what the file should hold). The
+    /// current one without.
     #[arg(short = 'P', value_name = "DIRPATH")]
     pub folder: Option<PathBuf>,
-    /// Write the last operations to a file also when all is well.
+    /// Write all operations to a file, also when all is well. Of several runs it has the last.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub record_ops: Option<Option<PathBuf>>,
 }
