@@ -165,10 +165,18 @@ pub(crate) fn write_linux(
     if how.caching == Caching::Cached {
         return refuse(AtomicRefusal::NotDirect);
     }
-    if how.wait == Wait::Refused {
-        return refuse(AtomicRefusal::WouldWait);
-    }
     let largest = largest_file(core).min(how.size_limit.unwrap_or(u64::MAX));
+    if how.wait == Wait::Refused {
+        let place = match position {
+            Position::At(offset) => offset,
+            Position::Append => inode.size()?,
+        };
+        // What is refused anyway is not to be tried again.
+        return refuse(match place < largest {
+            true => AtomicRefusal::WouldWait,
+            false => AtomicRefusal::BehindLimit,
+        });
+    }
     let demand_place = |offset: u64| match offset {
         offset if offset >= largest => refuse(AtomicRefusal::BehindLimit),
         offset if length > largest - offset => refuse(AtomicRefusal::Shortened),

@@ -241,7 +241,8 @@ fn h13_h71_the_linux_door_refuses_what_linux_refuses_in_its_order() {
     let long = vec![0; 2 * limits.unit_max as usize];
     use AtomicRefusal as R;
     let limit = |size_limit| LinuxWrite { size_limit: Some(size_limit), ..how };
-    let cases: [(Position, &[&[u8]], LinuxWrite, R); 11] = [
+    let now = |size_limit| LinuxWrite { wait: Wait::Refused, ..limit(size_limit) };
+    let cases: [(Position, &[&[u8]], LinuxWrite, R); 13] = [
         (Position::At(1), &[half], cached, R::TooShort),
         (Position::At(1), &[&long], cached, R::TooLong),
         (Position::At(1), &[two, two], cached, R::Buffers),
@@ -249,6 +250,8 @@ fn h13_h71_the_linux_door_refuses_what_linux_refuses_in_its_order() {
         (Position::At(BLOCK), &[two], cached, R::Alignment),
         (Position::At(0), &[two], cached, R::NotDirect),
         (Position::At(0), &[two], LinuxWrite { wait: Wait::Refused, ..how }, R::WouldWait),
+        (Position::At(8192), &[two], now(12288), R::WouldWait),
+        (Position::At(8192), &[two], now(8192), R::BehindLimit),
         (Position::At(8192), &[two], limit(8192), R::BehindLimit),
         (Position::At(8192), &[two], limit(12288), R::Shortened),
         (Position::At(1 << 63), &[two], how, R::BehindLimit),
