@@ -61,15 +61,17 @@ use untorn_store::Sequence;
 ///
 /// Linux tells `DSYNC` from `SYNC`: the first may leave times behind that the data does not need.
 /// Here a file's times are in the transaction that makes its bytes visible, so what is durable is
-/// so in both senses, but with [`Times::Lazy`]: then a durable write in place is so in the first.
+/// so in both senses, but for writes in place with [`Times::Lazy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
     /// Once every reader of the volume sees it. It survives an orderly end of the process; a power
     /// cut or a killed process may undo it, whole, until something makes it durable.
     #[default]
     Visible,
-    /// Once it, and all that it depends on, is on stable storage.
+    /// Once it, and all that it depends on, is on stable storage: `DSYNC`.
     Durable,
+    /// Once that is so of the file's times as well: `SYNC`.
+    Complete,
 }
 
 /// Whether a call that gives a file space may make it longer.
@@ -154,6 +156,6 @@ pub(crate) fn make_durable(core: &Core, inode: &Inode) -> Result<()> {
 pub(crate) fn settle(core: &Core, sequence: Sequence, sync: Sync) -> Result<()> {
     match sync {
         Sync::Visible => Ok(()),
-        Sync::Durable => Ok(core.store.force(sequence)?),
+        Sync::Durable | Sync::Complete => Ok(core.store.force(sequence)?),
     }
 }

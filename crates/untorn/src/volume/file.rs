@@ -93,5 +93,5 @@ impl File {
 /// What `sync` asks for, or what the file `inode` itself does.
 pub(super) fn at_least(inode: &Inode, sync: Sync) -> Result<Sync> {
     let marked = inode.core()?.flags.has(InodeFlags::SYNC);
-    Ok(if marked { Sync::Durable } else { sync })
+    Ok(if marked { Sync::Complete } else { sync })
 }

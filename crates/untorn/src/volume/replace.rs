@@ -66,7 +66,7 @@ impl Volume {
             file.write_atomic(0, bytes, Sync::Visible)?;
         }
         orphan.link(super::Name::In(dir.ino, &name))?;
-        if file.at_least(sync)? == Sync::Durable {
+        if file.at_least(sync)? != Sync::Visible {
             file.sync()?;
         }
         Ok(file)

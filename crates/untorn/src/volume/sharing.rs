@@ -23,7 +23,7 @@ impl File {
         }
         let done = call()?;
         // What changed in the other file was of the same transactions.
-        if other.at_least(self.at_least(Sync::Visible)?)? == Sync::Durable {
+        if other.at_least(self.at_least(Sync::Visible)?)? != Sync::Visible {
             self.sync()?;
         }
         Ok(done)
