@@ -2,6 +2,7 @@
 
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
+use crate::mkfs;
 use crate::{
     AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, NewMetadata, OpenOptions, Position,
     SetTime, Sync, Volume, Wait,
@@ -118,7 +119,7 @@ fn attempt(device: Arc<StopAfter>) -> crate::Result<()> {
 #[test]
 fn permissions_come_with_the_bytes_whenever_the_power_fails_check() {
     let device = Arc::new(MemoryDevice::new(64 << 20));
-    crate::mkfs::make(&*device, &crate::mkfs::Options::default()).unwrap();
+    mkfs::make(&*device, &mkfs::Options::default()).unwrap();
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
     let old = NewFile { permissions: 0o644, ..NewFile::default() };
     volume.replace_file("/file", &[1; 5000], old, Sync::Durable).unwrap();
@@ -306,6 +307,43 @@ fn h17_the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
     assert!(bench.extents().len() as u64 > unit / BLOCK / 2, "{}", bench.extents().len());
     drop((keep, gone, fill));
     bench.judge("single blocks");
+}
+
+#[test]
+fn a_batch_over_as_many_files_as_the_journal_can_carry_is_done_check() {
+    const FILES: usize = 900;
+    let device = Arc::new(MemoryDevice::new(300 << 20));
+    let mut options = mkfs::Options::default();
+    options.log.room = mkfs::LogRoom::Least;
+    mkfs::make(&*device, &options).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let make = |index| volume.create_file(format!("/{index}"), NewFile::default()).unwrap();
+    let files: Vec<File> = (0..FILES).map(make).collect();
+    let write = |files: &[File], byte: u8| {
+        let bytes = [byte; BLOCK as usize];
+        let all = files.iter().fold(volume.atomic(), |batch, file| batch.write(file, 0, &bytes));
+        all.commit(Sync::Visible)
+    };
+    write(&files, 1).unwrap();
+    write(&files, 2).unwrap();
+    assert!(files.iter().all(|file| Bench::contents(file) == [2; BLOCK as usize]));
+    drop(files);
+    volume.close().unwrap();
+    // With so little that the same batch does not fit, whatever it was thought to need.
+    let few = OpenOptions { largest_transaction: Some(300 << 10), ..OpenOptions::default() };
+    let volume = Volume::open(device.clone(), few).unwrap();
+    let open = |index| volume.open_file(format!("/{index}")).unwrap();
+    let files: Vec<File> = (0..FILES).map(open).collect();
+    let bytes = [3; BLOCK as usize];
+    let all = files.iter().fold(volume.atomic(), |batch, file| batch.write(file, 0, &bytes));
+    let refused = all.commit(Sync::Visible);
+    let named = matches!(refused, Err(Error::TooLarge { need, limit }) if need > limit);
+    assert!(named, "{refused:?}");
+    assert!(files.iter().all(|file| Bench::contents(file) == [2; BLOCK as usize]));
+    drop(files);
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
 #[test]
