@@ -11,7 +11,7 @@ use super::blocks::read_raw_block;
 use super::commit::{Beside, FileChange, Hidden, commit_beside};
 use super::compose::{Composed, Span};
 use super::own::own_range;
-use super::{Request, Sync, demand_change, demand_regular, settle};
+use super::{Request, Sync, demand_change, demand_regular, demand_size, settle};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, RangeGuard, Sharing};
@@ -67,7 +67,7 @@ impl<'b> FilePlan<'b> {
                 self.spans.push(Span { offset, bytes });
             }
             Step::Truncate(size) => {
-                Request::new(core, size, 0)?;
+                demand_size(core, size)?;
                 self.kept = self.kept.min(size);
                 self.end = size;
                 self.spans.retain(|span| span.offset < size);

@@ -125,6 +125,18 @@ pub(crate) fn largest_file(core: &Core) -> u64 {
     u64::try_from(blocks << core.geometry.block_log).unwrap_or(u64::MAX).min(i64::MAX as u64)
 }
 
+/// Refuses a size that no file can have.
+pub(crate) fn demand_size(core: &Core, size: u64) -> Result<()> {
+    let limit = largest_file(core);
+    match size <= limit {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "a size of {size} bytes is past the largest file size, {limit} bytes; nothing was \
+             changed"
+        ))),
+    }
+}
+
 /// Refuses all but regular files.
 pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
     match inode.core()?.kind() {

@@ -220,6 +220,16 @@ fn a_batch_that_the_journal_cannot_carry_is_refused_with_the_limit() {
 }
 
 #[test]
+fn a_batch_names_the_size_that_no_file_can_have() {
+    let bench = Bench::new();
+    let refused = bench.volume.atomic().truncate(&bench.file, 1 << 63).commit(Sync::Visible);
+    let alone = bench.file.truncate(1 << 63);
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    assert_eq!(refused.unwrap_err().to_string(), alone.unwrap_err().to_string());
+    bench.judge("a size");
+}
+
+#[test]
 fn files_of_another_volume_are_refused() {
     let (one, two) = (Bench::new(), Bench::new());
     let refused = one.volume.atomic().write(&two.file, 0, b"x").commit(Sync::Visible);
