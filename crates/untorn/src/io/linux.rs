@@ -119,7 +119,7 @@ impl Core {
     /// What an `RWF_ATOMIC` write may be.
     pub fn atomic_write_limits(&self) -> AtomicWriteLimits {
         let block = self.geometry.block_size() as u64;
-        let journal = self.store.largest_transaction().saturating_sub(64 * 1024);
+        let journal = self.largest_transaction.saturating_sub(64 * 1024);
         let blocks = power_below(journal / JOURNAL_PER_BLOCK)
             .min(power_below(self.limits.most_usable().into()))
             .min(power_below(MAX_RW_COUNT / block))

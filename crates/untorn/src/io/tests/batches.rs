@@ -5,7 +5,7 @@ use crate::inode::Sharing;
 use crate::mkfs;
 use crate::{
     AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, NewMetadata, OpenOptions, Position,
-    SetTime, Sync, Volume, Wait,
+    SetTime, SizeRule, Sync, Volume, Wait,
 };
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
@@ -317,6 +317,37 @@ fn h17_the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
     assert!(bench.extents().len() as u64 > unit / BLOCK / 2, "{}", bench.extents().len());
     drop((keep, gone, fill));
     bench.judge("single blocks");
+}
+
+#[test]
+fn h17_the_limits_of_the_linux_door_are_those_of_the_transactions_that_were_chosen_check() {
+    let device = Arc::new(MemoryDevice::new(64 << 20));
+    mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    let little = OpenOptions { largest_transaction: Some(128 << 10), ..OpenOptions::default() };
+    let volume = Volume::open(device.clone(), little).unwrap();
+    let make = |name| volume.create_file(name, NewFile::default()).unwrap();
+    let (file, keep, gone, fill) = (make("/file"), make("/keep"), make("/gone"), make("/fill"));
+    // Every other block of the volume: nothing lies together.
+    let half = volume.space().unwrap().available / 2 - 64;
+    for at in 0..half {
+        keep.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+        gone.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+    }
+    let rest = volume.space().unwrap().available * BLOCK;
+    fill.allocate(0..rest, SizeRule::Grow).unwrap();
+    drop(gone);
+    volume.remove("/gone").unwrap();
+    volume.sync().unwrap();
+    let unit = file.atomic_write_limits().unit_max;
+    assert!(unit >= 4 * BLOCK, "{unit}");
+    for byte in [1, 2] {
+        let bytes = vec![byte; unit as usize];
+        file.write_rwf_atomic(Position::At(0), &[&bytes], &LinuxWrite::default()).unwrap();
+    }
+    drop((file, keep, fill));
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
 #[test]
