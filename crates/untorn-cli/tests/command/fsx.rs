@@ -45,8 +45,10 @@ fn letters_of_fsx_are_understood_or_refused_by_name() {
                -Z -0";
     fsx(&all.split_whitespace().collect::<Vec<_>>()).well();
     fsx(&["-N", "50", "-L", "-U"]).well();
+    // As fstests begins generic/759 and 760.
+    fsx(&["-h", "-N", "50", "-o", "8192", "-l", "500000", "-Z", "-R", "-W"]).well();
     fsx(&["-i", "/dev/log"]).refused(2, "-i: there is no dm-log-writes device here; --crash");
-    fsx(&["-h"]).refused(2, "-h: buffers in huge pages");
+    fsx(&["-h"]).refused(2, "for help, --help");
     fsx(&["--profile", "generic/001"]).refused(2, "generic/091");
     fsx(&["-l", "2g"]).refused(2, "the largest file is");
     for usage in [["-A", "-U"], ["-k", "-q"], ["-e", "2"], ["-r", "0"], ["-m", "5"]] {
@@ -88,8 +90,9 @@ fn a_recorded_run_replays() {
     let site = Site::bare();
     let ops = site.path("run.fsxops");
     let record = format!("--record-ops={}", ops.display());
-    let recorded = fsx(&["-N", "400", "--crash", "80", &record, "--json"]).json();
-    assert_eq!(fs::read_to_string(&ops).unwrap().lines().count(), 400);
+    // More than the log remembers.
+    let recorded = fsx(&["-N", "10400", "--crash", "2000", &record, "--json"]).json();
+    assert_eq!(fs::read_to_string(&ops).unwrap().lines().count(), 10_400);
     let replayed = fsx(&["--replay-ops", ops.to_str().unwrap(), "--json"]).json();
     assert_eq!(recorded["runs"][0]["done"], replayed["runs"][0]["done"]);
 }
@@ -115,13 +118,16 @@ fn a_failing_run_is_told_kept_and_cut_down() {
     // What fills the volume fails, as in fsx.
     let arguments =
         ["--size", "24m", "-l", "64m", "-o", "16m", "-N", "2000", "-P", folder, "--minimise", "20"];
-    let said = fsx(&arguments);
+    let record = format!("--record-ops={folder}/recorded");
+    let said = fsx(&[&arguments[..], &[&record]].concat());
     assert_eq!(said.status, 1, "{}", said.err);
     assert!(said.out.contains("no space left on the volume"), "{}", said.out);
     assert!(said.out.contains("\nThe shortest run that fails, of "), "{}", said.out);
     for kept in ["fsx.fsxops", "fsx.all.fsxops", "fsx.fsxlog", "fsx.fsxgood"] {
         assert!(site.path(kept).exists(), "{kept}");
     }
+    let lines = |name| fs::read_to_string(site.path(name)).unwrap().lines().count();
+    assert_eq!(lines("recorded"), lines("fsx.all.fsxops"), "the one that failed is among them");
     let shortest = fs::read_to_string(site.path("fsx.fsxops")).unwrap();
     assert!((1..=4).contains(&shortest.lines().count()), "{shortest}");
     let ops = site.path("fsx.fsxops");

@@ -341,6 +341,16 @@ impl CowFork {
         self.pieces.retain(|_, piece| matches!(piece.state, CowState::InFlight { .. }));
     }
 
+    /// Blocks that cached bytes have or will get, and no map says so yet.
+    pub fn cached_blocks(&self) -> u64 {
+        let cached = self.pieces.values().filter(|piece| match &piece.state {
+            CowState::Delalloc(_) | CowState::Waiting { .. } => true,
+            CowState::InFlight { before, .. } => matches!(before, Before::Waiting(_)),
+            CowState::Idle(_) => false,
+        });
+        cached.map(|piece| piece.length).sum()
+    }
+
     /// Blocks that idle pieces hold.
     #[cfg(test)]
     pub fn idle_blocks(&self) -> u64 {

@@ -6,7 +6,7 @@
 use super::atomic::write_locked;
 use super::blocks::{byte_of, read_block};
 use super::commit::{FileChange, commit};
-use super::lazy::stamp;
+use super::lazy::{save_times, stamp};
 use super::place::Placed;
 use super::{Position, Request, Sync, Wait, make_durable};
 use crate::core::Core;
@@ -44,11 +44,17 @@ pub(crate) fn write_plain(
         }
     }
     write_runs(core, inode, &request, bytes)?;
+    let offset = request.offset;
     match sync {
         Sync::Visible => {}
         Sync::Durable => make_durable(core, inode)?,
+        Sync::Complete => {
+            drop(placed);
+            save_times(core, inode)?;
+            make_durable(core, inode)?;
+        }
     }
-    Ok(request.offset)
+    Ok(offset)
 }
 
 /// Refuses a write that needs more than its bytes put over the file's own, and new times.

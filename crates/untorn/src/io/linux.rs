@@ -119,7 +119,7 @@ impl Core {
     /// What an `RWF_ATOMIC` write may be.
     pub fn atomic_write_limits(&self) -> AtomicWriteLimits {
         let block = self.geometry.block_size() as u64;
-        let journal = self.store.largest_transaction().saturating_sub(64 * 1024);
+        let journal = self.largest_transaction.saturating_sub(64 * 1024);
         let blocks = power_below(journal / JOURNAL_PER_BLOCK)
             .min(power_below(self.limits.most_usable().into()))
             .min(power_below(MAX_RW_COUNT / block))
@@ -165,10 +165,18 @@ pub(crate) fn write_linux(
     if how.caching == Caching::Cached {
         return refuse(AtomicRefusal::NotDirect);
     }
-    if how.wait == Wait::Refused {
-        return refuse(AtomicRefusal::WouldWait);
-    }
     let largest = largest_file(core).min(how.size_limit.unwrap_or(u64::MAX));
+    if how.wait == Wait::Refused {
+        let place = match position {
+            Position::At(offset) => offset,
+            Position::Append => inode.size()?,
+        };
+        // What is refused anyway is not to be tried again.
+        return refuse(match place < largest {
+            true => AtomicRefusal::WouldWait,
+            false => AtomicRefusal::BehindLimit,
+        });
+    }
     let demand_place = |offset: u64| match offset {
         offset if offset >= largest => refuse(AtomicRefusal::BehindLimit),
         offset if length > largest - offset => refuse(AtomicRefusal::Shortened),

@@ -61,15 +61,17 @@ use untorn_store::Sequence;
 ///
 /// Linux tells `DSYNC` from `SYNC`: the first may leave times behind that the data does not need.
 /// Here a file's times are in the transaction that makes its bytes visible, so what is durable is
-/// so in both senses, but with [`Times::Lazy`]: then a durable write in place is so in the first.
+/// so in both senses, but for writes in place with [`Times::Lazy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
     /// Once every reader of the volume sees it. It survives an orderly end of the process; a power
     /// cut or a killed process may undo it, whole, until something makes it durable.
     #[default]
     Visible,
-    /// Once it, and all that it depends on, is on stable storage.
+    /// Once it, and all that it depends on, is on stable storage: `DSYNC`.
     Durable,
+    /// Once that is so of the file's times as well: `SYNC`.
+    Complete,
 }
 
 /// Whether a call that gives a file space may make it longer.
@@ -123,6 +125,18 @@ pub(crate) fn largest_file(core: &Core) -> u64 {
     u64::try_from(blocks << core.geometry.block_log).unwrap_or(u64::MAX).min(i64::MAX as u64)
 }
 
+/// Refuses a size that no file can have.
+pub(crate) fn demand_size(core: &Core, size: u64) -> Result<()> {
+    let limit = largest_file(core);
+    match size <= limit {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "a size of {size} bytes is past the largest file size, {limit} bytes; nothing was \
+             changed"
+        ))),
+    }
+}
+
 /// Refuses all but regular files.
 pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
     match inode.kind()? {
@@ -154,6 +168,6 @@ pub(crate) fn make_durable(core: &Core, inode: &Inode) -> Result<()> {
 pub(crate) fn settle(core: &Core, sequence: Sequence, sync: Sync) -> Result<()> {
     match sync {
         Sync::Visible => Ok(()),
-        Sync::Durable => Ok(core.store.force(sequence)?),
+        Sync::Durable | Sync::Complete => Ok(core.store.force(sequence)?),
     }
 }

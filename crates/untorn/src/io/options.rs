@@ -98,7 +98,7 @@ pub(crate) fn write(
 
 /// Refuses writes that wait whatever the file is like.
 fn demand_prompt(how: How, sync: Sync) -> Result<()> {
-    if sync == Sync::Durable {
+    if sync != Sync::Visible {
         return Err(Error::WouldWait("durable bytes wait for the device"));
     }
     match how {

@@ -1,5 +1,6 @@
 //! Atomic writes of several ranges and files, and the door of `RWF_ATOMIC`.
 
+use super::file::at_least;
 use super::{File, Volume};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
@@ -95,13 +96,14 @@ impl<'b> Atomic<'_, 'b> {
 
     /// Does all of it. A batch that one journal transaction cannot carry is refused with
     /// [`Error::TooLarge`], one that does not find space with [`Error::NoSpace`]; nothing changed
-    /// then.
+    /// then. It is durable where one of its files is marked synchronous, whatever `sync` says.
     pub fn commit(self, sync: Sync) -> Result<()> {
         self.volume.demand_write("write")?;
         if let Some(error) = self.foreign {
             return Err(error);
         }
         let Self { volume, steps, metadata, .. } = self;
+        let sync = steps.iter().try_fold(sync, |sync, (inode, _)| at_least(inode, sync))?;
         let run = |tx: &mut Tx<'_>| {
             let mut all = metadata.iter();
             all.try_for_each(|(inode, change)| change_metadata_in(tx, inode, change))
@@ -128,6 +130,7 @@ impl File {
         how: &LinuxWrite,
     ) -> Result<usize> {
         self.volume.demand_write("write")?;
-        io::write_linux(&self.volume.core, &self.inode, position, buffers, how)
+        let how = LinuxWrite { sync: self.at_least(how.sync)?, ..*how };
+        io::write_linux(&self.volume.core, &self.inode, position, buffers, &how)
     }
 }

@@ -81,12 +81,17 @@ impl File {
     /// What `sync` asks for, or what the file itself does: all changes of a file that is marked
     /// synchronous are durable.
     pub(super) fn at_least(&self, sync: Sync) -> Result<Sync> {
-        let marked = self.inode.core()?.flags.has(InodeFlags::SYNC);
-        Ok(if marked { Sync::Durable } else { sync })
+        at_least(&self.inode, sync)
     }
 
     /// Makes everything done to the file so far durable: bytes, size and mappings.
     pub fn sync(&self) -> Result<()> {
         io::fsync(&self.volume.core, &self.inode)
     }
+}
+
+/// What `sync` asks for, or what the file `inode` itself does.
+pub(super) fn at_least(inode: &Inode, sync: Sync) -> Result<Sync> {
+    let marked = inode.core()?.flags.has(InodeFlags::SYNC);
+    Ok(if marked { Sync::Complete } else { sync })
 }

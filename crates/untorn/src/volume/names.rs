@@ -163,7 +163,11 @@ pub(super) fn entries(core: &Core, inode: &Inode) -> Result<Vec<DirEntry>> {
 }
 
 fn metadata(inode: &Inode) -> Result<Metadata> {
-    let core = inode.visible()?;
+    // In this order: what is no longer cached is in the core. Who takes a file without blocks for
+    // one without bytes is never told of none.
+    let cached = inode.cow.lock().cached_blocks();
+    let mut core = inode.visible()?;
+    core.blocks += cached;
     let kind = core.kind().ok_or_else(|| Error::NotFound(format!("inode {}", inode.ino)))?;
     let device = match kind {
         FileKind::BlockDevice | FileKind::CharDevice => device_of(inode),

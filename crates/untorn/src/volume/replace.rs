@@ -11,7 +11,7 @@ impl File {
     /// stays, with owner, permissions, attributes and links.
     pub fn replace(&self, bytes: &[u8], sync: Sync) -> Result<()> {
         let volume = self.volume.clone();
-        volume.atomic().truncate(self, 0).write(self, 0, bytes).commit(self.at_least(sync)?)
+        volume.atomic().truncate(self, 0).write(self, 0, bytes).commit(sync)
     }
 }
 
@@ -66,7 +66,7 @@ impl Volume {
             file.write_atomic(0, bytes, Sync::Visible)?;
         }
         orphan.link(super::Name::In(dir.ino, &name))?;
-        if file.at_least(sync)? == Sync::Durable {
+        if file.at_least(sync)? != Sync::Visible {
             file.sync()?;
         }
         Ok(file)

@@ -3,6 +3,7 @@
 use super::alike::Likeness;
 use super::{File, NewFile, Volume};
 use crate::error::{Error, Result};
+use crate::io::Sync;
 use crate::io::share::{
     self, Clone, Dedupe, Exchange, ExchangeOptions, Freshness, Span, is_too_large,
 };
@@ -12,14 +13,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 impl File {
-    fn demand_same_volume(&self, other: &File, what: &str) -> Result<()> {
+    /// Makes `call`, which shares or moves blocks between two files, durable where one of them is
+    /// marked synchronous.
+    fn with<T>(&self, other: &File, what: &str, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.volume.demand_write(what)?;
-        match Arc::ptr_eq(&self.volume.core, &other.volume.core) {
-            true => Ok(()),
-            false => Err(Error::Invalid(format!(
-                "cannot {what} between two volumes: blocks belong to one"
-            ))),
+        if !Arc::ptr_eq(&self.volume.core, &other.volume.core) {
+            let why = format!("cannot {what} between two volumes: blocks belong to one");
+            return Err(Error::Invalid(why));
         }
+        let done = call()?;
+        // What changed in the other file was of the same transactions.
+        if other.at_least(self.at_least(Sync::Visible)?)? != Sync::Visible {
+            self.sync()?;
+        }
+        Ok(done)
     }
 
     /// Makes the file hold the bytes of `range` of `source` from byte `at` on, by sharing their
@@ -47,31 +54,35 @@ impl File {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn clone_range(&self, at: u64, source: &File, range: Range<u64>) -> Result<()> {
-        self.demand_same_volume(source, "clone")?;
         let what = Clone::Range { at, range };
-        share::clone_range(&self.volume.core, &self.inode, &source.inode, &what)
+        self.with(source, "clone", || {
+            share::clone_range(&self.volume.core, &self.inode, &source.inode, &what)
+        })
     }
 
     /// Makes the file share all blocks of `source`, from its start on; bytes behind those stay. See
     /// [`File::clone_range`].
     pub fn clone_from(&self, source: &File) -> Result<()> {
-        self.demand_same_volume(source, "clone")?;
-        share::clone_range(&self.volume.core, &self.inode, &source.inode, &Clone::Whole)
+        self.with(source, "clone", || {
+            share::clone_range(&self.volume.core, &self.inode, &source.inode, &Clone::Whole)
+        })
     }
 
     /// Makes the file share the blocks of `range` of `source` from byte `at` on, if it holds the
     /// same bytes there. Bytes, size and times stay as they are.
     pub fn dedupe_range(&self, at: u64, source: &File, range: Range<u64>) -> Result<Dedupe> {
-        self.demand_same_volume(source, "share blocks")?;
-        share::dedupe_range(&self.volume.core, &self.inode, at, &source.inode, &range)
+        self.with(source, "share blocks", || {
+            share::dedupe_range(&self.volume.core, &self.inode, at, &source.inode, &range)
+        })
     }
 
     /// Copies the bytes of `range` of `source` to byte `at`: how many there were before its end.
     /// Blocks are shared where they can be; elsewhere bytes go through memory, of which it takes
     /// little. Not atomic: a power cut or an error may leave a part.
     pub fn copy_range(&self, at: u64, source: &File, range: Range<u64>) -> Result<u64> {
-        self.demand_same_volume(source, "copy")?;
-        share::copy_range(&self.volume.core, &self.inode, at, &source.inode, &range)
+        self.with(source, "copy", || {
+            share::copy_range(&self.volume.core, &self.inode, at, &source.inode, &range)
+        })
     }
 
     /// Exchanges `length` bytes from byte `at` on with those of `other` from `other_at` on, whole
@@ -93,9 +104,11 @@ impl File {
         span: Span,
         options: ExchangeOptions,
     ) -> Result<()> {
-        self.demand_same_volume(other, "exchange")?;
-        let (one, other) = ((&self.inode, at), (&other.inode, other_at));
-        share::exchange_range(&self.volume.core, &Exchange { one, other, span, options })
+        let (one, two) = ((&self.inode, at), (&other.inode, other_at));
+        self.with(other, "exchange", || {
+            let exchange = Exchange { one, other: two, span, options };
+            share::exchange_range(&self.volume.core, &exchange)
+        })
     }
 
     /// What tells [`File::exchange_if_unchanged`] whether the file was changed after now.

@@ -11,7 +11,7 @@ impl File {
         call()?;
         match self.at_least(Sync::Visible)? {
             Sync::Visible => Ok(()),
-            Sync::Durable => self.sync(),
+            Sync::Durable | Sync::Complete => self.sync(),
         }
     }
 

@@ -18,7 +18,7 @@ pub enum FileFlag {
     Immutable,
     /// It may grow and not change otherwise.
     AppendOnly,
-    /// Every change is durable before its call returns.
+    /// Every change of what it holds, its bytes, size and map, is durable before its call returns.
     Synchronous,
     /// Reading leaves no trace.
     NoAccessTime,
@@ -122,6 +122,9 @@ impl FileFlags {
     }
 }
 
+/// What Linux takes for no project at all (`INVALID_PROJID`).
+const NO_PROJECT: u32 = u32::MAX;
+
 /// Flags, hints and project of an inode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
@@ -166,7 +169,7 @@ fn change(core: &Arc<Core>, inode: &Arc<Inode>, change: impl Fn(&mut Traits)) ->
         checked.flags(&mut dinode)?;
         checked.extent_size(&mut dinode)?;
         checked.cow_extent_size(&mut dinode)?;
-        dinode.project = after.project;
+        checked.project(&mut dinode)?;
         dinode.ctime = core.clock.now();
         dinode.count_change();
         dinode.encode(tx.inode_mut(inode.ino));
@@ -250,6 +253,14 @@ impl Checked<'_> {
             0 => inode.flags2.without(InodeFlags2::COWEXTSIZE),
             _ => inode.flags2.with(InodeFlags2::COWEXTSIZE),
         };
+        Ok(())
+    }
+
+    fn project(&self, inode: &mut InodeCore) -> Result<()> {
+        if self.after.project == NO_PROJECT && self.before.project != NO_PROJECT {
+            return self.refuse(&format!("{NO_PROJECT} is no project, also for Linux"));
+        }
+        inode.project = self.after.project;
         Ok(())
     }
 

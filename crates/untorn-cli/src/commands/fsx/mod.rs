@@ -83,7 +83,7 @@ fn one(
     let begun = Instant::now();
     let ended = watched(arguments, &plan, target(plan.power())?, &site, &mut teller);
     let seconds = begun.elapsed().as_secs_f64();
-    teller.told()?;
+    teller.told(&ended.exerciser)?;
     let mut summary = Summary::new(&options, &plan, &ended, seconds);
     match &ended.failure {
         None => teller.end(&summary, &ended)?,

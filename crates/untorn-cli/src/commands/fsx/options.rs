@@ -203,6 +203,9 @@ pub struct Ways {
     /// io_uring, one request at a time in fsx: the same operations here.
     #[arg(short = 'U')]
     pub uring: bool,
+    /// Buffers in huge pages: the same operations here. With something that says when to stop.
+    #[arg(short = 'h')]
+    pub huge_pages: bool,
     /// Close and open the file after one operation in P.
     #[arg(short = 'c', value_name = "P", value_parser = at_least_1)]
     pub reopen: Option<u64>,
@@ -264,11 +267,12 @@ pub struct Output {
     /// Begin each line with this.
     #[arg(short = 'j', value_name = "LOGID")]
     pub log_id: Option<String>,
-    /// Folder for what a failing run leaves: FNAME.fsxops (the shortest run), FNAME.all.fsxops,
-    /// FNAME.fsxlog, FNAME.fsxgood (what the file should hold). The current one without.
+    /// Folder for what a failing run leaves: FNAME.fsxops (the shortest run), FNAME.all.fsxops
+    /// (its last 10,000 operations), FNAME.fsxlog, FNAME.fsxgood (what the file should hold). The
+    /// current one without.
     #[arg(short = 'P', value_name = "DIRPATH")]
     pub folder: Option<PathBuf>,
-    /// Write the last operations to a file also when all is well.
+    /// Write all operations to a file, also when all is well. Of several runs it has the last.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub record_ops: Option<Option<PathBuf>>,
 }
@@ -287,7 +291,4 @@ pub struct Refused {
     /// Integrity tests with dm-log-writes: see --crash.
     #[arg(short = 'i', value_name = "LOGDEV", hide = true)]
     pub log_device: Option<String>,
-    /// Buffers in huge pages.
-    #[arg(short = 'h', hide = true)]
-    pub huge_pages: bool,
 }

@@ -38,15 +38,17 @@ pub fn runs(arguments: &Fsx) -> anyhow::Result<Vec<Profile>> {
 
 /// Refuses by name what has no meaning here.
 fn refuse(arguments: &Fsx) -> anyhow::Result<()> {
-    let refused = &arguments.refused;
+    let Fsx { limits, beyond, ways, .. } = arguments;
     ensure!(
-        refused.log_device.is_none(),
+        arguments.refused.log_device.is_none(),
         "-i: there is no dm-log-writes device here; --crash cuts the power on a simulated disk"
     );
-    ensure!(
-        !refused.huge_pages,
-        "-h: buffers in huge pages are the kernel's affair and mean nothing here; for help, --help"
-    );
+    let stops = limits.operations.is_some()
+        || limits.duration.is_some()
+        || ways.replay_ops.is_some()
+        || beyond.profile.is_some();
+    // Elsewhere these letters alone ask for help.
+    ensure!(!ways.huge_pages || stops, "-h: buffers in huge pages, with -N; for help, --help");
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 use super::options::Fsx;
 use super::summary::Summary;
 use crate::show;
-use std::io::{self, Write};
-use untorn_torture::fsx::{Ended, Entry, Exerciser, Fate, Kind, Plan, Source, Target};
+use anyhow::Context;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use untorn_torture::fsx::{Ended, Entry, Exerciser, Fate, Kind, Plan, Source, Target, ops_file};
 
 /// Tells what is done.
 pub struct Teller<'a> {
@@ -12,12 +14,27 @@ pub struct Teller<'a> {
     plan: &'a Plan,
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
+    record: Option<Record>,
+}
+
+/// The ops file of --record-ops. The log remembers the last operations; this has all.
+struct Record {
+    file: BufWriter<File>,
+    /// Number of the last operation in it.
+    last: u64,
+}
+
+impl Record {
+    fn add(&mut self, entry: &Entry) -> io::Result<()> {
+        self.last = entry.number;
+        writeln!(self.file, "{}", ops_file::line(entry, None))
+    }
 }
 
 impl<'a> Teller<'a> {
     /// One that tells to `out`.
     pub fn new(arguments: &'a Fsx, plan: &'a Plan, out: &'a mut dyn Write) -> Self {
-        Self { arguments, plan, out, failed: None }
+        Self { arguments, plan, out, failed: None, record: None }
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -31,7 +48,13 @@ impl<'a> Teller<'a> {
     }
 
     /// Before the first operation.
-    pub fn begin(&mut self, options: &str) -> io::Result<()> {
+    pub fn begin(&mut self, options: &str) -> anyhow::Result<()> {
+        if let Some(path) = &self.arguments.output.record_ops {
+            let default = || super::fail::path(self.arguments, "fsxops");
+            let path = path.clone().unwrap_or_else(default);
+            let file = File::create(&path).with_context(|| path.display().to_string())?;
+            self.record = Some(Record { file: BufWriter::new(file), last: 0 });
+        }
         if !options.is_empty() {
             self.line(&format!("fsx {options}"))?;
         }
@@ -43,12 +66,13 @@ impl<'a> Teller<'a> {
 
     /// An operation was done.
     pub fn did<T: Target>(&mut self, run: &Exerciser<'_, T>) {
-        if self.failed.is_none()
-            && let Some(entry) = run.log().last().filter(|entry| self.is_wanted(entry))
-            && let Err(error) = self.line(&shown(entry)).and_then(|()| self.seen_now())
-        {
-            self.failed = Some(error);
-        }
+        let Some(entry) = run.log().last().filter(|_| self.failed.is_none()) else { return };
+        let recorded = self.record.as_mut().map_or(Ok(()), |record| record.add(entry));
+        let told = recorded.and_then(|()| match self.is_wanted(entry) {
+            true => self.line(&shown(entry)).and_then(|()| self.seen_now()),
+            false => Ok(()),
+        });
+        self.failed = told.err();
     }
 
     /// Who asked for one line in so many wants to see it when it comes.
@@ -75,27 +99,22 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// What went wrong while telling.
-    pub fn told(&mut self) -> io::Result<()> {
-        self.failed.take().map_or(Ok(()), Err)
+    /// After the last operation, well or not: what went wrong while telling.
+    pub fn told<T: Target>(&mut self, run: &Exerciser<'_, T>) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)?;
+        let Some(mut record) = self.record.take() else { return Ok(()) };
+        if let Some(failed) = run.log().last().filter(|entry| entry.number > record.last) {
+            record.add(failed)?;
+        }
+        record.file.flush()
     }
 
     /// After the last operation, all well.
-    pub fn end<T: Target>(
-        &mut self,
-        summary: &Summary,
-        ended: &Ended<'_, T>,
-    ) -> anyhow::Result<()> {
+    pub fn end<T: Target>(&mut self, summary: &Summary, ended: &Ended<'_, T>) -> io::Result<()> {
         if !self.arguments.output.quiet {
             self.line(&summary.words())?;
         }
-        self.line(&format!("All {} operations completed A-OK!", ended.exerciser.number()))?;
-        if let Some(path) = &self.arguments.output.record_ops {
-            let default = || super::fail::path(self.arguments, "fsxops");
-            let path = path.clone().unwrap_or_else(default);
-            super::fail::write_ops(&path, ended.exerciser.log().entries(), None)?;
-        }
-        Ok(())
+        self.line(&format!("All {} operations completed A-OK!", ended.exerciser.number()))
     }
 }
 

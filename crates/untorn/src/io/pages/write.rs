@@ -44,8 +44,8 @@ pub(crate) fn write_cached(
         done => done?,
     };
     match sync {
-        Sync::Durable if !bytes.is_empty() => fsync(core, inode)?,
-        Sync::Durable | Sync::Visible => {}
+        Sync::Durable | Sync::Complete if !bytes.is_empty() => fsync(core, inode)?,
+        Sync::Visible | Sync::Durable | Sync::Complete => {}
     }
     Ok(offset)
 }

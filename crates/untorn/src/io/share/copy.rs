@@ -26,8 +26,9 @@ pub(crate) fn copy_range(
     rules::demand_movable(dest, Use::Changed)?;
     let same = if source.ino == dest.ino { Same::One } else { Same::Two };
     let asked = rules::request(at, range);
-    rules::demand_apart(core, &asked, asked.length, same)?;
     let length = source.size()?.saturating_sub(asked.from).min(asked.length);
+    // What lies behind the end of the source is no part of it: nothing to refuse.
+    rules::demand_apart(core, &Request { length, ..asked }, length, same)?;
     let copy = Copy { core, source, dest, from: asked.from, to: at, length };
     let head = copy.head();
     let mut done = copy.bytes(0, head)?;

@@ -5,7 +5,7 @@
 
 use crate::core::Core;
 use crate::error::{Error, Result};
-use crate::inode::Inode;
+use crate::inode::{Change, Inode, demand_open};
 use crate::io::{demand_regular, largest_file};
 use std::ops::Range;
 use untorn_format::FileBlock;
@@ -75,21 +75,17 @@ pub(super) enum Use {
 /// Refuses files whose blocks cannot be moved: other than regular, realtime, not to be changed.
 pub(super) fn demand_movable(inode: &Inode, what: Use) -> Result<()> {
     demand_regular(inode)?;
-    let flags = inode.core()?.flags;
-    if flags.has(InodeFlags::REALTIME) {
+    let core = inode.core()?;
+    if core.flags.has(InodeFlags::REALTIME) {
         return Err(Error::Unsupported {
             what: format!("moving blocks of inode {}, a realtime file,", inode.ino),
             remedy: "mount the volume on Linux instead".to_owned(),
         });
     }
-    let fixed = InodeFlags::IMMUTABLE.with(InodeFlags::APPEND);
-    if what == Use::Changed && flags.has(fixed) {
-        return Err(Error::Invalid(format!(
-            "inode {} is immutable or for appending only; nothing was changed",
-            inode.ino
-        )));
+    match what {
+        Use::Read => Ok(()),
+        Use::Changed => demand_open(inode.ino, &core, Change::Rewrite),
     }
-    Ok(())
 }
 
 /// The bytes of `range`, to go to byte `at`; one that ends before it begins is none.

@@ -85,7 +85,11 @@ fn find_blocks(
 
 /// `range` grown to the borders of the file's extent size hint where it begins and ends in holes,
 /// but not over blocks that are there.
-fn around_holes(core: &Core, inode: &Inode, range: &Range<FileBlock>) -> Result<Range<FileBlock>> {
+pub(super) fn around_holes(
+    core: &Core,
+    inode: &Inode,
+    range: &Range<FileBlock>,
+) -> Result<Range<FileBlock>> {
     let hint = u64::from(inode.core()?.extent_size);
     if hint <= 1 {
         return Ok(range.clone());

@@ -1,6 +1,6 @@
 //! The length of a file, and what lies behind its end.
 
-use super::super::{Change, demand_change, largest_file};
+use super::super::{Change, demand_change, demand_size};
 use super::ends::zero_ends;
 use super::look::{around, is_written, mappings};
 use super::parts::{Mark, Part, Size, commit};
@@ -18,13 +18,7 @@ use untorn_format::inode::InodeFlags;
 /// crash. Blocks behind the new end are freed in as many transactions as it takes; a crash between
 /// them leaves some behind the end, where nobody sees them.
 pub(crate) fn truncate(core: &Arc<Core>, inode: &Arc<Inode>, size: u64) -> Result<()> {
-    if size > largest_file(core) {
-        let limit = largest_file(core);
-        return Err(Error::Invalid(format!(
-            "a size of {size} bytes is past the largest file size, {limit} bytes; nothing was \
-             changed"
-        )));
-    }
+    demand_size(core, size)?;
     let _range = own_range(core, inode, WHOLE)?;
     demand_change(inode, Change::Rewrite)?;
     let old = inode.core()?.size;

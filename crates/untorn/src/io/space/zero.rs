@@ -1,13 +1,14 @@
 //! Zeroing ranges without writing zeroes.
 
 use super::super::{Change, SizeRule, begin::goal_for, demand_change};
+use super::allocate::around_holes;
 use super::ends::zero_ends;
 use super::look::{Use, by_use, mappings};
 use super::parts::{Mark, Part, Pool, Size, To, commit};
 use super::truncate::clear_past_end;
-use super::{covered, demand_range, own_with_end, touched};
+use super::{covered, demand_range, own_with_hint, touched};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::map::{Mapping, MappingState};
 use std::ops::Range;
@@ -28,7 +29,7 @@ pub(crate) fn zero_range(
     rule: SizeRule,
 ) -> Result<()> {
     demand_range(core, &range)?;
-    let _range = own_with_end(core, inode, &range)?;
+    let _range = own_with_hint(core, inode, &range)?;
     demand_change(inode, Change::Rewrite)?;
     let size = inode.size()?;
     let grows = rule == SizeRule::Grow && range.end > size;
@@ -36,14 +37,15 @@ pub(crate) fn zero_range(
     if grows {
         clear_past_end(core, inode, size, core.geometry.blocks_for(range.end))?;
     }
-    let inner = covered(core, &range);
-    let wishes = wishes(core, inode, &touched(core, &range), &inner)?;
-    let fresh = wishes.iter().filter(|wish| wish.1 == Wish::Fresh);
-    let count = fresh.map(|(range, _)| range.end.0 - range.start.0).sum();
-    let ends = zero_ends(core, inode, &zeroes, size)?;
-    let goal = goal_for(core, inode, core.geometry.file_block(range.start).0.0)?;
-    let mut pool = Pool::new(core, goal, count)?;
-    let mut parts = ends;
+    let (inner, touched) = (covered(core, &range), touched(core, &range));
+    let mut parts = zero_ends(core, inode, &zeroes, size)?;
+    let hinted = around_holes(core, inode, &touched)?;
+    let (wishes, mut pool) = match find_blocks(core, inode, &hinted, &inner) {
+        Err(Error::NoSpace { .. }) if hinted != touched => {
+            find_blocks(core, inode, &touched, &inner)?
+        }
+        found => found?,
+    };
     for (range, wish) in wishes {
         match wish {
             Wish::Fresh => pool.fill(range, ExtentState::Unwritten, &mut parts),
@@ -64,6 +66,23 @@ enum Wish {
     Unwritten,
 }
 
+/// Blocks and what they need, in order.
+type Wishes = Vec<(Range<FileBlock>, Wish)>;
+
+/// What blocks need, and blocks for all that need some.
+fn find_blocks(
+    core: &Arc<Core>,
+    inode: &Inode,
+    blocks: &Range<FileBlock>,
+    inner: &Range<FileBlock>,
+) -> Result<(Wishes, Pool)> {
+    let wishes = wishes(core, inode, blocks, inner)?;
+    let fresh = wishes.iter().filter(|wish| wish.1 == Wish::Fresh);
+    let count = fresh.map(|(range, _)| range.end.0 - range.start.0).sum();
+    let pool = Pool::new(core, goal_for(core, inode, blocks.start.0)?, count)?;
+    Ok((wishes, pool))
+}
+
 /// What the blocks that a range touches need; those that lie in it in part and are written need
 /// nothing here.
 fn wishes(
@@ -71,7 +90,7 @@ fn wishes(
     inode: &Inode,
     touched: &Range<FileBlock>,
     inner: &Range<FileBlock>,
-) -> Result<Vec<(Range<FileBlock>, Wish)>> {
+) -> Result<Wishes> {
     let mut wishes = Vec::new();
     let mut rest = touched.clone();
     while rest.start < rest.end {
@@ -88,7 +107,7 @@ fn wish(
     inode: &Inode,
     mapping: &Mapping,
     inner: &Range<FileBlock>,
-    wishes: &mut Vec<(Range<FileBlock>, Wish)>,
+    wishes: &mut Wishes,
 ) -> Result<()> {
     match mapping.state {
         MappingState::Hole => wishes.push((mapping.first..mapping.end(), Wish::Fresh)),

@@ -2,9 +2,10 @@
 
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
+use crate::mkfs;
 use crate::{
     AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, NewMetadata, OpenOptions, Position,
-    SetTime, Sync, Volume, Wait,
+    SetTime, SizeRule, Sync, Volume, Wait,
 };
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
@@ -118,7 +119,7 @@ fn attempt(device: Arc<StopAfter>) -> crate::Result<()> {
 #[test]
 fn permissions_come_with_the_bytes_whenever_the_power_fails_check() {
     let device = Arc::new(MemoryDevice::new(64 << 20));
-    crate::mkfs::make(&*device, &crate::mkfs::Options::default()).unwrap();
+    mkfs::make(&*device, &mkfs::Options::default()).unwrap();
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
     let old = NewFile { permissions: 0o644, ..NewFile::default() };
     volume.replace_file("/file", &[1; 5000], old, Sync::Durable).unwrap();
@@ -219,6 +220,16 @@ fn a_batch_that_the_journal_cannot_carry_is_refused_with_the_limit() {
 }
 
 #[test]
+fn a_batch_names_the_size_that_no_file_can_have() {
+    let bench = Bench::new();
+    let refused = bench.volume.atomic().truncate(&bench.file, 1 << 63).commit(Sync::Visible);
+    let alone = bench.file.truncate(1 << 63);
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    assert_eq!(refused.unwrap_err().to_string(), alone.unwrap_err().to_string());
+    bench.judge("a size");
+}
+
+#[test]
 fn files_of_another_volume_are_refused() {
     let (one, two) = (Bench::new(), Bench::new());
     let refused = one.volume.atomic().write(&two.file, 0, b"x").commit(Sync::Visible);
@@ -241,7 +252,8 @@ fn h13_h71_the_linux_door_refuses_what_linux_refuses_in_its_order() {
     let long = vec![0; 2 * limits.unit_max as usize];
     use AtomicRefusal as R;
     let limit = |size_limit| LinuxWrite { size_limit: Some(size_limit), ..how };
-    let cases: [(Position, &[&[u8]], LinuxWrite, R); 11] = [
+    let now = |size_limit| LinuxWrite { wait: Wait::Refused, ..limit(size_limit) };
+    let cases: [(Position, &[&[u8]], LinuxWrite, R); 13] = [
         (Position::At(1), &[half], cached, R::TooShort),
         (Position::At(1), &[&long], cached, R::TooLong),
         (Position::At(1), &[two, two], cached, R::Buffers),
@@ -249,6 +261,8 @@ fn h13_h71_the_linux_door_refuses_what_linux_refuses_in_its_order() {
         (Position::At(BLOCK), &[two], cached, R::Alignment),
         (Position::At(0), &[two], cached, R::NotDirect),
         (Position::At(0), &[two], LinuxWrite { wait: Wait::Refused, ..how }, R::WouldWait),
+        (Position::At(8192), &[two], now(12288), R::WouldWait),
+        (Position::At(8192), &[two], now(8192), R::BehindLimit),
         (Position::At(8192), &[two], limit(8192), R::BehindLimit),
         (Position::At(8192), &[two], limit(12288), R::Shortened),
         (Position::At(1 << 63), &[two], how, R::BehindLimit),
@@ -303,6 +317,74 @@ fn h17_the_largest_write_of_the_linux_door_fits_the_journal_on_single_blocks() {
     assert!(bench.extents().len() as u64 > unit / BLOCK / 2, "{}", bench.extents().len());
     drop((keep, gone, fill));
     bench.judge("single blocks");
+}
+
+#[test]
+fn h17_the_limits_of_the_linux_door_are_those_of_the_transactions_that_were_chosen_check() {
+    let device = Arc::new(MemoryDevice::new(64 << 20));
+    mkfs::make(&*device, &mkfs::Options::default()).unwrap();
+    let little = OpenOptions { largest_transaction: Some(128 << 10), ..OpenOptions::default() };
+    let volume = Volume::open(device.clone(), little).unwrap();
+    let make = |name| volume.create_file(name, NewFile::default()).unwrap();
+    let (file, keep, gone, fill) = (make("/file"), make("/keep"), make("/gone"), make("/fill"));
+    // Every other block of the volume: nothing lies together.
+    let half = volume.space().unwrap().available / 2 - 64;
+    for at in 0..half {
+        keep.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+        gone.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
+    }
+    let rest = volume.space().unwrap().available * BLOCK;
+    fill.allocate(0..rest, SizeRule::Grow).unwrap();
+    drop(gone);
+    volume.remove("/gone").unwrap();
+    volume.sync().unwrap();
+    let unit = file.atomic_write_limits().unit_max;
+    assert!(unit >= 4 * BLOCK, "{unit}");
+    for byte in [1, 2] {
+        let bytes = vec![byte; unit as usize];
+        file.write_rwf_atomic(Position::At(0), &[&bytes], &LinuxWrite::default()).unwrap();
+    }
+    drop((file, keep, fill));
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn a_batch_over_as_many_files_as_the_journal_can_carry_is_done_check() {
+    const FILES: usize = 900;
+    let device = Arc::new(MemoryDevice::new(300 << 20));
+    let mut options = mkfs::Options::default();
+    options.log.room = mkfs::LogRoom::Least;
+    mkfs::make(&*device, &options).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let make = |index| volume.create_file(format!("/{index}"), NewFile::default()).unwrap();
+    let files: Vec<File> = (0..FILES).map(make).collect();
+    let write = |files: &[File], byte: u8| {
+        let bytes = [byte; BLOCK as usize];
+        let all = files.iter().fold(volume.atomic(), |batch, file| batch.write(file, 0, &bytes));
+        all.commit(Sync::Visible)
+    };
+    write(&files, 1).unwrap();
+    write(&files, 2).unwrap();
+    assert!(files.iter().all(|file| Bench::contents(file) == [2; BLOCK as usize]));
+    drop(files);
+    volume.close().unwrap();
+    // With so little that the same batch does not fit, whatever it was thought to need.
+    let few = OpenOptions { largest_transaction: Some(300 << 10), ..OpenOptions::default() };
+    let volume = Volume::open(device.clone(), few).unwrap();
+    let open = |index| volume.open_file(format!("/{index}")).unwrap();
+    let files: Vec<File> = (0..FILES).map(open).collect();
+    let bytes = [3; BLOCK as usize];
+    let all = files.iter().fold(volume.atomic(), |batch, file| batch.write(file, 0, &bytes));
+    let refused = all.commit(Sync::Visible);
+    let named = matches!(refused, Err(Error::TooLarge { need, limit }) if need > limit);
+    assert!(named, "{refused:?}");
+    assert!(files.iter().all(|file| Bench::contents(file) == [2; BLOCK as usize]));
+    drop(files);
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Cached, direct and atomic I/O on one file against a byte model.
 
-use super::BLOCK;
+use super::{BLOCK, Bench};
 use crate::mkfs;
 use crate::{Error, File, NewFile, OpenOptions, Sync, Volume};
 use std::sync::Arc;
@@ -112,6 +112,21 @@ fn run(seed: u64, block_size: u32, page_bytes: usize) {
     assert_eq!(volume.core().promised.blocks(), 0, "{what}: promises outlive what they were for");
     volume.close().unwrap();
     check(&device, &what);
+}
+
+#[test]
+fn h79_cached_bytes_count_as_blocks_before_they_have_any_check() {
+    let mut bench = Bench::new();
+    let blocks = |bench: &Bench| bench.volume.metadata("/file").unwrap().inode.blocks;
+    bench.file.write_cached(5, &[1; 10_000], Sync::Visible).unwrap();
+    bench.expect(5, &[1; 10_000]);
+    assert_eq!(blocks(&bench), 3);
+    bench.file.sync().unwrap();
+    assert_eq!(blocks(&bench), 3);
+    bench.file.write_cached(0, &[2; 100], Sync::Visible).unwrap();
+    bench.expect(0, &[2; 100]);
+    assert_eq!(blocks(&bench), 3, "bytes over the file's own blocks take no others");
+    bench.judge("blocks of cached bytes");
 }
 
 #[test]

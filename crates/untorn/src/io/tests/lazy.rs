@@ -2,7 +2,9 @@
 
 use crate::background::{self, Ages};
 use crate::mkfs;
-use crate::{Background, File, NewFile, NewMetadata, OpenOptions, SetTime, Sync, Times, Volume};
+use crate::{
+    Background, File, FileFlag, NewFile, NewMetadata, OpenOptions, SetTime, Sync, Times, Volume,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use untorn_device::MemoryDevice;
@@ -52,6 +54,20 @@ fn a_lazy_time_is_seen_at_once_and_needs_no_journal_check() {
     assert_eq!(volume.core().store.open_sequence(), sequence, "the journal was written");
     assert!(mtime(&volume) > before);
     assert_eq!(cut(&device, volume, file), before, "bytes survive, the time does not");
+}
+
+#[test]
+fn a_complete_write_and_one_of_a_file_marked_synchronous_keep_their_times_check() {
+    for sync in [Sync::Complete, Sync::Durable] {
+        let (device, volume, file, before) = made(Times::Lazy);
+        if sync == Sync::Durable {
+            file.set_flags(file.flags().unwrap().with(FileFlag::Synchronous)).unwrap();
+        }
+        file.write_at(0, &[2; 4096], sync).unwrap();
+        let time = mtime(&volume);
+        assert!(time > before);
+        assert_eq!(cut(&device, volume, file), time, "{sync:?}");
+    }
 }
 
 #[test]

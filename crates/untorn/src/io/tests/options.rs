@@ -2,7 +2,10 @@
 
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
-use crate::{Caching, Error, FileFlag, How, ReadOptions, Sync, Wait, WriteOptions};
+use crate::{
+    Caching, Error, FileFlag, How, LinuxWrite, NewFile, OpenOptions, Position, ReadOptions, Sync,
+    Volume, Wait, WriteOptions,
+};
 
 const EACH: [How; 3] = [How::Cached, How::Direct, How::Atomic];
 
@@ -186,6 +189,31 @@ fn an_append_only_file_takes_appends_of_all_ways_and_nothing_else() {
     }
     assert_eq!(bench.model.len(), 127);
     bench.judge("append-only");
+}
+
+#[test]
+fn h97_batches_with_a_file_marked_synchronous_are_durable_check() {
+    for door in ["batch", "RWF_ATOMIC"] {
+        let mut bench = Bench::new();
+        bench.write(0, 2 * BLOCK, 1);
+        protect(&bench, FileFlag::Synchronous);
+        let other = bench.volume.create_file("/two", NewFile::default()).unwrap();
+        bench.volume.sync().unwrap();
+        let bytes = [2; BLOCK as usize];
+        if door == "batch" {
+            let batch = bench.volume.atomic().write(&other, 0, &bytes);
+            batch.write(&bench.file, 0, &bytes).commit(Sync::Visible).unwrap();
+        } else {
+            let (at, how) = (Position::At(0), LinuxWrite::default());
+            bench.file.write_rwf_atomic(at, &[&bytes], &how).unwrap();
+        }
+        bench.volume.clone().abandon();
+        let volume = Volume::open(bench.device.clone(), OpenOptions::default()).unwrap();
+        let file = volume.open_file("/file").unwrap();
+        assert!(Bench::contents(&file)[..BLOCK as usize] == bytes, "{door}");
+        drop(file);
+        volume.close().unwrap();
+    }
 }
 
 #[test]

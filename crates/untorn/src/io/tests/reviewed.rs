@@ -7,7 +7,7 @@ use super::cached::Blind;
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
 use crate::mkfs;
-use crate::{Error, NewFile, OpenOptions, SizeRule, Sync, Volume};
+use crate::{Error, File, NewFile, OpenOptions, Result, SizeRule, Sync, Volume};
 use std::sync::Arc;
 use std::time::Duration;
 use untorn_device::MemoryDevice;
@@ -37,18 +37,35 @@ fn waits_for_block_two(bench: &Bench, call: impl FnOnce() + Send) {
 
 #[test]
 fn blocks_that_a_hint_adds_are_nobody_elses_meanwhile() {
-    let mut bench = Bench::new();
-    bench.file.set_extent_size_hint(16 * BLOCK).unwrap();
-    bench.file.truncate(1 << 20).unwrap();
-    waits_for_block_two(&bench, || bench.file.allocate(0..BLOCK, SizeRule::Keep).unwrap());
-    bench.model = vec![0; 1 << 20];
-    bench.judge("allocate");
-    let mut bench = Bench::new();
-    bench.file.set_extent_size_hint(16 * BLOCK).unwrap();
-    bench.file.truncate(1 << 20).unwrap();
-    waits_for_block_two(&bench, || bench.file.unshare_range(0..BLOCK).unwrap());
-    bench.model = vec![0; 1 << 20];
-    bench.judge("unshare");
+    let calls: [fn(&File) -> Result<()>; 3] = [
+        |file| file.allocate(0..BLOCK, SizeRule::Keep),
+        |file| file.unshare_range(0..BLOCK),
+        |file| file.zero_range(0..BLOCK, SizeRule::Keep),
+    ];
+    for call in calls {
+        let mut bench = Bench::new();
+        bench.file.set_extent_size_hint(16 * BLOCK).unwrap();
+        bench.file.truncate(1 << 20).unwrap();
+        waits_for_block_two(&bench, || call(&bench.file).unwrap());
+        bench.model = vec![0; 1 << 20];
+        bench.judge("blocks that a hint adds");
+    }
+}
+
+#[test]
+fn blocks_of_a_zeroed_range_follow_the_hint_where_there_is_room_check() {
+    for room in [true, false] {
+        let mut bench = Bench::new();
+        bench.file.set_extent_size_hint(16 * BLOCK).unwrap();
+        let held = if room { Vec::new() } else { bench.squeeze(2) };
+        bench.file.zero_range(20 * BLOCK + 7..21 * BLOCK, SizeRule::Grow).unwrap();
+        let blocks: u32 = bench.extents().iter().map(|extent| extent.2).sum();
+        assert_eq!(blocks, if room { 16 } else { 1 });
+        assert_eq!(bench.extents()[0].0, if room { 16 } else { 20 });
+        bench.model = vec![0; 21 * BLOCK as usize];
+        drop(held);
+        bench.judge("zero as the hint says");
+    }
 }
 
 #[test]

@@ -151,14 +151,36 @@ fn files_that_must_not_change_are_refused_check() {
     let with = |flag: InodeFlags| bench.set(&dest, move |core| core.flags = core.flags.with(flag));
     for flag in [InodeFlags::IMMUTABLE, InodeFlags::APPEND] {
         with(flag);
-        assert!(dest.clone_from(&source).is_err());
-        assert!(dest.copy_range(0, &source, 0..9).is_err());
-        assert!(source.exchange_range(0, &dest, 0, BLOCK).is_err());
+        for refused in [
+            dest.clone_from(&source),
+            dest.dedupe_range(0, &source, 0..BLOCK).map(drop),
+            dest.copy_range(0, &source, 0..9).map(drop),
+            source.exchange_range(0, &dest, 0, BLOCK),
+        ] {
+            assert!(matches!(refused, Err(Error::Protected(_))), "{refused:?}");
+        }
         bench.set(&dest, move |core| core.flags = core.flags.without(flag));
     }
     source.clone_range(0, &dest, 0..BLOCK).unwrap();
     assert!(contents(&dest) == [2; 8 * BLOCK as usize]);
     bench.judge("fixed");
+}
+
+#[test]
+fn a_copy_ends_where_its_source_does_however_much_was_asked_for_check() {
+    let bench = Bench::new();
+    let bytes: Vec<u8> = (0..3 * BLOCK as usize + 5).map(|at| (at / 100) as u8).collect();
+    let length = bytes.len() as u64;
+    let (file, other) = (bench.whole("/file", &bytes), bench.file("/other"));
+    assert_eq!(other.copy_range(7, &file, 0..u64::MAX).unwrap(), length);
+    assert_eq!(other.copy_range(i64::MAX as u64, &file, length..u64::MAX).unwrap(), 0);
+    assert!(contents(&other)[7..] == bytes);
+    // Behind itself: the ranges overlap as they were asked for, not as they are.
+    assert_eq!(file.copy_range(4 * BLOCK, &file, 0..u64::MAX).unwrap(), length);
+    assert!(contents(&file)[4 * BLOCK as usize..] == bytes);
+    let overlapping = file.copy_range(length - 1, &file, 0..u64::MAX);
+    assert!(matches!(overlapping, Err(Error::Invalid(_))), "{overlapping:?}");
+    bench.judge("a copy to the end");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::{BLOCK, Bench, contents};
 use crate::ag::tests::recount;
 use crate::ag::{Claim, Effort, Hold, Published, Users, lend, own, pick, release, stage};
 use crate::inode::{CowPiece, CowState};
-use crate::{Error, File, OpenOptions, Sync, Volume};
-use untorn_format::inode::{ForkFormat, InodeFlags2};
+use crate::{Error, File, OpenOptions, Result, Sync, Volume};
+use untorn_format::inode::{ForkFormat, InodeFlags, InodeFlags2};
 use untorn_format::records::{RmapOwner, RmapRec};
 use untorn_format::{AgBlock, AgExtent, AgNumber, FileBlock};
 
@@ -311,6 +311,37 @@ fn h97_what_is_synced_is_there_after_a_crash_check() {
         assert!(contents(&dest) == [1; 8 * BLOCK as usize], "exchange: {exchange}");
         drop(dest);
         Bench { device, volume }.judge("h97");
+    }
+}
+
+#[test]
+fn h97_calls_on_a_file_marked_synchronous_are_durable_check() {
+    type Call = fn(&File, &File) -> Result<()>;
+    const LENGTH: u64 = 8 * BLOCK;
+    let calls: [(&str, Call); 5] = [
+        ("clone a file", |dest, source| dest.clone_from(source)),
+        ("clone", |dest, source| dest.clone_range(0, source, 0..LENGTH)),
+        ("dedupe", |dest, source| dest.dedupe_range(BLOCK, source, BLOCK..LENGTH).map(|_| ())),
+        ("copy", |dest, source| dest.copy_range(0, source, 0..LENGTH).map(|_| ())),
+        ("exchange", |dest, source| dest.exchange_range(0, source, 0, LENGTH)),
+    ];
+    for ((what, call), marked) in calls.into_iter().flat_map(|call| [(call, 0), (call, 1)]) {
+        let bench = Bench::new();
+        let source = bench.whole("/source", &[1; LENGTH as usize]);
+        let dest = bench.whole("/dest", &[1; LENGTH as usize]);
+        dest.write_atomic(0, &[2; BLOCK as usize], Sync::Visible).unwrap();
+        bench.set([&dest, &source][marked], |core| core.flags = core.flags.with(InodeFlags::SYNC));
+        bench.volume.sync().unwrap();
+        call(&dest, &source).unwrap();
+        let after = (contents(&dest), dest.extents().unwrap());
+        drop((source, dest));
+        let Bench { device, volume } = bench;
+        volume.abandon();
+        let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+        let dest = volume.open_file("/dest").unwrap();
+        assert!((contents(&dest), dest.extents().unwrap()) == after, "{what}, marked: {marked}");
+        drop(dest);
+        Bench { device, volume }.judge(what);
     }
 }
 

@@ -347,6 +347,8 @@ fn directories_hand_down_hints_flags_and_projects_check() {
     for flag in [FileFlag::ProjectInherit, FileFlag::ExtentSizeInherit, FileFlag::Preallocated] {
         assert!(matches!(file.set_flags(flags.with(flag)), Err(Error::Invalid(_))), "{flag:?}");
     }
+    // What Linux takes for no project.
+    assert!(matches!(file.set_project_id(u32::MAX), Err(Error::Invalid(_))));
     // An immutable directory takes and loses no names.
     let locked = volume.traits_of(dir).unwrap();
     let immutable = crate::Traits { flags: locked.flags.with(FileFlag::Immutable), ..locked };
