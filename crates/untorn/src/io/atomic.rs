@@ -7,7 +7,7 @@
 
 use super::begin::{Begun, Piece};
 use super::blocks::{byte_of, read_raw_block};
-use super::commit::{FileChange, commit};
+use super::commit::{Beside, FileChange, commit, demand_fits};
 use super::compose::{Composed, Span};
 use super::place::Placed;
 use super::{Position, Request, Sync, Wait, pages, settle};
@@ -86,9 +86,10 @@ pub(super) fn write_locked(
         composed.keep(tail.block, tail.bytes);
     }
     let begun = Begun::new(core, inode, request, composed.blocks())?;
+    let changes = [FileChange::write(core, inode, &begun.pieces, request.end())];
+    demand_fits(core, &changes, &Beside::NOTHING)?;
     write_pieces(core, &composed, &begun.pieces)?;
-    let change = FileChange::write(core, inode, &begun.pieces, request.end());
-    let sequence = commit(core, &[change])?;
+    let sequence = commit(core, &changes)?;
     begun.finish();
     settle(core, sequence, sync)
 }

@@ -8,7 +8,7 @@
 use super::atomic::{Tail, clear_cache, write_pieces_of};
 use super::begin::Begun;
 use super::blocks::read_raw_block;
-use super::commit::{Beside, FileChange, Hidden, commit_beside};
+use super::commit::{Beside, FileChange, Hidden, commit_beside, demand_fits};
 use super::compose::{Composed, Span};
 use super::own::own_range;
 use super::{Request, Sync, demand_change, demand_regular, demand_size, settle};
@@ -20,7 +20,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use untorn_format::Ino;
 use untorn_format::inode::Timestamp;
-use untorn_format::records::Extent;
 
 /// One step of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -171,10 +170,7 @@ pub(crate) fn commit_batch(
         ready.push(prepare(core, plan)?);
     }
     let changes: Vec<FileChange<'_>> = ready.iter().map(Ready::change).collect();
-    let (need, limit) = (least_journal(&changes), core.largest_transaction);
-    if need > limit {
-        return Err(Error::TooLarge { need, limit });
-    }
+    demand_fits(core, &changes, beside)?;
     write_pieces_of(core, ready.iter().map(|ready| (&ready.composed, &*ready.begun.pieces)))?;
     let sequence = commit_beside(core, &changes, beside)?;
     drop(changes);
@@ -187,14 +183,6 @@ pub(crate) fn commit_batch(
     }
     drop(locks);
     settle(core, sequence, sync)
-}
-
-/// Journal bytes that changes take whatever they are: what needs more than there is of that has no
-/// use for its bytes on the device. How much more they take is only known when they are made.
-fn least_journal(changes: &[FileChange<'_>]) -> u64 {
-    const INODE: u64 = 232;
-    let runs: usize = changes.iter().map(|change| change.pieces.len()).sum();
-    INODE * changes.len() as u64 + Extent::SIZE as u64 * runs as u64
 }
 
 fn prepare<'p, 'b>(core: &'p Arc<Core>, plan: &'p FilePlan<'b>) -> Result<Ready<'p, 'b>> {

@@ -9,7 +9,7 @@
 use super::begin::Piece;
 use crate::ag::{Contents, Users, prepare_all, prepare_or_put_off, release};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
 use crate::map;
 use crate::tx::Tx;
@@ -68,12 +68,51 @@ impl<'a> FileChange<'a> {
     }
 }
 
+/// Ranges of blocks that changes are about.
+fn runs(changes: &[FileChange<'_>]) -> u64 {
+    let runs = |c: &FileChange<'_>| c.pieces.len() + c.converted.len() + c.cleared.len();
+    changes.iter().map(runs).sum::<usize>() as u64
+}
+
 /// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share
 /// for each run.
-pub(super) fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
-    let runs = |c: &FileChange<'_>| c.pieces.len() + c.converted.len() + c.cleared.len();
-    let runs: usize = changes.iter().map(runs).sum();
-    16 * 1024 * changes.len() as u64 + 512 * runs as u64
+fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
+    16 * 1024 * changes.len() as u64 + 512 * runs(changes)
+}
+
+/// Journal bytes that one block takes at most when it lies alone, as its old block does: a chunk
+/// or two in leaves of both free-space btrees, reverse mappings, counts and the file's map, twice.
+pub(super) const JOURNAL_PER_BLOCK: u64 = 2 * 7 * 2 * 160;
+/// Journal bytes that a change of a file takes at most besides: headers of its AGs, its inode.
+const JOURNAL_PER_FILE: u64 = 16 * 1024;
+/// Journal bytes that an inode takes at least.
+const LEAST_PER_FILE: u64 = 232;
+
+/// Refuses what one transaction cannot carry, before a byte of it is written. Where it is neither
+/// so little that it fits nor so much that it cannot, the transaction is made and dropped.
+pub(super) fn demand_fits(
+    core: &Arc<Core>,
+    changes: &[FileChange<'_>],
+    beside: &Beside<'_>,
+) -> Result<()> {
+    let (limit, files) = (core.largest_transaction, changes.len() as u64);
+    let need = LEAST_PER_FILE * files + Extent::SIZE as u64 * runs(changes);
+    if need > limit {
+        return Err(Error::TooLarge { need, limit });
+    }
+    let lengths = |change: &FileChange<'_>| {
+        let ranges = change.converted.iter().chain(change.cleared);
+        let others = ranges.map(|range| range.end - range.start);
+        change.pieces.iter().map(|piece| piece.length).chain(others).fold(0, u64::saturating_add)
+    };
+    let blocks = changes.iter().map(lengths).fold(0, u64::saturating_add);
+    let most = JOURNAL_PER_FILE * files + beside.bytes;
+    if blocks.saturating_mul(JOURNAL_PER_BLOCK).saturating_add(most) <= limit {
+        return Ok(());
+    }
+    let inodes: Vec<_> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
+    let need = expected_journal(changes) + beside.bytes;
+    core.rehearse(need, &inodes, |tx| publish(tx, changes, beside))
 }
 
 /// What else the transaction does to the inodes, of which this module knows nothing.
@@ -102,16 +141,19 @@ pub(super) fn commit_beside(
 ) -> Result<Sequence> {
     let inodes: Vec<_> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
     let need = expected_journal(changes) + beside.bytes;
-    let ((), sequence) = core.transact(need, &inodes, |tx| {
-        let mut plans = Vec::with_capacity(changes.len());
-        for change in changes {
-            plans.push(Plan::new(tx, change)?);
-        }
-        prepare(tx, &plans)?;
-        plans.iter().try_for_each(|plan| plan.run(tx))?;
-        (beside.run)(tx)
-    })?;
+    let body = |tx: &mut Tx<'_>| publish(tx, changes, beside);
+    let ((), sequence) = core.transact(need, &inodes, body)?;
     Ok(sequence)
+}
+
+fn publish(tx: &mut Tx<'_>, changes: &[FileChange<'_>], beside: &Beside<'_>) -> Result<()> {
+    let mut plans = Vec::with_capacity(changes.len());
+    for change in changes {
+        plans.push(Plan::new(tx, change)?);
+    }
+    prepare(tx, &plans)?;
+    plans.iter().try_for_each(|plan| plan.run(tx))?;
+    (beside.run)(tx)
 }
 
 /// One file's part of the transaction, looked up before anything changes.

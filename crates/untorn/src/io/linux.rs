@@ -8,6 +8,7 @@
 //! `generic_write_checks`.
 
 use super::atomic::{append_atomic_at, write_atomic};
+use super::commit::JOURNAL_PER_BLOCK;
 use super::{Sync, demand_regular, largest_file};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -103,10 +104,6 @@ pub struct AtomicWriteLimits {
     /// Buffers in one write.
     pub segments_max: u32,
 }
-
-/// Journal bytes that one block takes at most when it lies alone, as its old block does: a chunk
-/// or two in leaves of both free-space btrees, reverse mappings, counts and the file's map, twice.
-const JOURNAL_PER_BLOCK: u64 = 2 * 7 * 2 * 160;
 
 /// Largest request of Linux: `MAX_RW_COUNT`, in whole pages below 2 GiB.
 const MAX_RW_COUNT: u64 = (1 << 31) - 4096;

@@ -325,9 +325,24 @@ fn h17_the_limits_of_the_linux_door_are_those_of_the_transactions_that_were_chos
     mkfs::make(&*device, &mkfs::Options::default()).unwrap();
     let little = OpenOptions { largest_transaction: Some(128 << 10), ..OpenOptions::default() };
     let volume = Volume::open(device.clone(), little).unwrap();
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    shatter(&volume);
+    let unit = file.atomic_write_limits().unit_max;
+    assert!(unit >= 4 * BLOCK, "{unit}");
+    for byte in [1, 2] {
+        let bytes = vec![byte; unit as usize];
+        file.write_rwf_atomic(Position::At(0), &[&bytes], &LinuxWrite::default()).unwrap();
+    }
+    drop(file);
+    volume.close().unwrap();
+    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+/// Leaves every other block of the volume free: nothing lies together.
+fn shatter(volume: &Volume) {
     let make = |name| volume.create_file(name, NewFile::default()).unwrap();
-    let (file, keep, gone, fill) = (make("/file"), make("/keep"), make("/gone"), make("/fill"));
-    // Every other block of the volume: nothing lies together.
+    let (keep, gone, fill) = (make("/keep"), make("/gone"), make("/fill"));
     let half = volume.space().unwrap().available / 2 - 64;
     for at in 0..half {
         keep.write_atomic(at * BLOCK, &[1; BLOCK as usize], Sync::Visible).unwrap();
@@ -338,15 +353,37 @@ fn h17_the_limits_of_the_linux_door_are_those_of_the_transactions_that_were_chos
     drop(gone);
     volume.remove("/gone").unwrap();
     volume.sync().unwrap();
-    let unit = file.atomic_write_limits().unit_max;
-    assert!(unit >= 4 * BLOCK, "{unit}");
-    for byte in [1, 2] {
-        let bytes = vec![byte; unit as usize];
-        file.write_rwf_atomic(Position::At(0), &[&bytes], &LinuxWrite::default()).unwrap();
+}
+
+#[test]
+fn h17_what_the_journal_cannot_carry_is_refused_before_a_byte_is_written_check() {
+    let inner = Arc::new(MemoryDevice::new(64 << 20));
+    mkfs::make(&*inner, &mkfs::Options::default()).unwrap();
+    let device = Arc::new(StopAfter::new(inner.clone(), i64::MAX));
+    let mut options =
+        OpenOptions { largest_transaction: Some(128 << 10), ..OpenOptions::default() };
+    options.background = crate::Background::Off;
+    let volume = Volume::open(device.clone(), options).unwrap();
+    let file = volume.create_file("/file", NewFile::default()).unwrap();
+    shatter(&volume);
+    let written = || i64::MAX - device.left.load(std::sync::atomic::Ordering::SeqCst);
+    let before = written();
+    let bytes = vec![7; 2000 * BLOCK as usize];
+    let single = file.write_atomic(0, &bytes, Sync::Visible);
+    let blocks = (0..2000).map(|block| block * 2 * BLOCK);
+    let batch = blocks.fold(volume.atomic(), |batch, at| batch.write(&file, at, b"x"));
+    for refused in [single, batch.commit(Sync::Visible)] {
+        let named = matches!(refused, Err(Error::TooLarge { limit, .. }) if limit == 128 << 10);
+        assert!(named, "{refused:?}");
     }
-    drop((file, keep, fill));
+    assert_eq!((written(), file.size().unwrap()), (before, 0));
+    // What is more than surely fits, and fits, is done.
+    let fits = 2 * file.atomic_write_limits().unit_max;
+    file.write_atomic(0, &bytes[..fits as usize], Sync::Visible).unwrap();
+    assert_eq!(Bench::contents(&file), bytes[..fits as usize]);
+    drop(file);
     volume.close().unwrap();
-    let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
+    let report = untorn_check::check(&*inner, &untorn_check::Options::default()).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
