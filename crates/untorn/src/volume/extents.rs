@@ -45,7 +45,14 @@ impl File {
     /// Where its bytes lie, holes included, in order. Cached bytes that were not written back and
     /// lie over a hole are [`ExtentKind::Delalloc`].
     pub fn extents(&self) -> Result<Vec<FileExtent>> {
-        self.volume.extents_in(&self.inode, Fork::Data)
+        self.volume.extents_in(&self.inode, Fork::Data, 0..u64::MAX)
+    }
+
+    /// The same of the blocks that `range`, in bytes, touches, cut to them: a file of millions of
+    /// extents can be looked through piece by piece. What changes between two looks is in one of
+    /// them as it was then.
+    pub fn extents_within(&self, range: Range<u64>) -> Result<Vec<FileExtent>> {
+        self.volume.extents_in(&self.inode, Fork::Data, range)
     }
 
     /// What waits to take the place of its blocks, in memory only, holes left out: reservations for
@@ -120,35 +127,35 @@ impl Volume {
     /// Where the bytes of the regular file or directory `path` lie, holes included, in order. The
     /// attribute fork where `fork` says so.
     pub fn extents(&self, path: impl AsRef<[u8]>, fork: Fork) -> Result<Vec<FileExtent>> {
-        self.extents_in(&*self.inode(path.as_ref(), Follow::NotLast)?, fork)
+        self.extents_in(&*self.inode(path.as_ref(), Follow::NotLast)?, fork, 0..u64::MAX)
     }
 
     /// Where the bytes of inode `ino` lie, holes included, in order.
     pub fn extents_of(&self, ino: Ino) -> Result<Vec<FileExtent>> {
-        self.extents_in(&*self.core.inode_by_number(ino)?, Fork::Data)
+        self.extents_in(&*self.core.inode_by_number(ino)?, Fork::Data, 0..u64::MAX)
     }
 
-    fn extents_in(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
+    fn extents_in(&self, inode: &Inode, fork: Fork, range: Range<u64>) -> Result<Vec<FileExtent>> {
         let core = inode.core()?;
         let format = match fork {
             Fork::Attr if !core.has_attr_fork() => return Ok(Vec::new()),
             _ => core.fork_format(fork),
         };
         match format {
-            ForkFormat::Extents | ForkFormat::Btree => self.mapped(inode, fork),
+            ForkFormat::Extents | ForkFormat::Btree => self.mapped(inode, fork, &range),
             _ => Ok(Vec::new()),
         }
     }
 
-    fn mapped(&self, inode: &Inode, fork: Fork) -> Result<Vec<FileExtent>> {
+    fn mapped(&self, inode: &Inode, fork: Fork, range: &Range<u64>) -> Result<Vec<FileExtent>> {
         let mut extents = Vec::new();
-        for mapping in self.mappings(inode, fork)? {
+        for mapping in self.mappings(inode, fork, range)? {
             self.list(inode, fork, &mapping, &mut extents)?;
         }
         Ok(extents)
     }
 
-    fn mappings(&self, inode: &Inode, fork: Fork) -> Result<Vec<Mapping>> {
+    fn mappings(&self, inode: &Inode, fork: Fork, range: &Range<u64>) -> Result<Vec<Mapping>> {
         let core = &self.core;
         let _owner = inode.owner.read();
         let image = inode.image();
@@ -157,7 +164,9 @@ impl Volume {
         let last = extents.before(FileBlock(u64::MAX))?;
         let mapped_end = last.map_or(0, |extent| extent.file_end().0);
         let file_end = if fork == Fork::Data { core.geometry.blocks_for(size) } else { 0 };
-        let (mut at, end) = (FileBlock(0), FileBlock(mapped_end.max(file_end)));
+        let (mut at, _) = core.geometry.file_block(range.start);
+        let end = mapped_end.max(file_end).min(core.geometry.blocks_for(range.end));
+        let end = FileBlock(if range.is_empty() { 0 } else { end });
         let mut found = Vec::new();
         while at < end {
             let mapping = find(&mut extents, at, end)?;

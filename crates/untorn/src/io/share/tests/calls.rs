@@ -2,7 +2,9 @@
 
 use super::{BLOCK, Bench, contents};
 use crate::mkfs;
-use crate::{Dedupe, Error, ExchangeOptions, ExtentKind, OpenOptions, Rehearsal, Span, Sync};
+use crate::{
+    Dedupe, Error, ExchangeOptions, ExtentKind, FileExtent, OpenOptions, Rehearsal, Span, Sync,
+};
 use untorn_format::inode::{InodeFlags, InodeFlags2};
 
 #[test]
@@ -287,6 +289,23 @@ fn lists_show_what_is_shared_reserved_and_waiting_check() {
             (12, 2, ExtentKind::Delalloc, false, false),
         ]
     );
+    let whole = file.extents().unwrap();
+    assert_eq!(file.extents_within(0..u64::MAX).unwrap(), whole);
+    for (from, to) in (0..16).flat_map(|from| (from..16).map(move |to| (from, to))) {
+        // The blocks that a range touches, whatever it has of them.
+        let (start, end) = (from * BLOCK, (to + 1) * BLOCK);
+        let cut = whole.iter().filter_map(|extent| {
+            let (first, last) =
+                (extent.offset.max(start), (extent.offset + extent.length).min(end));
+            let skipped = first - extent.offset.min(first);
+            let at = extent.at.map(|(byte, ag, in_ag)| (byte + skipped, ag, in_ag + skipped));
+            let length = last.checked_sub(first).filter(|&length| length > 0)?;
+            Some(FileExtent { offset: first, length, at, ..*extent })
+        });
+        let seen = file.extents_within(start + 1..end - 1).unwrap();
+        assert_eq!(seen, cut.collect::<Vec<_>>(), "blocks {from} to {to}");
+    }
+    assert_eq!(file.extents_within(5..5).unwrap(), []);
     let waiting = file.cow_extents().unwrap();
     assert!(waiting.iter().all(|extent| extent.kind == ExtentKind::Delalloc));
     let places: Vec<_> = waiting.iter().map(|e| (e.offset / BLOCK, e.length / BLOCK)).collect();
