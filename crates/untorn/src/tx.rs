@@ -444,16 +444,19 @@ impl<'c> Tx<'c> {
         let Some(mut inner) = self.inner.take() else {
             unreachable!("a transaction ends with its commit");
         };
-        self.snapshots().into_iter().for_each(|s| inner.log(s as _));
+        self.log_snapshots(&mut inner);
         let (need, limit) = (inner.cost(), self.core.largest_transaction);
         if need > limit { Err(Error::TooLarge { need, limit }) } else { Ok(()) }
     }
 
-    fn snapshots(&self) -> Vec<Arc<InodeSnapshot>> {
-        let changed = self.inodes.values().filter(|s| s.changed == Changed::Yes);
+    /// Adds the changed inodes to `inner`, at the cost that a commit of them has.
+    fn log_snapshots(&self, inner: &mut Transaction<'_>) {
+        let cost = largest_inode_item(self.core.geometry.inode_size());
         let open = self.core.store.open_sequence();
-        let snapshot = |s: &StagedInode| InodeSnapshot::new(&s.inode, &s.image, open);
-        changed.map(|s| Arc::new(snapshot(s))).collect()
+        for staged in self.inodes.values().filter(|s| s.changed == Changed::Yes) {
+            let snapshot = InodeSnapshot::new(&staged.inode, &staged.image, open);
+            inner.log_at_most(Arc::new(snapshot), cost);
+        }
     }
 
     /// What becomes of the changes that wait in AGs.
@@ -474,8 +477,7 @@ impl<'c> Tx<'c> {
             unreachable!("a transaction ends with its commit");
         };
         let changed = |s: &&StagedInode| s.changed == Changed::Yes;
-        let cost = largest_inode_item(self.core.geometry.inode_size());
-        self.snapshots().into_iter().for_each(|s| inner.log_at_most(s as _, cost));
+        self.log_snapshots(&mut inner);
         if !self.freed.is_empty() {
             // The store keeps this until then: an abandoned volume must not keep itself alive.
             let (core, freed) = (Arc::downgrade(self.core), self.freed.clone());

@@ -100,12 +100,15 @@ pub(super) fn demand_fits(
     if need > limit {
         return Err(Error::TooLarge { need, limit });
     }
-    let lengths = |change: &FileChange<'_>| {
+    let mut blocks: u64 = 0;
+    for change in changes {
         let ranges = change.converted.iter().chain(change.cleared);
-        let others = ranges.map(|range| range.end - range.start);
-        change.pieces.iter().map(|piece| piece.length).chain(others).fold(0, u64::saturating_add)
-    };
-    let blocks = changes.iter().map(lengths).fold(0, u64::saturating_add);
+        let others = ranges.map(|range| range.end - range.start).fold(0, u64::saturating_add);
+        // A range that is cut off goes far behind what the file has.
+        let others = if others > 0 { others.min(change.inode.core()?.blocks) } else { 0 };
+        let come = change.pieces.iter().map(|piece| piece.length).sum::<u64>();
+        blocks = blocks.saturating_add(come).saturating_add(others);
+    }
     let most = JOURNAL_PER_FILE * files + beside.bytes;
     if blocks.saturating_mul(JOURNAL_PER_BLOCK).saturating_add(most) <= limit {
         return Ok(());

@@ -167,7 +167,7 @@ fn metadata(inode: &Inode) -> Result<Metadata> {
     // one without bytes is never told of none.
     let cached = inode.cow.lock().cached_blocks();
     let mut core = inode.visible()?;
-    core.blocks += cached;
+    core.blocks = core.blocks.saturating_add(cached);
     let kind = core.kind().ok_or_else(|| Error::NotFound(format!("inode {}", inode.ino)))?;
     let device = match kind {
         FileKind::BlockDevice | FileKind::CharDevice => device_of(inode),

@@ -166,7 +166,13 @@ impl Volume {
             Ok(inode)
         };
         match share::clone_new(&self.core, &source.inode, &parent, make) {
-            Ok(inode) => Ok(File::new(self.clone(), inode)),
+            Ok(inode) => {
+                let file = File::new(self.clone(), inode);
+                if source.at_least(Sync::Visible)? != Sync::Visible {
+                    file.sync()?;
+                }
+                Ok(file)
+            }
             Err(error) if is_too_large(&error) => self.clone_in_steps(&source, &like, to),
             Err(error) => Err(error),
         }

@@ -1,7 +1,7 @@
 //! Cloning: blocks of one file become those of another as well.
 
 use super::remap::{After, EXPECTED, Job, room_for_maps, share_all, share_whole};
-use super::rules::{self, Blocks, Files, Request, Same};
+use super::rules::{self, Blocks, Files, Request, Same, Use};
 use super::{own, own_range};
 use crate::ag::{Users, release};
 use crate::core::Core;
@@ -43,9 +43,9 @@ pub(crate) fn clone_range(
     source: &Arc<Inode>,
     what: &Clone,
 ) -> Result<()> {
-    rules::demand_shareable(core, source, dest)?;
+    rules::demand_shareable(core, source, (dest, Use::Changed))?;
     let _owned = own(core, source, dest)?;
-    rules::demand_shareable(core, source, dest)?;
+    rules::demand_shareable(core, source, (dest, Use::Changed))?;
     let files = Files::of(source, dest)?;
     let request = what.request(files);
     let blocks = rules::to_clone(core, &request, files)?;
@@ -153,7 +153,7 @@ pub(crate) fn clone_new(
     also: &Arc<Inode>,
     mut make: impl FnMut(&mut Tx<'_>) -> Result<Arc<Inode>>,
 ) -> Result<Arc<Inode>> {
-    rules::demand_shareable(core, source, source)?;
+    rules::demand_shareable(core, source, (source, Use::Read))?;
     let _owned = own_range(core, source, 0..u64::MAX)?;
     let size = source.size()?;
     let from = source.core()?;

@@ -3,7 +3,7 @@
 use super::look::same_bytes;
 use super::own;
 use super::remap::{After, Job, share_all};
-use super::rules::{self, Files};
+use super::rules::{self, Files, Use};
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
@@ -29,9 +29,9 @@ pub(crate) fn dedupe_range(
     source: &Arc<Inode>,
     range: &Range<u64>,
 ) -> Result<Dedupe> {
-    rules::demand_shareable(core, source, dest)?;
+    rules::demand_shareable(core, source, (dest, Use::Moved))?;
     let _owned = own(core, source, dest)?;
-    rules::demand_shareable(core, source, dest)?;
+    rules::demand_shareable(core, source, (dest, Use::Moved))?;
     let files = Files::of(source, dest)?;
     let request = rules::to_dedupe(core, &rules::request(at, range), files)?;
     if !same_bytes(core, (source, request.from), (dest, request.to), request.length)? {

@@ -54,7 +54,11 @@ pub(super) struct Blocks {
 }
 
 /// Refuses what cannot share blocks, whatever the range.
-pub(super) fn demand_shareable(core: &Core, source: &Inode, dest: &Inode) -> Result<()> {
+pub(super) fn demand_shareable(
+    core: &Core,
+    source: &Inode,
+    (dest, what): (&Inode, Use),
+) -> Result<()> {
     if !core.features.has_reflink() {
         return Err(Error::Unsupported {
             what: "sharing blocks on a volume without the feature reflink".to_owned(),
@@ -62,13 +66,15 @@ pub(super) fn demand_shareable(core: &Core, source: &Inode, dest: &Inode) -> Res
         });
     }
     demand_movable(source, Use::Read)?;
-    demand_movable(dest, Use::Changed)
+    demand_movable(dest, what)
 }
 
 /// What a call does to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Read,
+    /// Its bytes stay, other blocks hold them.
+    Moved,
     Changed,
 }
 
@@ -84,6 +90,7 @@ pub(super) fn demand_movable(inode: &Inode, what: Use) -> Result<()> {
     }
     match what {
         Use::Read => Ok(()),
+        Use::Moved => demand_open(inode.ino, &core, Change::Allocate),
         Use::Changed => demand_open(inode.ino, &core, Change::Rewrite),
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{BLOCK, Bench};
 use crate::inode::Sharing;
+use crate::io::batch::{Step, commit_batch};
+use crate::io::commit::Beside;
 use crate::mkfs;
 use crate::{
     AtomicRefusal, Caching, Error, File, LinuxWrite, NewFile, NewMetadata, OpenOptions, Position,
@@ -422,6 +424,58 @@ fn a_batch_over_as_many_files_as_the_journal_can_carry_is_done_check() {
     volume.close().unwrap();
     let report = untorn_check::check(&*device, &untorn_check::Options::default()).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn h17_a_batch_of_many_files_is_refused_before_a_byte_is_written_whatever_the_limit() {
+    const FILES: usize = 300;
+    let inner = Arc::new(MemoryDevice::new(64 << 20));
+    mkfs::make(&*inner, &mkfs::Options::default()).unwrap();
+    let device = Arc::new(StopAfter::new(inner, i64::MAX));
+    let open = |limit| {
+        let background = crate::Background::Off;
+        let options = OpenOptions { background, largest_transaction: limit, ..Default::default() };
+        Volume::open(device.clone(), options).unwrap()
+    };
+    let volume = open(None);
+    for index in 0..FILES {
+        let file = volume.create_file(format!("/{index}"), NewFile::default()).unwrap();
+        file.write_atomic(0, &[1; BLOCK as usize], Sync::Visible).unwrap();
+    }
+    volume.close().unwrap();
+    let written = || i64::MAX - device.left.load(std::sync::atomic::Ordering::SeqCst);
+    for limit in (64..512).step_by(16) {
+        let volume = open(Some(limit << 10));
+        let open = |index| volume.open_file(format!("/{index}")).unwrap();
+        let files: Vec<File> = (0..FILES).map(open).collect();
+        let before = written();
+        let bytes = [2; BLOCK as usize];
+        let all = files.iter().fold(volume.atomic(), |batch, file| batch.write(file, 0, &bytes));
+        if let Err(refused) = all.commit(Sync::Visible) {
+            assert!(matches!(refused, Error::TooLarge { .. }), "{refused}");
+            assert_eq!(written(), before, "{limit} KiB");
+        }
+        drop(files);
+        volume.close().unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_costs_one_transaction() {
+    let mut bench = Bench::new();
+    bench.write(0, 3 * BLOCK, 1);
+    let runs = std::sync::atomic::AtomicU32::new(0);
+    let run = |_: &mut crate::tx::Tx<'_>| {
+        runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    };
+    let bytes = [2; BLOCK as usize];
+    let steps = [Step::Truncate(0), Step::Write(0, &bytes)];
+    let steps = steps.map(|step| (bench.inode().clone(), step)).to_vec();
+    commit_batch(bench.core(), steps, &Beside { bytes: 0, run: &run }, Sync::Visible).unwrap();
+    assert_eq!(runs.into_inner(), 1);
+    bench.model = bytes.to_vec();
+    bench.judge("replaced");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
 use untorn_format::BlockKind;
 use untorn_format::ag::AgfDisk;
+use untorn_format::inode::DinodeDisk;
 
 /// Numbers that look random (splitmix64).
 struct Dice(u64);
@@ -127,6 +128,22 @@ fn h79_cached_bytes_count_as_blocks_before_they_have_any_check() {
     bench.expect(0, &[2; 100]);
     assert_eq!(blocks(&bench), 3, "bytes over the file's own blocks take no others");
     bench.judge("blocks of cached bytes");
+}
+
+#[test]
+fn cached_bytes_of_a_file_that_claims_all_blocks_there_can_be_are_counted() {
+    let bench = Bench::new();
+    bench.file.write_atomic(0, &[1; 100], Sync::Visible).unwrap();
+    let inode = std::slice::from_ref(bench.inode());
+    let lie = |tx: &mut crate::tx::Tx<'_>| {
+        let dinode = DinodeDisk::of_mut(tx.inode_mut(inode[0].ino)).unwrap();
+        dinode.nblocks.set(u64::MAX);
+        Ok(())
+    };
+    bench.core().transact(65536, inode, lie).unwrap();
+    bench.file.write_cached(BLOCK, &[1; 100], Sync::Visible).unwrap();
+    assert_eq!(bench.volume.metadata("/file").unwrap().inode.blocks, u64::MAX);
+    bench.volume.clone().abandon();
 }
 
 #[test]

@@ -346,6 +346,21 @@ fn h97_calls_on_a_file_marked_synchronous_are_durable_check() {
 }
 
 #[test]
+fn h97_a_clone_of_a_file_marked_synchronous_is_durable_check() {
+    let bench = Bench::new();
+    let source = bench.whole("/source", &[1; 8 * BLOCK as usize]);
+    bench.set(&source, |core| core.flags = core.flags.with(InodeFlags::SYNC));
+    bench.volume.sync().unwrap();
+    drop(bench.volume.clone_file("/source", "/clone").unwrap());
+    drop(source);
+    let Bench { device, volume } = bench;
+    volume.abandon();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    assert!(contents(&volume.open_file("/clone").unwrap()) == [1; 8 * BLOCK as usize]);
+    Bench { device, volume }.judge("clone of a synchronous file");
+}
+
+#[test]
 fn h98_a_part_of_a_clone_is_an_error_check() {
     let bench = Bench::cramped();
     let source = bench.shattered("/source", 1500, 1);
