@@ -57,7 +57,7 @@ pub(super) enum Mark<R> {
     Gap(R),
 }
 
-/// A rank that all ranks of a node reach, and one that none does.
+/// Two ranks between which those of a node lie.
 type Span<R> = (R, R);
 
 /// What a node says of one of its children.

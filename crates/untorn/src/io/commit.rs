@@ -80,12 +80,13 @@ fn expected_journal(changes: &[FileChange<'_>]) -> u64 {
     16 * 1024 * changes.len() as u64 + 512 * runs(changes)
 }
 
-/// Journal bytes that one block takes at most when it lies alone, as its old block does: a chunk
-/// or two in leaves of both free-space btrees, reverse mappings, counts and the file's map, twice.
+/// Journal bytes that one block takes when it lies alone, as its old block does: a chunk or two in
+/// leaves of both free-space btrees, reverse mappings, counts and the file's map, twice. Blocks of
+/// trees that are split are in [`JOURNAL_PER_FILE`], and in what others leave.
 pub(super) const JOURNAL_PER_BLOCK: u64 = 2 * 7 * 2 * 160;
 /// Journal bytes that a change of a file takes at most besides: headers of its AGs, its inode.
 const JOURNAL_PER_FILE: u64 = 16 * 1024;
-/// Journal bytes that an inode takes at least.
+/// Journal bytes that an inode takes at least; a run takes a record.
 const LEAST_PER_FILE: u64 = 232;
 
 /// Refuses what one transaction cannot carry, before a byte of it is written. Where it is neither
@@ -103,8 +104,11 @@ pub(super) fn demand_fits(
     let mut blocks: u64 = 0;
     for change in changes {
         let ranges = change.converted.iter().chain(change.cleared);
-        let others = ranges.map(|range| range.end - range.start).fold(0, u64::saturating_add);
-        // A range that is cut off goes far behind what the file has.
+        let ranges = ranges.map(|range| range.end - range.start).fold(0, u64::saturating_add);
+        // What was hidden behind the old end may have to go.
+        let ends = [change.size, change.inode.size()?].map(|end| core.geometry.blocks_for(end));
+        let others = ranges.saturating_add(ends[0].saturating_sub(ends[1]));
+        // Both may go far behind what the file has.
         let others = if others > 0 { others.min(change.inode.core()?.blocks) } else { 0 };
         let come = change.pieces.iter().map(|piece| piece.length).sum::<u64>();
         blocks = blocks.saturating_add(come).saturating_add(others);

@@ -165,17 +165,15 @@ impl Volume {
             namespace::take_over(tx, inode.ino, &like.attributes)?;
             Ok(inode)
         };
-        match share::clone_new(&self.core, &source.inode, &parent, make) {
-            Ok(inode) => {
-                let file = File::new(self.clone(), inode);
-                if source.at_least(Sync::Visible)? != Sync::Visible {
-                    file.sync()?;
-                }
-                Ok(file)
-            }
-            Err(error) if is_too_large(&error) => self.clone_in_steps(&source, &like, to),
-            Err(error) => Err(error),
+        let file = match share::clone_new(&self.core, &source.inode, &parent, make) {
+            Ok(inode) => File::new(self.clone(), inode),
+            Err(error) if is_too_large(&error) => self.clone_in_steps(&source, &like, to)?,
+            Err(error) => return Err(error),
+        };
+        if source.at_least(Sync::Visible)? != Sync::Visible {
+            file.sync()?;
         }
+        Ok(file)
     }
 
     /// Makes the file first and its contents afterwards; it goes again where that fails.

@@ -83,7 +83,7 @@ fn one(
     let begun = Instant::now();
     let ended = watched(arguments, &plan, target(plan.power())?, &site, &mut teller);
     let seconds = begun.elapsed().as_secs_f64();
-    teller.told(&ended.exerciser)?;
+    let told = teller.told(&ended.exerciser);
     let mut summary = Summary::new(&options, &plan, &ended, seconds);
     match &ended.failure {
         None => teller.end(&summary, &ended)?,
@@ -92,6 +92,8 @@ fn one(
             summary.shortest = fail::report(arguments, &plan, &ended, &failure, out)?;
         }
     }
+    // What was found comes first.
+    told?;
     Ok(summary)
 }
 

@@ -1,4 +1,4 @@
-//! Searching a node: a guess saves looks and never changes what is found.
+//! Searching a node: a guess where a rank lies never changes what is found.
 
 use crate::btree::kinds::{Extents, TreeKind};
 use crate::btree::node::{Edit, Entry, Home, Node};
