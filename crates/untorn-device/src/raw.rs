@@ -1,5 +1,5 @@
-//! The only unsafe code of this crate, with [`pool`]: memory at a chosen alignment, and the one
-//! block ioctl that has no safe binding.
+//! The only unsafe code of this crate, with [`pool`]: memory at a chosen alignment, and two system
+//! calls that have no safe binding: a block ioctl, and the question who holds a record lock.
 //!
 //! Invariants: an [`AlignedBuffer`] owns `length` initialised bytes at an address that is a
 //! multiple of its alignment, allocated with exactly the layout that frees them. An empty buffer
@@ -15,9 +15,9 @@ pub use pool::{BufferPool, PooledBuffer};
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
-    fmt,
+    fmt, io,
     ops::{Deref, DerefMut},
-    os::fd::AsFd,
+    os::fd::{AsFd, AsRawFd},
     ptr::NonNull,
     slice,
 };
@@ -113,6 +113,26 @@ pub(crate) fn discard_on_node(node: impl AsFd, offset: u64, length: u64) -> rust
     unsafe {
         let request = Setter::<{ BLKDISCARD }, [u64; 2]>::new([offset, length]);
         ioctl(node, request)
+    }
+}
+
+/// Whether somebody holds a record lock (fcntl(2)) on a byte of `file` through another opening of
+/// it.
+pub(crate) fn is_record_locked(file: impl AsFd) -> io::Result<bool> {
+    // A write lock of all bytes: any other is in its way. A length of 0 goes to the end.
+    let mut lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    let file = file.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open while it is borrowed; the call writes to `lock` alone, which
+    // is what it expects.
+    match unsafe { libc::fcntl(file, libc::F_OFD_GETLK, &raw mut lock) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(lock.l_type != libc::F_UNLCK as libc::c_short),
     }
 }
 

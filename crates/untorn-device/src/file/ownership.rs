@@ -23,6 +23,7 @@ use super::{
     host::{self, DeviceNumber, Lock, Loop},
     open::open_error,
 };
+use crate::raw::is_record_locked;
 use crate::{DeviceError, Result};
 
 /// Locks the open regular file; refuses it where the kernel or another process has it.
@@ -39,7 +40,7 @@ pub(super) fn claim_file(file: &File, path: &Path, access: Access) -> Result<()>
         Err(error) => return Err(open_error(path, error.into())),
     }
     if access == Access::ReadWrite {
-        refuse_foreign_locks(path, dev, inode)?;
+        refuse_foreign_locks(file, path, dev, inode)?;
     }
     refuse_loops(path, dev, inode, access)
 }
@@ -73,11 +74,17 @@ fn locked(path: &Path, locks: &[Lock]) -> DeviceError {
     ))
 }
 
-/// Emulators lock images with record locks, which flock does not see.
-fn refuse_foreign_locks(path: &Path, dev: u64, inode: u64) -> Result<()> {
+/// Emulators lock images with record locks, which flock does not see. The list of all locks, which
+/// tells whose they are, is read only where there is one, or nobody can tell: before it shows the
+/// list the kernel waits, for milliseconds, until all processors have looked away from it.
+fn refuse_foreign_locks(file: &File, path: &Path, dev: u64, inode: u64) -> Result<()> {
+    let found = is_record_locked(file);
+    if let Ok(false) = found {
+        return Ok(());
+    }
     let mut locks = host::locks_on(dev, inode);
     locks.retain(|lock| lock.kind != "FLOCK");
-    if locks.is_empty() { Ok(()) } else { Err(locked(path, &locks)) }
+    if locks.is_empty() && found.is_err() { Ok(()) } else { Err(locked(path, &locks)) }
 }
 
 fn refuse_loop(path: &Path, found: &Loop, access: Access) -> Result<()> {
