@@ -66,23 +66,29 @@ pub(super) fn stamp(core: &Arc<Core>, inode: &Arc<Inode>, end: u64) -> Result<()
 
 /// Gives the file's time to a transaction. Call it with nothing locked.
 pub(crate) fn save_times(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
+    // First: whoever stamps the file from here on waits anew.
+    let waited = core.lazy.files.lock().remove(&inode.ino);
+    let saved = save_time(core, inode);
+    if let (Err(_), Some(waited)) = (&saved, waited) {
+        core.lazy.files.lock().entry(inode.ino).or_insert(waited);
+    }
+    saved
+}
+
+fn save_time(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<()> {
     if inode.lazy_time().is_none() {
-        core.lazy.forget(inode.ino);
         return Ok(());
     }
     let _range = inode.ranges.lock(0..1, Sharing::Exclusive);
     match demand_regular(inode) {
         // It was removed.
-        Err(Error::NotRegular(_)) => {}
-        regular => {
-            regular?;
-            if let Some(time) = inode.lazy_time() {
-                let change = FileChange { time, ..FileChange::write(core, inode, &[], 0) };
-                commit(core, &[change])?;
-            }
-        }
+        Err(Error::NotRegular(_)) => return Ok(()),
+        regular => regular?,
     }
-    core.lazy.forget(inode.ino);
+    if let Some(time) = inode.lazy_time() {
+        let change = FileChange { time, ..FileChange::write(core, inode, &[], 0) };
+        commit(core, &[change])?;
+    }
     Ok(())
 }
 
