@@ -115,7 +115,7 @@ impl InodeCore {
     /// checker; everyone else uses [`InodeCore::decode`].
     pub fn from_disk(raw: &DinodeDisk) -> Result<Self, Fault> {
         let v3 = raw.version >= 3;
-        let flags2 = InodeFlags2(if v3 { raw.flags2.get() } else { 0 });
+        let flags2 = raw.wide_flags();
         let times = encoding(flags2);
         let v3_or_zero = |value: u64| if v3 { value } else { 0 };
         let (format, extents) = raw.fork_shape(Fork::Data)?;

@@ -15,10 +15,10 @@ use untorn_format::btree::{Header, Links, root};
 
 /// Bytes of the largest entry: two keys of 20 bytes and a pointer of 4.
 const LARGEST_ENTRY: usize = 48;
-/// Entries beside a guess that are looked at first.
-const NEAR: usize = 2;
 /// Bytes of the largest key: a pair of the rmapbt.
 const LARGEST_KEY: usize = 40;
+/// Entries beside a guess that are looked at first.
+const NEAR: usize = 2;
 
 /// What holds a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,12 +209,7 @@ impl<'a, K: TreeKind> Node<'a, K> {
     }
     /// How many entries have ranks for which `before` holds; those come first.
     pub(super) fn partition(&self, before: impl Fn(K::Rank) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if before(self.rank(middle)) { low = middle + 1 } else { high = middle }
-        }
-        low
+        halve(0..self.count, |index| before(self.rank(index)))
     }
     /// The first entry whose rank is not below `rank`, looked for where it lies if ranks are spread
     /// evenly over `span`: a leaf that no cache of the processor has costs by the lines of it that
@@ -238,11 +233,7 @@ impl<'a, K: TreeKind> Node<'a, K> {
                 low = if step <= high { high - step + 1 } else { 0 };
             }
         }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if before(middle) { low = middle + 1 } else { high = middle }
-        }
-        low
+        halve(low..high, before)
     }
     fn guess(&self, rank: K::Rank, (low, high): (K::Rank, K::Rank)) -> Option<usize> {
         let from = K::number(low);
@@ -301,6 +292,16 @@ impl<'a, K: TreeKind> Node<'a, K> {
         self.must_be_at(level)?;
         if level > 0 && self.count == 0 { Err(fault::<K>("bb_numrecs", 0)) } else { Ok(()) }
     }
+}
+
+/// The first of `indices` for which `before` does not hold, or their end.
+fn halve(indices: Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (indices.start, indices.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 /// A staged node that is being changed.
