@@ -7,9 +7,12 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
 use crate::map;
+use crate::tx::Tx;
 use std::sync::Arc;
-use untorn_format::FileBlock;
+use untorn_format::attr::leaf_edit;
+use untorn_format::da::Birth;
 use untorn_format::records::{Extent, Fork};
+use untorn_format::{BlockKind, Fault, FileBlock, Place};
 
 /// Extents that a transaction lets go of at most; fewer where the journal is too small for them.
 const MOST: usize = 512;
@@ -21,6 +24,9 @@ pub(crate) fn discard_contents(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<(
     for fork in [Fork::Data, Fork::Attr] {
         loop {
             match discard_some(core, inode, fork, most) {
+                #[cfg(test)]
+                Ok(true) => super::space::part_transactions(core)?,
+                #[cfg(not(test))]
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(Error::TooLarge { .. }) if most > 1 => most = most.div_ceil(4),
@@ -55,13 +61,30 @@ fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork, most: usize) -
             discard_extent(tx, inode, fork, last, users)?;
             freed += 1;
         }
+        if fork == Fork::Attr {
+            empty_the_index(tx, inode)?;
+        }
         Ok(true)
     })?;
     Ok(more)
 }
 
+/// Puts an empty leaf in place of the root of the attributes: what frees the rest of the fork after
+/// a crash may be Linux, which goes through the index and stops where a block of it is gone.
+fn empty_the_index(tx: &mut Tx<'_>, inode: &Inode) -> Result<()> {
+    let first = map::next_extent(tx, inode.ino, Fork::Attr, FileBlock(0))?;
+    let Some(first) = first.filter(|extent| extent.file == FileBlock(0)) else { return Ok(()) };
+    let Some(block) = tx.core.file_block(first.start, BlockKind::AttrLeaf, inode.ino.0) else {
+        let fault = Fault::Field { what: "extent", field: "br_startblock", value: first.start.0 };
+        return Err(fault.at(Place::inode(inode.ino)).into());
+    };
+    let birth = Birth { uuid: tx.core.meta_uuid(), addr: block.addr, owner: inode.ino };
+    leaf_edit::init(tx.buffers_mut().create(&block), &birth);
+    Ok(())
+}
+
 fn discard_extent(
-    tx: &mut crate::tx::Tx<'_>,
+    tx: &mut Tx<'_>,
     inode: &Inode,
     fork: Fork,
     extent: Extent,

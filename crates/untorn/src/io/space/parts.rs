@@ -185,7 +185,7 @@ pub(in crate::io) fn first_batch(core: &Core) -> usize {
 /// Makes what was committed durable where a test wants transactions small: so that a power cut can
 /// find it without what follows.
 #[cfg(test)]
-pub(super) fn part_transactions(core: &Core) -> Result<()> {
+pub(in crate::io) fn part_transactions(core: &Core) -> Result<()> {
     match MOST_IN_TESTS.get() {
         u64::MAX => Ok(()),
         _ => Ok(core.store.force_all()?),

@@ -5,3 +5,4 @@ mod hazards;
 mod large;
 mod model;
 mod play;
+mod removed;
