@@ -13,11 +13,18 @@ use crate::chunks::Chunks;
 use crate::error::{Result, StoreError};
 use crate::item::{Item, item_cost};
 use crate::store::{Reservation, Sequence, Store};
+use std::cell::Cell;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use untorn_format::{Fault, Place};
 
 /// Buffers that most transactions do not need more of.
 const BUFFERS: usize = 14;
+
+thread_local! {
+    /// The empty table of the last transaction, for the next one.
+    static SPARE: Cell<Option<AddrMap<Staged>>> = const { Cell::new(None) };
+}
 
 /// What a commit runs once the journal holds it durably.
 pub type OnDurable = Box<dyn FnOnce() + Send>;
@@ -102,7 +109,9 @@ pub struct Committed<'s> {
 
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
-        let staged = AddrMap::with_capacity_and_hasher(BUFFERS, NumberHash::default());
+        let staged = SPARE
+            .take()
+            .unwrap_or_else(|| AddrMap::with_capacity_and_hasher(BUFFERS, NumberHash::default()));
         let (unlogged, items, on_durable, put_off) = Default::default();
         Self { store, reservation, staged, unlogged, items, on_durable, put_off }
     }
@@ -118,13 +127,15 @@ impl<'s> Transaction<'s> {
 
     /// A private copy of the buffer, to edit.
     pub fn stage(&mut self, block: &BlockRef) -> Result<&mut [u8]> {
-        if !self.staged.contains_key(&block.addr) {
-            let base = self.store.cache().read(block)?;
-            let staged = Staged { block: *block, image: Some(Arc::clone(&base)), base: Some(base) };
-            self.staged.insert(block.addr, staged);
-        }
-        let image = self.staged.get_mut(&block.addr).and_then(|s| s.image.as_mut());
-        Ok(Arc::make_mut(image.ok_or_else(|| freed(block))?))
+        let staged = match self.staged.entry(block.addr) {
+            Entry::Occupied(staged) => staged.into_mut(),
+            Entry::Vacant(place) => {
+                let base = self.store.cache().read(block)?;
+                let image = Some(Arc::clone(&base));
+                place.insert(Staged { block: *block, image, base: Some(base) })
+            }
+        };
+        Ok(Arc::make_mut(staged.image.as_mut().ok_or_else(|| freed(block))?))
     }
 
     /// A new buffer of zeroes in a block that was just allocated: not read, journaled whole.
@@ -193,9 +204,13 @@ impl<'s> Transaction<'s> {
     /// no more room at once (`StoreError::Outgrown`: begin again with what it names), or when the
     /// store was stopped.
     pub fn commit(self) -> Result<Committed<'s>> {
-        let Self { store, mut reservation, staged, unlogged, items, on_durable, put_off } = self;
+        let Self { store, mut reservation, mut staged, unlogged, items, on_durable, put_off } =
+            self;
         let mut changes = unlogged;
-        changes.extend(staged.into_values().filter_map(Staged::change));
+        changes.extend(staged.drain().filter_map(|(_, staged)| staged.change()));
+        if staged.capacity() <= 2 * BUFFERS {
+            SPARE.set(Some(staged));
+        }
         let commit = Commit { changes, items, on_durable, put_off };
         let sequence = store.publish(commit, &mut reservation)?;
         Ok(Committed { sequence, _open: reservation })
