@@ -40,6 +40,7 @@ mod core;
 pub mod da;
 pub mod dir;
 mod error;
+mod few;
 pub mod info;
 mod inode;
 mod io;

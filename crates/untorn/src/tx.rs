@@ -10,16 +10,19 @@
 //! held blocks before the first lock is released.
 
 use crate::ag::{
-    Hold, Hurry, LaterChange, Update, discard, is_sound, prepare, prepare_contents, take,
+    Hold, Hurry, LaterChange, LaterChanges, Update, discard, is_sound, prepare, prepare_contents,
+    take,
 };
 use crate::core::{Core, CounterChange};
 use crate::dir::Found;
 use crate::error::{Error, Owner, Result};
+use crate::few::Few;
 use crate::inode::{Inode, InodeSnapshot, OwnerGuard};
 use crate::met::Met;
 use crate::volume::FreedBlocks;
 use parking_lot::MutexGuard;
-use std::collections::{BTreeMap, BTreeSet};
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -72,9 +75,9 @@ enum Limited {
 pub(crate) struct Tx<'c> {
     pub core: &'c Arc<Core>,
     inner: Option<Transaction<'c>>,
-    ags: BTreeMap<AgNumber, MutexGuard<'c, ()>>,
-    inodes: BTreeMap<Ino, StagedInode>,
-    inode_guards: BTreeMap<Ino, OwnerGuard>,
+    ags: Few<AgNumber, MutexGuard<'c, ()>>,
+    inodes: Few<Ino, StagedInode>,
+    inode_guards: Few<Ino, OwnerGuard>,
     /// Inodes made here: in the cache from the commit on.
     adopted: Vec<Arc<Inode>>,
     /// Blocks freed here: busy until durable.
@@ -91,11 +94,11 @@ pub(crate) struct Tx<'c> {
     /// Names made here: known from the commit on.
     named: Vec<(Ino, Box<[u8]>, Found)>,
     /// AGs in which changes for the contents of files may wait, and those that do.
-    puts_off: BTreeMap<AgNumber, Vec<LaterChange>>,
+    puts_off: Few<AgNumber, LaterChanges>,
     /// AGs whose waiting changes are made here.
-    settled: BTreeSet<AgNumber>,
+    settled: Few<AgNumber, ()>,
     /// AGs in which nothing may wait.
-    at_once: BTreeSet<AgNumber>,
+    at_once: Few<AgNumber, ()>,
     /// Whether changes waited, or were to wait.
     waited: Waited,
     limited: Limited,
@@ -189,9 +192,9 @@ impl<'c> Tx<'c> {
         Self {
             core,
             inner: Some(inner),
-            ags: BTreeMap::new(),
-            inodes: BTreeMap::new(),
-            inode_guards: BTreeMap::new(),
+            ags: Few::default(),
+            inodes: Few::default(),
+            inode_guards: Few::default(),
             adopted: Vec::new(),
             freed: Vec::new(),
             taken: Vec::new(),
@@ -200,27 +203,29 @@ impl<'c> Tx<'c> {
             moved: Vec::new(),
             met: Met::default(),
             named: Vec::new(),
-            puts_off: BTreeMap::new(),
-            settled: BTreeSet::new(),
-            at_once: BTreeSet::new(),
+            puts_off: Few::default(),
+            settled: Few::default(),
+            at_once: Few::default(),
             waited: Waited::No,
             limited: Limited::Yes,
         }
     }
 
     fn lock(&mut self, first: &[Arc<Inode>], late: &BTreeSet<Owner>) -> Result<()> {
-        let mut inodes: BTreeMap<Ino, Arc<Inode>> =
-            first.iter().map(|inode| (inode.ino, Arc::clone(inode))).collect();
+        let mut inodes: SmallVec<[Arc<Inode>; 4]> = first.into();
         for owner in late {
             if let Owner::Inode(ino) = owner {
-                inodes.entry(*ino).or_insert(self.core.inodes.load(self.core, *ino)?);
+                inodes.push(self.core.inodes.load(self.core, *ino)?);
             }
         }
-        inodes.values().try_for_each(|inode| self.lock_inode(inode))?;
+        // The handles that came first count.
+        inodes.sort_by_key(|inode| inode.ino);
+        inodes.dedup_by_key(|inode| inode.ino);
+        inodes.iter().try_for_each(|inode| self.lock_inode(inode))?;
         late.iter().try_for_each(|owner| match owner {
             Owner::Ag(ag) => self.lock_ag(*ag),
             Owner::Contents(ag) => {
-                self.at_once.insert(*ag);
+                self.at_once.insert(*ag, ());
                 prepare_contents(self, *ag)
             }
             Owner::Inode(_) => Ok(()),
@@ -229,11 +234,11 @@ impl<'c> Tx<'c> {
 
     /// Locks an AG, or asks to start again with it.
     pub fn lock_ag(&mut self, ag: AgNumber) -> Result<()> {
-        if self.ags.contains_key(&ag) {
+        if self.ags.contains(ag) {
             return Ok(());
         }
         let owner = &self.core.ag(ag).owner;
-        let in_order = self.ags.last_key_value().is_none_or(|(&last, _)| last < ag);
+        let in_order = self.ags.last_key().is_none_or(|last| last < ag);
         let guard = if in_order { Some(owner.lock()) } else { owner.try_lock() };
         self.ags.insert(ag, guard.ok_or(Error::Restart(Owner::Ag(ag)))?);
         Ok(())
@@ -242,13 +247,13 @@ impl<'c> Tx<'c> {
     /// Locks an inode, or asks to start again with it.
     pub fn lock_inode(&mut self, inode: &Arc<Inode>) -> Result<()> {
         let ino = inode.ino;
-        if let Some(staged) = self.inodes.get(&ino) {
+        if let Some(staged) = self.inodes.at(ino) {
             // The number was another inode's when it was locked: its handle is another by now.
             let same = Arc::ptr_eq(&staged.inode, inode);
             return if same { Ok(()) } else { Err(Error::Restart(Owner::Inode(ino))) };
         }
-        let last = self.inode_guards.last_key_value().map(|(&last, _)| last);
-        let in_order = self.ags.is_empty() && last.is_none_or(|last| last < ino);
+        let last = self.inode_guards.last_key();
+        let in_order = self.ags.last_key().is_none() && last.is_none_or(|last| last < ino);
         let guard = match in_order {
             true => Some(inode.lock_owner()),
             false => inode.owner.try_write_arc(),
@@ -272,7 +277,7 @@ impl<'c> Tx<'c> {
     }
 
     fn staged(&mut self, ino: Ino) -> &mut StagedInode {
-        match self.inodes.get_mut(&ino) {
+        match self.inodes.at_mut(ino) {
             Some(staged) => staged,
             None => panic!("inode {ino} is not locked by this transaction"),
         }
@@ -280,7 +285,7 @@ impl<'c> Tx<'c> {
 
     /// The inode's bytes as this transaction sees them; it must be locked.
     pub fn inode(&self, ino: Ino) -> Image {
-        match self.inodes.get(&ino) {
+        match self.inodes.at(ino) {
             Some(staged) => Arc::clone(&staged.image),
             None => panic!("inode {ino} is not locked by this transaction"),
         }
@@ -288,7 +293,7 @@ impl<'c> Tx<'c> {
 
     /// The inode's bytes, borrowed.
     pub fn inode_bytes(&self, ino: Ino) -> &[u8] {
-        match self.inodes.get(&ino) {
+        match self.inodes.at(ino) {
             Some(staged) => &staged.image,
             None => panic!("inode {ino} is not locked by this transaction"),
         }
@@ -352,22 +357,22 @@ impl<'c> Tx<'c> {
     /// Lets changes for the contents of files wait in `ag`, which is locked.
     pub fn let_wait(&mut self, ag: AgNumber) {
         self.waited = Waited::Yes;
-        self.puts_off.entry(ag).or_default();
+        self.puts_off.or_default(ag);
     }
 
     /// Whether changes for the contents of files wait in `ag`.
     pub fn puts_off(&self, ag: AgNumber) -> bool {
-        self.puts_off.contains_key(&ag)
+        self.puts_off.contains(ag)
     }
 
     /// Whether nothing may wait in `ag`.
     pub fn changes_at_once(&self, ag: AgNumber) -> bool {
-        self.at_once.contains(&ag)
+        self.at_once.contains(ag)
     }
 
     /// What this transaction lets wait in `ag`.
     pub fn put_off_here(&self, ag: AgNumber) -> &[LaterChange] {
-        self.puts_off.get(&ag).map_or(&[], |changes| &changes[..])
+        self.puts_off.at(ag).map_or(&[], |changes| &changes[..])
     }
 
     /// Lets `change` of `ag` wait; where it cannot the operation starts again and makes it itself.
@@ -375,14 +380,14 @@ impl<'c> Tx<'c> {
         if !is_sound(self, ag, &change)? {
             return Err(Error::Restart(Owner::Contents(ag)));
         }
-        self.puts_off.entry(ag).or_default().push(change);
+        self.puts_off.or_default(ag).push(change);
         Ok(())
     }
 
     /// Whether the changes that wait in `ag` are still to be made here; they count as made now.
     pub fn begin_settling(&mut self, ag: AgNumber) -> bool {
         self.waited = Waited::Yes;
-        self.settled.insert(ag)
+        self.settled.insert(ag, ())
     }
 
     /// Says that shared blocks have a user fewer: until this is durable the others may not write
@@ -410,7 +415,7 @@ impl<'c> Tx<'c> {
 
     /// AGs that this transaction has locked.
     pub fn held_ags(&self) -> Vec<AgNumber> {
-        self.ags.keys().copied().collect()
+        self.ags.keys().collect()
     }
 
     /// Notes freed blocks: nobody may pick them until this transaction is durable. Those that it
@@ -460,14 +465,19 @@ impl<'c> Tx<'c> {
     }
 
     /// What becomes of the changes that wait in AGs.
-    fn updates(&mut self) -> Result<Vec<Update<'c>>> {
-        // Where something waits its promise changes with the trees.
-        let waits = |ag: &&AgNumber| self.core.ag(**ag).growth.load(Ordering::Relaxed) > 0;
-        let mut new: BTreeMap<AgNumber, Vec<LaterChange>> =
-            self.ags.keys().filter(waits).map(|ag| (*ag, Vec::new())).collect();
-        new.append(&mut self.puts_off);
-        let update = |(ag, new)| Update::of(self, ag, self.settled.contains(&ag), new);
-        new.into_iter().map(update).collect()
+    fn updates(&mut self) -> Result<SmallVec<[Update<'c>; 2]>> {
+        let mut new = std::mem::take(&mut self.puts_off);
+        let mut updates = SmallVec::new();
+        for ag in self.ags.keys() {
+            // Where something waits its promise changes with the trees.
+            let waits = self.core.ag(ag).growth.load(Ordering::Relaxed) > 0;
+            let new = new.remove(ag);
+            if waits || new.is_some() {
+                let settled = self.settled.contains(ag);
+                updates.push(Update::of(self, ag, settled, new.unwrap_or_default())?);
+            }
+        }
+        Ok(updates)
     }
 
     /// Publishes everything.
@@ -504,7 +514,7 @@ impl<'c> Tx<'c> {
             self.core.unshared.fetch_max(sequence.0, std::sync::atomic::Ordering::AcqRel);
         }
         for ino in &self.moved {
-            if let Some(staged) = self.inodes.get(ino) {
+            if let Some(staged) = self.inodes.at(*ino) {
                 staged.inode.note_moved(sequence);
             }
         }

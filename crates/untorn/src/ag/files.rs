@@ -6,6 +6,7 @@ use crate::btree::{Refcounts, Rmaps};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use untorn_format::ag::AgfDisk;
 use untorn_format::{AgBlock, AgExtent, AgNumber};
@@ -155,21 +156,24 @@ pub(crate) fn prepare_all(tx: &mut Tx<'_>, extents: impl Iterator<Item = AgExten
 }
 
 /// The AGs of `extents`, in order.
-fn ags_of(extents: impl Iterator<Item = AgExtent>) -> Vec<AgNumber> {
-    let mut ags: Vec<_> = extents.map(|extent| extent.ag).collect();
+fn ags_of(extents: impl Iterator<Item = AgExtent>) -> SmallVec<[AgNumber; 4]> {
+    let mut ags: SmallVec<[_; 4]> = extents.map(|extent| extent.ag).collect();
     ags.sort_unstable();
     ags.dedup();
     ags
 }
 
+/// A few runs of blocks.
+pub(crate) type Runs = SmallVec<[AgExtent; 2]>;
+
 /// What a transaction is about to do to the contents of files.
 pub(crate) struct Contents {
     /// Runs that come.
-    pub come: Vec<AgExtent>,
+    pub come: Runs,
     /// Runs that go, of files that share none.
-    pub go: Vec<AgExtent>,
+    pub go: Runs,
     /// Runs that go of files that may share them.
-    pub part: Vec<AgExtent>,
+    pub part: Runs,
 }
 
 /// Locks the AGs of `contents`, ready for changes. Where nothing that goes has other users, and
@@ -177,12 +181,12 @@ pub(crate) struct Contents {
 /// lie may not ask for this.
 pub(crate) fn prepare_or_put_off(tx: &mut Tx<'_>, contents: Contents) -> Result<()> {
     let Contents { come, go, part } = contents;
-    let all: Vec<AgExtent> = come.into_iter().chain(go).chain(part.iter().copied()).collect();
+    let all: SmallVec<[_; 4]> = come.into_iter().chain(go).chain(part.iter().copied()).collect();
     let ags = ags_of(all.iter().copied());
     ags.iter().try_for_each(|ag| tx.lock_ag(*ag))?;
     // Free space and reverse mappings change for each.
     let changes = |ag: &AgNumber| (*ag, 2 * all.iter().filter(|run| run.ag == *ag).count());
-    let counts: Vec<_> = ags.iter().map(changes).collect();
+    let counts: SmallVec<[_; 4]> = ags.iter().map(changes).collect();
     if all.len() > MOST_PUT_OFF || !super::may_wait(tx, &counts)? || any_shared(tx, &part)? {
         return prepare_all(tx, all.into_iter());
     }

@@ -7,7 +7,8 @@
 //!
 //! Invariant: ranges never overlap; adjacent ranges of one state are one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::iter::Peekable;
 use std::ops::Range;
 
 /// Why a block may not be picked.
@@ -103,24 +104,16 @@ impl Held {
 
     /// The parts of `range` that nobody holds, in order.
     pub fn gaps(&self, range: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
-        let before = self.ranges.range(..=range.start).next_back();
-        let reaching = before.map_or(range.start, |(_, &(end, _))| end.max(range.start));
-        let mut at = reaching.min(range.end);
-        let mut inside = self.ranges.range(at..range.end);
-        std::iter::from_fn(move || {
-            while at < range.end {
-                let (start, end) = match inside.next() {
-                    Some((&start, &(end, _))) => (start, end),
-                    None => (range.end, range.end),
-                };
-                let gap = at..start;
-                at = end;
-                if !gap.is_empty() {
-                    return Some(gap);
-                }
-            }
-            None
-        })
+        let mut walk = self.walk(range.start);
+        let mut left = range;
+        std::iter::from_fn(move || walk.next_gap(&mut left))
+    }
+
+    /// A way through what is held from block `from` on.
+    pub fn walk(&self, from: u32) -> Walk<'_> {
+        let before = self.ranges.range(..from).next_back();
+        let passed = before.map_or(0, |(_, &(end, _))| end);
+        Walk { passed, ahead: self.ranges.range(from..).peekable() }
     }
 
     /// Whether a run of `length` blocks was looked for in vain since blocks last came free.
@@ -134,6 +127,36 @@ impl Held {
             (true, lacking) => lacking.filter(|&lacking| lacking > length),
             (false, lacking) => Some(lacking.map_or(length, |lacking| lacking.min(length))),
         };
+    }
+}
+
+/// A way through what is held, in order: for ranges that rise.
+pub(crate) struct Walk<'h> {
+    /// Where what was passed ends.
+    passed: u32,
+    ahead: Peekable<btree_map::Range<'h, u32, (u32, Hold)>>,
+}
+
+impl Walk<'_> {
+    /// The first part of `range` that nobody holds; `range` becomes what lies behind it.
+    pub fn next_gap(&mut self, range: &mut Range<u32>) -> Option<Range<u32>> {
+        loop {
+            range.start = range.start.max(self.passed).min(range.end);
+            if range.start == range.end {
+                return None;
+            }
+            let gap = match self.ahead.peek() {
+                Some(&(&start, &(end, _))) if start <= range.start => {
+                    self.passed = end;
+                    self.ahead.next();
+                    continue;
+                }
+                Some(&(&start, _)) => range.start..start.min(range.end),
+                None => range.clone(),
+            };
+            range.start = gap.end;
+            return Some(gap);
+        }
     }
 }
 
@@ -151,6 +174,29 @@ mod tests {
         assert_eq!(held.gaps(12..22).count(), 0);
         assert!(held.gaps(24..26).eq(std::iter::once(25..26)));
         assert_eq!((held.claimed(), held.busy()), (10, 6));
+    }
+
+    #[test]
+    fn one_walk_finds_the_gaps_of_ranges_that_rise() {
+        let mut held = Held::default();
+        for range in [5..10, 12..13, 20..30, 40..41] {
+            held.insert(range, Hold::Claimed);
+        }
+        let mut walk = held.walk(6);
+        let asked = [
+            (6..12, vec![(10, 12)]),
+            (12..22, vec![(13, 20)]),
+            (25..28, vec![]),
+            (29..33, vec![(30, 33)]),
+            (35..50, vec![(35, 40), (41, 50)]),
+            (60..60, vec![]),
+            (70..80, vec![(70, 80)]),
+        ];
+        for (mut range, gaps) in asked {
+            let what = range.clone();
+            let found = std::iter::from_fn(|| walk.next_gap(&mut range));
+            assert!(found.map(|gap| (gap.start, gap.end)).eq(gaps), "{what:?}");
+        }
     }
 
     #[test]

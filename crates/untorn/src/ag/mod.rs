@@ -24,15 +24,15 @@ pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{
-    Contents, Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all,
+    Contents, Runs, Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all,
     prepare_or_put_off, release, share, shared_run, stage, unstage,
 };
-pub(crate) use held::{Held, Hold};
+pub(crate) use held::{Held, Hold, Walk};
 pub use inodes::EmptyChunks;
 pub(crate) use inodes::{allocate as allocate_inode, free as free_inode, is_allocated};
 pub(crate) use later::{
-    Change as LaterChange, Hurry, LateChanges, Later, Update, is_sound, may_wait, settle,
-    settle_if_short, settle_waiting,
+    Change as LaterChange, Changes as LaterChanges, Hurry, LateChanges, Later, Update, is_sound,
+    may_wait, settle, settle_if_short, settle_waiting,
 };
 pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{

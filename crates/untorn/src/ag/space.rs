@@ -8,7 +8,7 @@
 
 use super::rmap::Overlaps;
 use super::trees::{Trees, edit_agf, look_agf};
-use super::{Held, Users, freelist, refcount, rmap};
+use super::{Users, Walk, freelist, refcount, rmap};
 use crate::btree::{ByBlock, ByLength, Find, Refcounts, Rmaps, Tree, TreeBlocks};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -60,10 +60,10 @@ impl Best {
         self.looks == 0 || self.is_enough()
     }
 
-    /// Looks at a free range.
-    fn offer(&mut self, held: &Held, free: Range<u32>) {
+    /// Looks at a free range, which `walk` has not passed.
+    fn offer(&mut self, walk: &mut Walk<'_>, mut free: Range<u32>) {
         self.looks = self.looks.saturating_sub(1);
-        for gap in held.gaps(free) {
+        while let Some(gap) = walk.next_gap(&mut free) {
             if gap.end - gap.start > self.length() {
                 self.piece = Some(gap.start..gap.end.min(gap.start.saturating_add(self.want)));
             }
@@ -192,8 +192,9 @@ fn pick_near<T: Trees + Holds>(
     if found.is_none() {
         found = tree.next()?;
     }
+    let mut walk = held.walk(goal.0);
     while let Some(free) = found {
-        best.offer(&held, free.start.0.max(goal.0)..free.end().0);
+        best.offer(&mut walk, free.start.0.max(goal.0)..free.end().0);
         if best.is_over() {
             break;
         }
@@ -209,7 +210,7 @@ fn pick_fitting<T: Trees + Holds>(source: &mut T, ag: AgNumber, best: &mut Best)
     let mut tree = source.tree(ag, ByLength);
     let mut found = tree.seek(Find::AtLeast, (best.want, AgBlock(0)))?;
     while let Some(free) = found {
-        best.offer(&held, free.start.0..free.end().0);
+        best.offer(&mut held.walk(free.start.0), free.start.0..free.end().0);
         if best.is_over() {
             break;
         }
@@ -229,7 +230,7 @@ fn pick_longest<T: Trees + Holds>(
     let mut tree = source.tree(ag, ByLength);
     let mut found = tree.last()?;
     while let Some(free) = found.filter(|free| free.length > best.length().max(least - 1)) {
-        best.offer(&held, free.start.0..free.end().0);
+        best.offer(&mut held.walk(free.start.0), free.start.0..free.end().0);
         if best.is_over() {
             break;
         }

@@ -8,7 +8,7 @@
 use super::begin::{Begun, Piece};
 use super::blocks::{byte_of, read_raw_block};
 use super::commit::{Beside, FileChange, commit, demand_fits};
-use super::compose::{Composed, Span};
+use super::compose::{Composed, Requests, Span};
 use super::place::Placed;
 use super::{Position, Request, Sync, Wait, pages, settle};
 use crate::core::Core;
@@ -104,7 +104,7 @@ pub(super) fn write_pieces_of<'a, 'b: 'a>(
     core: &Core,
     files: impl Iterator<Item = (&'a Composed<'b>, &'a [Piece])>,
 ) -> Result<()> {
-    let mut requests = Vec::new();
+    let mut requests = Requests::new();
     for (composed, pieces) in files {
         for piece in pieces {
             composed.requests(piece, byte_of(core, piece.start)?, &mut requests);

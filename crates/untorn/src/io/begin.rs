@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::inode::{Before, CowFork, CowPiece, CowSpan, CowState, Inode, WriteId};
 use crate::map::{MappingState, find, published};
+use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,6 +29,9 @@ const DEFAULT_COW_HINT: u64 = 32;
 const BEHIND_LEAST: u64 = 64 << 10;
 /// Bytes that are kept behind the end of a file at most.
 const BEHIND_MOST: u64 = 16 << 20;
+
+/// Ranges of blocks of a file, in order.
+pub(super) type BlockRanges = SmallVec<[Range<u64>; 2]>;
 
 /// A run of blocks that a write has been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +63,8 @@ pub(super) struct Begun<'a> {
     request: Request,
     id: WriteId,
     /// The blocks, in file order.
-    pub pieces: Vec<Piece>,
-    ranges: Vec<Range<u64>>,
+    pub pieces: SmallVec<[Piece; 2]>,
+    ranges: BlockRanges,
 }
 
 impl<'a> Begun<'a> {
@@ -69,13 +73,15 @@ impl<'a> Begun<'a> {
         core: &'a Arc<Core>,
         inode: &'a Arc<Inode>,
         request: Request,
-        ranges: Vec<Range<u64>>,
+        ranges: impl Into<BlockRanges>,
     ) -> Result<Self> {
         let Request { offset, length } = request;
         let id = WriteId(core.writes.fetch_add(1, Ordering::Relaxed));
         debug!(name: "atomic_write_begin", ino = inode.ino.0, offset, length);
-        let mut begun = Self { core, inode, request, id, pieces: Vec::new(), ranges };
-        for range in begun.ranges.clone() {
+        let ranges = ranges.into();
+        let mut begun = Self { core, inode, request, id, pieces: SmallVec::new(), ranges };
+        for index in 0..begun.ranges.len() {
+            let range = begun.ranges[index].clone();
             let mut at = range.start;
             while at < range.end {
                 at = begun.step(at, range.end)?;

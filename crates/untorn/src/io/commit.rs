@@ -7,17 +7,18 @@
 //! Never here: data, claims, range locks.
 
 use super::begin::Piece;
-use crate::ag::{Contents, Users, prepare_all, prepare_or_put_off, release};
+use crate::ag::{Contents, Runs, Users, prepare_all, prepare_or_put_off, release};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
 use crate::map;
 use crate::tx::Tx;
+use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::Arc;
 use untorn_format::inode::{InodeCore, Timestamp};
 use untorn_format::records::{Extent, ExtentState, Fork};
-use untorn_format::{AgExtent, FileBlock, FsBlock};
+use untorn_format::{FileBlock, FsBlock};
 use untorn_store::Sequence;
 
 /// What a file may hide behind its end.
@@ -146,7 +147,7 @@ pub(super) fn commit_beside(
     changes: &[FileChange<'_>],
     beside: &Beside<'_>,
 ) -> Result<Sequence> {
-    let inodes: Vec<_> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
+    let inodes: SmallVec<[_; 2]> = changes.iter().map(|change| Arc::clone(change.inode)).collect();
     let need = expected_journal(changes) + beside.bytes;
     let body = |tx: &mut Tx<'_>| publish(tx, changes, beside);
     let ((), sequence) = core.transact(need, &inodes, body)?;
@@ -154,7 +155,7 @@ pub(super) fn commit_beside(
 }
 
 fn publish(tx: &mut Tx<'_>, changes: &[FileChange<'_>], beside: &Beside<'_>) -> Result<()> {
-    let mut plans = Vec::with_capacity(changes.len());
+    let mut plans: SmallVec<[_; 1]> = SmallVec::with_capacity(changes.len());
     for change in changes {
         plans.push(Plan::new(tx, change)?);
     }
@@ -168,11 +169,11 @@ struct Plan<'c> {
     change: &'c FileChange<'c>,
     before: InodeCore,
     /// Blocks that come.
-    claimed: Vec<AgExtent>,
+    claimed: Runs,
     /// Ranges of the file whose blocks go and nothing comes.
     emptied: Vec<Range<FileBlock>>,
     /// All blocks that go.
-    old: Vec<AgExtent>,
+    old: Runs,
 }
 
 impl<'c> Plan<'c> {
@@ -270,8 +271,8 @@ fn mapped(
     tx: &mut Tx<'_>,
     inode: &Inode,
     ranges: impl Iterator<Item = Range<FileBlock>>,
-) -> Result<Vec<Extent>> {
-    let mut found = Vec::new();
+) -> Result<SmallVec<[Extent; 2]>> {
+    let mut found = SmallVec::new();
     for range in ranges {
         let mut at = range.start;
         while at < range.end

@@ -4,15 +4,19 @@
 //! Writes apply in order: where they overlap, the later ones win. What a block held before comes
 //! from the data fork alone.
 
-use super::begin::Piece;
+use super::begin::{BlockRanges, Piece};
 use super::blocks::read_block;
 use crate::core::Core;
 use crate::error::Result;
 use crate::inode::Inode;
+use smallvec::SmallVec;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use untorn_device::{AlignedBuffer, WriteRequest};
+
+/// Writes to the device.
+pub(super) type Requests<'b> = SmallVec<[WriteRequest<'b>; 2]>;
 
 /// Bytes and where they go in the file.
 #[derive(Clone, Copy, Debug)]
@@ -105,12 +109,12 @@ impl<'b> Composed<'b> {
     }
 
     /// The runs of blocks that the spans touch, in order.
-    pub fn blocks(&self) -> Vec<Range<u64>> {
-        let mut all: Vec<Range<u64>> =
+    pub fn blocks(&self) -> BlockRanges {
+        let mut all: BlockRanges =
             self.direct.iter().map(|(&start, &(end, _))| start..end).collect();
         all.extend(self.merged.keys().map(|&block| block..block + 1));
         all.sort_unstable_by_key(|range| range.start);
-        let mut runs: Vec<Range<u64>> = Vec::with_capacity(all.len());
+        let mut runs = BlockRanges::with_capacity(all.len());
         for range in all {
             match runs.last_mut().filter(|last| last.end == range.start) {
                 Some(last) => last.end = range.end,
@@ -121,7 +125,7 @@ impl<'b> Composed<'b> {
     }
 
     /// The device writes of one piece, which begins at byte `at` of the device.
-    pub fn requests<'s>(&'s self, piece: &Piece, at: u64, out: &mut Vec<WriteRequest<'s>>) {
+    pub fn requests<'s>(&'s self, piece: &Piece, at: u64, out: &mut Requests<'s>) {
         let blocks = piece.range();
         let mut block = blocks.start;
         while block < blocks.end {

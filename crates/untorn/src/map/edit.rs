@@ -12,6 +12,7 @@ use crate::btree::{self, Fill, Find, Tree, TreeBlocks};
 use crate::error::{Error, Result};
 use crate::inode::core_of;
 use crate::tx::Tx;
+use smallvec::SmallVec;
 use std::ops::Range;
 use untorn_format::features::Features;
 use untorn_format::inode::{self, DinodeDisk, ForkFormat, InodeCore, InodeFlags2, max_extents};
@@ -266,7 +267,7 @@ pub(super) fn change_records(
     out: &[Extent],
     records: &[Extent],
 ) -> Result<()> {
-    let mut records = records.to_vec();
+    let mut records: SmallVec<[Extent; 3]> = records.into();
     for old in out {
         let found = tree.seek(Find::Equal, old.file)?;
         if found.as_ref() != Some(old) {

@@ -5,6 +5,7 @@
 //! anybody's.
 
 use super::super::rmap;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use untorn_format::records::RmapRec;
@@ -33,6 +34,12 @@ impl Change {
     }
 }
 
+/// Changes of one operation: blocks that come and blocks that go, and whose they are.
+pub(crate) type Changes = SmallVec<[Change; 4]>;
+
+/// A few ranges of blocks, in order.
+pub(super) type Parts = SmallVec<[Range<u32>; 2]>;
+
 /// Blocks as runs that neither overlap nor adjoin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Runs(BTreeMap<u32, u32>);
@@ -58,8 +65,8 @@ impl Runs {
     }
 
     /// Takes out what is there of `range`: those parts, in order.
-    pub fn remove(&mut self, range: &Range<u32>) -> Vec<Range<u32>> {
-        let mut parts = Vec::new();
+    pub fn remove(&mut self, range: &Range<u32>) -> Parts {
+        let mut parts = Parts::new();
         while let Some((&start, &end)) = self.0.range(..range.end).next_back()
             && end > range.start
         {
@@ -77,7 +84,7 @@ impl Runs {
     }
 
     /// What is there of `range`, in order.
-    pub fn clone_part(&self, range: &Range<u32>) -> Vec<Range<u32>> {
+    pub fn clone_part(&self, range: &Range<u32>) -> Parts {
         let before = self.0.range(..range.start).next_back();
         let reaching = before.into_iter().filter(|(_, end)| **end > range.start);
         let inside = reaching.chain(self.0.range(range.clone()));
@@ -90,7 +97,7 @@ impl Runs {
 }
 
 /// What is left of `range` without `parts` of it, which are in order.
-pub(super) fn rest(range: Range<u32>, parts: &[Range<u32>]) -> Vec<Range<u32>> {
+pub(super) fn rest(range: Range<u32>, parts: &[Range<u32>]) -> Parts {
     let starts = std::iter::once(range.start).chain(parts.iter().map(|part| part.end));
     let ends = parts.iter().map(|part| part.start).chain(std::iter::once(range.end));
     starts.zip(ends).filter(|(from, to)| from < to).map(|(from, to)| from..to).collect()
@@ -118,7 +125,7 @@ impl Later {
     }
 
     /// What owners of blocks of `range` wait, each with what of it lies there, in order.
-    pub(super) fn owners(&self, range: &Range<u32>) -> Vec<RmapRec> {
+    pub(super) fn owners(&self, range: &Range<u32>) -> SmallVec<[RmapRec; 1]> {
         let before = self.owns.range(..range.start).next_back();
         let inside = self.owns.range(range.clone());
         let reaching = before.into_iter().filter(|(_, record)| record.end().0 > range.start);
@@ -164,7 +171,7 @@ impl Later {
                 self.owns.insert(end.0, RmapRec { length, ..rmap::part(&whole, end) });
             }
         }
-        let parts: Vec<_> = parts.iter().map(|part| part.start.0..part.end().0).collect();
+        let parts: Parts = parts.iter().map(|part| part.start.0..part.end().0).collect();
         let others = rest(range, &parts).into_iter().map(|run| RmapRec {
             length: run.end - run.start,
             ..rmap::part(&mapping, AgBlock(run.start))

@@ -18,7 +18,7 @@
 
 mod list;
 
-pub(crate) use list::{Change, Later};
+pub(crate) use list::{Change, Changes, Later};
 
 use super::rmap::Overlaps;
 use super::space::{self, give, take};
@@ -28,7 +28,8 @@ use crate::btree::Rmaps;
 use crate::core::Core;
 use crate::error::{Error, Owner, Result};
 use crate::tx::Tx;
-use list::rest;
+use list::{Parts, rest};
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -67,28 +68,51 @@ pub(crate) fn may_wait(tx: &Tx<'_>, counts: &[(AgNumber, usize)]) -> Result<bool
     Ok(promised <= core.largest_transaction / 4)
 }
 
+/// A change of the same operation that is about all blocks of the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    Nothing,
+    Take,
+    Disown,
+}
+
+impl Follows {
+    /// What `change` follows of `others`; `None` where one of them contradicts it.
+    fn of(change: &Change, others: &[Change]) -> Option<Self> {
+        let range = change.blocks();
+        let mut found = Self::Nothing;
+        for other in others {
+            let blocks = other.blocks();
+            if range.start >= blocks.end || blocks.start >= range.end {
+                continue;
+            }
+            let whole = blocks.start <= range.start && range.end <= blocks.end;
+            found = match (other, change) {
+                (Change::Take(_), Change::Own(_)) if whole => Self::Take,
+                (Change::Disown(_), Change::Give(_)) if whole => Self::Disown,
+                (Change::Take(_), Change::Own(_)) | (Change::Disown(_), Change::Give(_)) => found,
+                _ => return None,
+            };
+        }
+        Some(found)
+    }
+}
+
 /// Whether `change` can wait in `ag`, which the transaction has locked: nothing that waits
 /// contradicts it, nor do the trees. What cannot is for the trees themselves to refuse.
 pub(crate) fn is_sound(tx: &mut Tx<'_>, ag: AgNumber, change: &Change) -> Result<bool> {
     let range = change.blocks();
-    let follows = |other: &Change| {
-        matches!(
-            (other, change),
-            (Change::Take(_), Change::Own(_)) | (Change::Disown(_), Change::Give(_))
-        )
-    };
-    let meets = |other: &Change| {
-        let blocks = other.blocks();
-        blocks.start < range.end && range.start < blocks.end && !follows(other)
-    };
-    if tx.put_off_here(ag).iter().any(meets) {
-        return Ok(false);
-    }
+    let Some(follows) = Follows::of(change, tx.put_off_here(ag)) else { return Ok(false) };
     let later = tx.core.ag(ag).later.lock();
-    if later.gives.overlaps(&range) || later.passed.overlaps(&range) {
-        return Ok(false);
-    }
-    let (comes, owners) = (later.takes.clone_part(&range), later.owners(&range));
+    let (comes, owners) = match follows {
+        // The same was asked, and answered, before they were taken.
+        Follows::Take => return Ok(true),
+        Follows::Disown => (later.takes.clone_part(&range), SmallVec::new()),
+        Follows::Nothing if later.gives.overlaps(&range) || later.passed.overlaps(&range) => {
+            return Ok(false);
+        }
+        Follows::Nothing => (later.takes.clone_part(&range), later.owners(&range)),
+    };
     drop(later);
     match change {
         Change::Take(_) | Change::Own(_) => Ok(comes.is_empty() && owners.is_empty()),
@@ -97,7 +121,7 @@ pub(crate) fn is_sound(tx: &mut Tx<'_>, ag: AgNumber, change: &Change) -> Result
                 let part = rmap::part(mapping, owner.start);
                 *owner == RmapRec { length: owner.length, ..part }
             });
-            let parts: Vec<_> = owners.iter().map(|owner| owner.start.0..owner.end().0).collect();
+            let parts: Parts = owners.iter().map(|owner| owner.start.0..owner.end().0).collect();
             let mut tree = tx.tree(ag, Rmaps);
             for run in rest(range, &parts) {
                 let part = rmap::part(mapping, AgBlock(run.start));
@@ -244,7 +268,7 @@ pub(crate) struct Update<'c> {
     /// Whether it made the changes that had waited.
     settled: bool,
     /// What it puts off itself.
-    new: Vec<Change>,
+    new: Changes,
     /// What the store is told.
     pub put_off: PutOff,
     growth: Growth<'c>,
@@ -253,7 +277,7 @@ pub(crate) struct Update<'c> {
 impl<'c> Update<'c> {
     /// The update by `tx`, which is about to commit. Where there is no room for what would wait,
     /// the operation starts again and changes the trees itself.
-    pub fn of(tx: &Tx<'c>, ag: AgNumber, settled: bool, new: Vec<Change>) -> Result<Self> {
+    pub fn of(tx: &Tx<'c>, ag: AgNumber, settled: bool, new: Changes) -> Result<Self> {
         let (waiting, kept) = {
             let later = tx.core.ag(ag).later.lock();
             (if settled { 0 } else { later.count }, later.promise)

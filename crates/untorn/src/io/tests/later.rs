@@ -103,7 +103,7 @@ fn blocks_kept_for_what_waits_stay_so_until_the_trees_have_theirs() {
     assert!(before > 0);
     core.transact(65536, &[], |tx| {
         prepare_contents(tx, ag)?;
-        let update = Update::of(tx, ag, true, Vec::new())?;
+        let update = Update::of(tx, ag, true, Default::default())?;
         assert_eq!(kept(), before, "not published");
         drop(update);
         assert_eq!(kept(), before, "given up");
