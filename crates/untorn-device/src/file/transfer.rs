@@ -11,7 +11,7 @@
 //! Never here: bounds, geometry, errors that name a device.
 
 use std::{
-    cell::RefCell,
+    cell::Cell,
     fs::File,
     io::{self, ErrorKind, IoSlice, IoSliceMut},
     os::unix::fs::FileExt,
@@ -31,19 +31,21 @@ const BOUNCE_ALIGNMENT: usize = 4096;
 const SLICES_MAX: usize = 512;
 
 thread_local! {
-    static BOUNCE: RefCell<AlignedBuffer> =
-        RefCell::new(AlignedBuffer::zeroed(0, BOUNCE_ALIGNMENT));
+    static BOUNCE: Cell<Option<AlignedBuffer>> = const { Cell::new(None) };
 }
 
-/// Runs `body` on `length` bytes (up to [`BOUNCE_MAX`]) of this thread's bounce buffer.
+/// Runs `body` on `length` bytes (up to [`BOUNCE_MAX`]) of this thread's bounce buffer. A thread
+/// that ends may have none any more.
 fn with_bounce<T>(length: usize, alignment: usize, body: impl FnOnce(&mut [u8]) -> T) -> T {
-    BOUNCE.with_borrow_mut(|buffer| {
-        if buffer.len() < length || buffer.alignment() < alignment {
-            let room = length.next_power_of_two().max(BOUNCE_MIN);
-            *buffer = AlignedBuffer::zeroed(room, alignment.max(BOUNCE_ALIGNMENT));
-        }
-        body(&mut buffer[..length])
-    })
+    let kept = BOUNCE.try_with(Cell::take).ok().flatten();
+    let fits = |kept: &AlignedBuffer| kept.len() >= length && kept.alignment() >= alignment;
+    let mut buffer = kept.filter(fits).unwrap_or_else(|| {
+        let room = length.next_power_of_two().max(BOUNCE_MIN);
+        AlignedBuffer::zeroed(room, alignment.max(BOUNCE_ALIGNMENT))
+    });
+    let result = body(&mut buffer[..length]);
+    let _ = BOUNCE.try_with(|bounce| bounce.set(Some(buffer)));
+    result
 }
 
 /// An open file and the memory alignment in bytes that it wants (1: any).

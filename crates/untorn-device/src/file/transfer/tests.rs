@@ -1,6 +1,7 @@
 //! Requests longer than a bounce buffer and runs longer than a vectored call.
 
 use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn file() -> File {
     tempfile::tempfile().unwrap()
@@ -21,7 +22,7 @@ fn a_long_misaligned_request_is_bounced_in_parts() {
     let mut back = vec![0; memory.len()];
     channel.read(512, &mut back[1..]).unwrap();
     assert!(back[1..] == memory[1..]);
-    BOUNCE.with_borrow(|buffer| assert_eq!(buffer.len(), BOUNCE_MAX));
+    assert_eq!(BOUNCE.take().map(|buffer| buffer.len()), Some(BOUNCE_MAX));
 }
 
 #[test]
@@ -59,4 +60,36 @@ fn a_run_past_the_end_of_the_file_is_an_error_not_a_loop() {
     ];
     let error = channel.read_run(0, &mut run).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+/// Moves misaligned bytes when its thread ends.
+struct Late;
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let file = file();
+        let channel = Channel { file: &file, alignment: 4096 };
+        let mut back = [0; 512];
+        channel.write(0, &pattern(513)[1..]).unwrap();
+        channel.read(0, &mut back).unwrap();
+        assert_eq!(back[..], pattern(513)[1..]);
+        MOVED.store(true, Ordering::Release);
+    }
+}
+
+static MOVED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static LATE: Late = const { Late };
+}
+
+#[test]
+fn what_a_thread_keeps_until_its_end_may_still_move_bytes() {
+    let work = || {
+        // First of what the thread keeps, this goes last.
+        LATE.with(|_| ());
+        with_bounce(512, 512, |bounce| bounce.fill(1));
+    };
+    std::thread::spawn(work).join().unwrap();
+    assert!(MOVED.load(Ordering::Acquire));
 }
