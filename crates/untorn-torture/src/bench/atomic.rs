@@ -29,15 +29,14 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     }
     peers.push(Box::new(Plain::new(&folder, Side::None)?));
     peers.push(Box::new(Plain::new(&folder, Side::First)?));
+    peers.push(Box::new(Plain::new(&folder, Side::Behind)?));
     for (durability, word) in DURABILITIES {
         for write in scale.writes.iter().copied() {
             let case = format!("{} KiB {word}", write / 1024);
             lines.step(&case)?;
             let load = load(scale, write, durability);
-            // Writing twice has no meaning without its syncs.
-            let takes_part = |peer: &&mut Box<dyn Peer>| {
-                durability == Durability::Dsync || peer.name() != "twice"
-            };
+            let takes_part =
+                |peer: &&mut Box<dyn Peer>| durability == Durability::Dsync || !is_synced(&***peer);
             let mut peers: Vec<_> = peers.iter_mut().filter(takes_part).collect();
             alone(&mut peers, &case, &load, scale, lines)?;
         }
@@ -45,11 +44,16 @@ pub(super) fn measure(scale: &Scale, lines: &mut Lines<'_>) -> Result<()> {
     for (durability, word) in DURABILITIES {
         let case = format!("4 KiB {word}");
         lines.step(&format!("{FILES} files, {case}"))?;
-        for peer in peers.iter_mut().filter(|peer| peer.name() != "twice") {
+        for peer in peers.iter_mut().filter(|peer| !is_synced(&***peer)) {
             together(peer, &case, &load(scale, 4096, durability), scale, lines)?;
         }
     }
     Ok(())
+}
+
+/// Whether what a peer does has no meaning without its syncs.
+fn is_synced(peer: &dyn Peer) -> bool {
+    matches!(peer.name(), "twice" | "noted")
 }
 
 fn load(scale: &Scale, write: usize, durability: Durability) -> Overwrites {

@@ -1,8 +1,8 @@
 //! Measures reading and writing by untorn beside those who do the same on this machine: Linux XFS
-//! on a loop device, a plain file, a plain file that is written twice.
+//! on a loop device, a plain file, one that is written twice, one whose writes are noted.
 //!
 //! ```text
-//! Peer (ours, linux, raw, twice) -> Subject (one file) -> Load -> rate
+//! Peer (ours, linux, raw, twice, noted) -> Subject (one file) -> Load -> rate
 //!   atomic, stream, exercise: rounds, in each round every peer once        -> lines of JSON
 //!   images: rounds of untorn and Linux by turns                           -> lines of JSON
 //!   memory: one process a workload; growth: one operation, many sizes      -> lines of JSON

@@ -19,7 +19,13 @@ pub(super) enum Overwriting {
     Atomic,
     /// To this file first, then in place, with a sync after each.
     Twice(File),
+    /// In place, then a block to this file, with a sync after each: no less makes bytes durable
+    /// before the note that counts them. A crash may tear it.
+    Noted(File),
 }
+
+/// Bytes of a note.
+const NOTE: usize = 4096;
 
 /// A file at a path.
 #[derive(Debug)]
@@ -73,6 +79,12 @@ impl Subject for PathFile {
                 side.sync_data()?;
                 self.direct.write_all_at(bytes, offset)?;
                 Ok(self.direct.sync_data()?)
+            }
+            Overwriting::Noted(side) => {
+                self.direct.write_all_at(bytes, offset)?;
+                self.direct.sync_data()?;
+                side.write_all_at(&bytes[..bytes.len().min(NOTE)], 0)?;
+                Ok(side.sync_data()?)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Who is measured: untorn, Linux XFS, plain files, plain files that are written twice.
+//! Who is measured: untorn, Linux XFS, plain files, plain files that are written twice or noted.
 
 use super::path::{Overwriting, PathFile, open_direct};
 use super::subject::{Door, Durability, PIECE, Subject, write_all};
@@ -187,13 +187,15 @@ pub(super) struct Plain {
     side: Side,
 }
 
-/// Whether plain files are written to a side area first.
+/// Whether a side area is written with plain files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     /// No: what the device and the filesystem below can do.
     None,
     /// Yes, and synced twice: how programs keep writes whole without help.
     First,
+    /// A note of each is, after it was synced: the least that any journal of them does.
+    Behind,
 }
 
 impl Plain {
@@ -208,6 +210,7 @@ impl Peer for Plain {
         match self.side {
             Side::None => "raw",
             Side::First => "twice",
+            Side::Behind => "noted",
         }
     }
 
@@ -225,6 +228,7 @@ impl Peer for Plain {
         new_files(paths, size, || match self.side {
             Side::None => Ok(Overwriting::Plain),
             Side::First => Ok(Overwriting::Twice(area()?)),
+            Side::Behind => Ok(Overwriting::Noted(area()?)),
         })
     }
 }
