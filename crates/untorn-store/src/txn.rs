@@ -109,8 +109,9 @@ pub struct Committed<'s> {
 
 impl<'s> Transaction<'s> {
     pub(crate) fn new(store: &'s Store, reservation: Reservation<'s>) -> Self {
-        let staged = SPARE
-            .take()
+        // A thread that ends may have none any more.
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let staged = spare
             .unwrap_or_else(|| AddrMap::with_capacity_and_hasher(BUFFERS, NumberHash::default()));
         let (unlogged, items, on_durable, put_off) = Default::default();
         Self { store, reservation, staged, unlogged, items, on_durable, put_off }
@@ -209,7 +210,7 @@ impl<'s> Transaction<'s> {
         let mut changes = unlogged;
         changes.extend(staged.drain().filter_map(|(_, staged)| staged.change()));
         if staged.capacity() <= 2 * BUFFERS {
-            SPARE.set(Some(staged));
+            let _ = SPARE.try_with(|spare| spare.set(Some(staged)));
         }
         let commit = Commit { changes, items, on_durable, put_off };
         let sequence = store.publish(commit, &mut reservation)?;

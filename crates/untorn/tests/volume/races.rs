@@ -1,9 +1,10 @@
 //! Removal and closing while other threads use the files.
 
 use super::{BLOCK, assert_sound, made, open};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use untorn::{Error, File, NewFile, Sync, Volume};
+use untorn::{Error, File, NewFile, Orphan, Sync, Volume};
 
 /// Uses a file until it is gone; what it reads must be one of its bytes.
 fn use_until_gone(file: &File, reads: &AtomicU64, writes: &AtomicU64) {
@@ -121,4 +122,31 @@ fn closing_while_others_write_keeps_all_that_was_written_check() {
             assert_eq!(u64::from_le_bytes(bytes), last, "round {round}, writer {writer}");
         }
     }
+}
+
+thread_local! {
+    /// What a thread keeps until it ends.
+    static KEPT: RefCell<Option<Orphan>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn a_file_without_a_name_goes_with_the_thread_that_kept_it_check() {
+    let device = made();
+    let volume = open(&device);
+    let free = volume.space().unwrap().free;
+    std::thread::scope(|scope| {
+        let work = || {
+            // First of what the thread keeps, this goes last.
+            KEPT.set(None);
+            let root = volume.lookup("/").unwrap();
+            let orphan = volume.make_unnamed(root, NewFile::default()).unwrap();
+            orphan.file().unwrap().write_atomic(0, &[7; 9 * BLOCK], Sync::Visible).unwrap();
+            KEPT.set(Some(orphan));
+        };
+        scope.spawn(work).join().unwrap();
+    });
+    volume.sync().unwrap();
+    assert!(volume.space().unwrap().free + 8 >= free, "its blocks came back");
+    volume.close().unwrap();
+    assert_sound(&device);
 }
