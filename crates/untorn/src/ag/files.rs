@@ -164,16 +164,16 @@ fn ags_of(extents: impl Iterator<Item = AgExtent>) -> SmallVec<[AgNumber; 4]> {
 }
 
 /// A few runs of blocks.
-pub(crate) type Runs = SmallVec<[AgExtent; 2]>;
+pub(crate) type FewRuns = SmallVec<[AgExtent; 2]>;
 
 /// What a transaction is about to do to the contents of files.
 pub(crate) struct Contents {
     /// Runs that come.
-    pub come: Runs,
+    pub come: FewRuns,
     /// Runs that go, of files that share none.
-    pub go: Runs,
+    pub go: FewRuns,
     /// Runs that go of files that may share them.
-    pub part: Runs,
+    pub part: FewRuns,
 }
 
 /// Locks the AGs of `contents`, ready for changes. Where nothing that goes has other users, and

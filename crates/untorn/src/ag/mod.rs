@@ -24,8 +24,8 @@ pub(crate) mod unlinked;
 
 pub(crate) use claim::Claim;
 pub(crate) use files::{
-    Contents, Runs, Users, any_staged, free_unknown, free_unowned, lend, next_staged, prepare_all,
-    prepare_or_put_off, release, share, shared_run, stage, unstage,
+    Contents, FewRuns, Users, any_staged, free_unknown, free_unowned, lend, next_staged,
+    prepare_all, prepare_or_put_off, release, share, shared_run, stage, unstage,
 };
 pub(crate) use held::{Held, Hold, Walk};
 pub use inodes::EmptyChunks;

@@ -7,7 +7,7 @@
 //! Never here: data, claims, range locks.
 
 use super::begin::Piece;
-use crate::ag::{Contents, Runs, Users, prepare_all, prepare_or_put_off, release};
+use crate::ag::{Contents, FewRuns, Users, prepare_all, prepare_or_put_off, release};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -169,11 +169,11 @@ struct Plan<'c> {
     change: &'c FileChange<'c>,
     before: InodeCore,
     /// Blocks that come.
-    claimed: Runs,
+    claimed: FewRuns,
     /// Ranges of the file whose blocks go and nothing comes.
     emptied: Vec<Range<FileBlock>>,
     /// All blocks that go.
-    old: Runs,
+    old: FewRuns,
 }
 
 impl<'c> Plan<'c> {

@@ -14,14 +14,14 @@ use untorn_format::records::{Extent, Fork};
 use untorn_format::{Fault, Ino, Place};
 
 /// Extents, seldom more.
-type Few = SmallVec<[Extent; 3]>;
+type FewExtents = SmallVec<[Extent; 3]>;
 
 /// What a fork has where an extent goes.
 struct Surroundings {
     /// The record before, where none reaches into the range from there.
     left: Option<Extent>,
     /// The records that overlap the range.
-    inside: Few,
+    inside: FewExtents,
     /// The record behind, where none reaches out of the range.
     right: Option<Extent>,
 }
@@ -29,7 +29,7 @@ struct Surroundings {
 impl Surroundings {
     fn of<B: TreeBlocks<Error = Error>>(extents: &mut Extents<B>, extent: &Extent) -> Result<Self> {
         let (mut left, mut next) = extents.around(extent.file)?;
-        let mut inside: Few =
+        let mut inside: FewExtents =
             left.take_if(|left| left.file_end() > extent.file).into_iter().collect();
         while let Some(found) = next.take_if(|next| next.file < extent.file_end()) {
             if inside.last().is_some_and(|last| last.file_end() > found.file) {
@@ -42,13 +42,13 @@ impl Surroundings {
     }
 
     /// The records that go and those that come when `extent` takes its place.
-    fn exchange(&self, extent: Extent) -> (Few, Few) {
+    fn exchange(&self, extent: Extent) -> (FewExtents, FewExtents) {
         let range = extent.file..extent.file_end();
         let mut out = self.inside.clone();
         let rest = |found: Option<&Extent>| found.map(|found| cut(*found, &range));
         let before = rest(self.inside.first()).and_then(|cut| cut.left);
         let behind = rest(self.inside.last()).and_then(|cut| cut.right);
-        let (mut records, mut whole) = (Few::new(), extent);
+        let (mut records, mut whole) = (FewExtents::new(), extent);
         for (piece, neighbour) in [(before, self.left), (behind, self.right)] {
             match (piece, neighbour) {
                 (Some(piece), _) => match joined(piece, whole) {
@@ -118,7 +118,7 @@ mod tests {
 
     fn extent() -> impl Strategy<Value = Extent> {
         (0..64_u64, 0..4_u64, 1..12_u32, any::<bool>()).prop_map(|(file, gap, length, written)| {
-            // Few distances between file and disk, so that neighbours often join.
+            // FewExtents distances between file and disk, so that neighbours often join.
             let (file, start) = (FileBlock(file), FsBlock(100 * (gap + 1) + file));
             let state = if written { Written } else { Unwritten };
             Extent { file, start, length, state }
