@@ -48,6 +48,7 @@ mod map;
 mod met;
 pub mod mkfs;
 mod namespace;
+mod quota;
 mod recover;
 mod tx;
 mod volume;
