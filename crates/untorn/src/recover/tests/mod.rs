@@ -1,4 +1,7 @@
-//! Intents that no kernel writes: recovery ends with an answer or a fault, whatever they say.
+//! Intents that no kernel writes: recovery ends with an answer or a fault, whatever they say. Quota
+//! is counted again where a recovery changed what files have.
+
+mod halves;
 
 use crate::mkfs;
 use crate::{Error, ExtentKind, NewFile, OpenOptions, Sync, Volume, probe};
