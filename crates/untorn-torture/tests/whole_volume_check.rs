@@ -106,6 +106,32 @@ fn growing_survives_power_cuts_check() {
     }
 }
 
+/// A volume of so many groups that the smallest journal could not carry all their superblocks.
+fn many_groups() -> Arc<MemoryDevice> {
+    let groups = mkfs::Groups::Size(16 * MIB);
+    medium(16 * 300, 16 * 310, &mkfs::Options { groups, ..Default::default() })
+}
+
+#[test]
+fn growing_a_volume_of_many_groups_survives_power_cuts_check() {
+    let disk = SimDisk::new(many_groups().snapshot());
+    grow(disk.clone());
+    for cut in disk.cuts().families(&[Family::FlushedOnly]).distinct() {
+        use_it(&(Arc::new(cut.image.snapshot()) as Arc<dyn BlockDevice>), &cut);
+    }
+}
+
+#[test]
+fn copies_that_say_an_old_size_are_put_right_by_growing_again_check() {
+    let device = medium(64, 128, &mkfs::Options::default());
+    let (copy, mut old) = (16 * MIB, [0; 512]);
+    device.read_at(copy, &mut old).unwrap();
+    grow(device.clone());
+    device.write_at(copy, &old).unwrap();
+    grow(device.clone());
+    assert_clean(&*device, &"grown again");
+}
+
 #[test]
 fn labels_survive_power_cuts_check() {
     let label = |device| untorn::set_label(device, Label::new("new label").unwrap()).unwrap();

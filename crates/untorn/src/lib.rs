@@ -49,6 +49,7 @@ mod map;
 mod met;
 pub mod mkfs;
 mod namespace;
+mod quota;
 mod recover;
 mod tx;
 mod volume;

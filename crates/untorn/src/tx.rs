@@ -104,6 +104,13 @@ pub(crate) struct Tx<'c> {
     limited: Limited,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Most parts that this thread puts into a transaction: what a far longer file would do.
+    pub(crate) static MOST_IN_TESTS: std::cell::Cell<u64> =
+        const { std::cell::Cell::new(u64::MAX) };
+}
+
 impl Core {
     /// Runs `body` as one transaction that journals about `bytes` bytes, with the owners of `first`
     /// locked. `body` may run several times; it must depend on nothing but its transaction.
@@ -168,9 +175,21 @@ impl Core {
                 Ok(done) => {
                     // What is committed stays committed; a store that failed tells the next caller.
                     let _ = self.worker.relieve(&self.store);
+                    #[cfg(test)]
+                    self.part_transactions()?;
                     return Ok(done);
                 }
             }
+        }
+    }
+
+    /// Makes what was committed durable where a test wants transactions small: so that a power cut
+    /// can find it without what follows.
+    #[cfg(test)]
+    fn part_transactions(&self) -> Result<()> {
+        match MOST_IN_TESTS.get() {
+            u64::MAX => Ok(()),
+            _ => Ok(self.store.force_all()?),
         }
     }
 }

@@ -24,9 +24,6 @@ pub(crate) fn discard_contents(core: &Arc<Core>, inode: &Arc<Inode>) -> Result<(
     for fork in [Fork::Data, Fork::Attr] {
         loop {
             match discard_some(core, inode, fork, most) {
-                #[cfg(test)]
-                Ok(true) => super::space::part_transactions(core)?,
-                #[cfg(not(test))]
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(Error::TooLarge { .. }) if most > 1 => most = most.div_ceil(4),

@@ -6,6 +6,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Inode;
 use crate::namespace::inactivate;
+use crate::quota;
 use crate::volume::Access;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -34,6 +35,9 @@ pub(super) fn free_unlinked(core: &Arc<Core>, access: Access) -> Result<u64> {
                 sound.push(chain);
             }
         }
+    }
+    if !sound.is_empty() {
+        quota::uncount(core)?;
     }
     let free = |chain: Chain| spared(access, chain.named(chain.free(core)));
     sound.into_iter().map(free).sum()

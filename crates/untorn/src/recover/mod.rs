@@ -10,6 +10,7 @@ mod tests;
 
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Result};
+use crate::quota;
 use crate::volume::Access;
 use std::sync::Arc;
 use untorn_format::ag::{AgfDisk, AgiDisk};
@@ -35,6 +36,7 @@ pub(crate) fn finish(
     if let Some(oldest) = pending.iter().map(|pending| pending.lsn).min() {
         // Until all are answered durably the journal must keep them.
         core.store.hold_tail(oldest);
+        quota::uncount(core)?;
         for one in pending {
             intents::finish(core, &one.intent)?;
             finished.intents += 1;

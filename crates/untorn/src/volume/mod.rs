@@ -40,6 +40,7 @@ pub use whole::{Grown, Label, NewUuid, grow, set_label, set_uuid};
 use crate::ag::settle_waiting;
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::quota;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -194,7 +195,7 @@ impl Volume {
         match self.access {
             Access::ReadWrite => {
                 self.core.worker.start(&self.core);
-                open::uncount_quota(&self.core)
+                quota::uncount(&self.core)
             }
             Access::ReadOnly => Err(Error::ReadOnly(what.to_owned())),
         }

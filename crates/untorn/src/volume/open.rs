@@ -216,28 +216,6 @@ fn build(
     })
 }
 
-/// Quota usage is not kept here: before the first write the marks that say that it was counted go,
-/// so that Linux counts again when it mounts the volume.
-pub(super) fn uncount_quota(core: &Arc<Core>) -> Result<()> {
-    let flags = core.superblock.quota.flags;
-    if !flags.is_accounted() {
-        return Ok(());
-    }
-    let mut done = core.quota_uncounted.lock();
-    if !*done {
-        let header = core.header(AgNumber(0), BlockKind::Superblock);
-        core.transact(4096, &[], |tx| {
-            tx.lock_ag(AgNumber(0))?;
-            let bytes = tx.stage(&header)?;
-            let raw = SuperblockDisk::of_mut(bytes);
-            raw.map_err(|fault| fault.at(Place::at(header.addr)))?.qflags.set(flags.uncounted().0);
-            Ok(())
-        })?;
-        *done = true;
-    }
-    Ok(())
-}
-
 /// Writes the counters to the superblock and closes the journal.
 pub(super) fn unmount(core: &Arc<Core>) -> Result<()> {
     core.worker.end();

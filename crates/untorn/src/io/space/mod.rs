@@ -25,8 +25,6 @@ mod zero;
 
 pub(crate) use allocate::allocate;
 pub(super) use parts::first_batch;
-#[cfg(test)]
-pub(super) use parts::part_transactions;
 pub(crate) use punch::punch_hole;
 pub(crate) use seek::{Seek, seek};
 pub(crate) use shift::{collapse_range, insert_range};

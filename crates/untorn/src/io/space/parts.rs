@@ -165,8 +165,6 @@ pub(super) fn commit(
                 if last {
                     return Ok(());
                 }
-                #[cfg(test)]
-                part_transactions(core)?;
             }
         }
     }
@@ -178,25 +176,8 @@ pub(in crate::io) fn first_batch(core: &Core) -> usize {
     const LEAST: u64 = 24;
     let most = core.store.largest_transaction() / LEAST;
     #[cfg(test)]
-    let most = most.min(MOST_IN_TESTS.get());
+    let most = most.min(crate::tx::MOST_IN_TESTS.get());
     usize::try_from(most).unwrap_or(usize::MAX).max(1)
-}
-
-/// Makes what was committed durable where a test wants transactions small: so that a power cut can
-/// find it without what follows.
-#[cfg(test)]
-pub(in crate::io) fn part_transactions(core: &Core) -> Result<()> {
-    match MOST_IN_TESTS.get() {
-        u64::MAX => Ok(()),
-        _ => Ok(core.store.force_all()?),
-    }
-}
-
-#[cfg(test)]
-thread_local! {
-    /// Most parts that this thread puts into a transaction: what a far longer file would do.
-    pub(super) static MOST_IN_TESTS: std::cell::Cell<u64> =
-        const { std::cell::Cell::new(u64::MAX) };
 }
 
 /// Journal bytes that a commit is expected to take: headers and leaves of a few AGs, and a share

@@ -215,11 +215,7 @@ fn in_steps(
         match step(at, most) {
             Err(Error::TooLarge { .. }) if most > 1 => most = most.div_ceil(4),
             Err(error) => return Err(error),
-            Ok((Some(next), _)) => {
-                at = next;
-                #[cfg(test)]
-                super::parts::part_transactions(core)?;
-            }
+            Ok((Some(next), _)) => at = next,
             Ok((None, _)) => return Ok(()),
         }
     }

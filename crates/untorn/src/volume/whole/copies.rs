@@ -8,8 +8,9 @@ use std::sync::Arc;
 use untorn_format::superblock::SuperblockDisk;
 use untorn_format::{AgNumber, BlockKind, Place};
 
-/// Superblocks changed by one transaction. The smallest journal carries as many.
-pub(super) const TOGETHER: u32 = 256;
+/// Superblocks changed by one transaction where nothing is gained by more. The smallest journal
+/// carries as many.
+const TOGETHER: u32 = 256;
 /// Journal bytes that the change of one takes.
 pub(super) const EACH: u64 = 768;
 
@@ -39,6 +40,30 @@ pub(super) fn edit_all(
         let groups = start..count.min(start.saturating_add(TOGETHER));
         let bytes = EACH * u64::from(TOGETHER);
         core.transact(bytes, &[], |tx| edit(tx, groups.clone(), &change))?;
+    }
+    Ok(())
+}
+
+/// How many superblocks, from the first on, a transaction can change that journals `beside` bytes
+/// besides.
+pub(super) fn together(core: &Core, beside: u64) -> u32 {
+    let most = core.largest_transaction.saturating_sub(beside) / EACH;
+    core.geometry.ag_count.min(u32::try_from(most).unwrap_or(u32::MAX).max(TOGETHER))
+}
+
+/// Makes the copies say the size of the volume, where a power cut left some that do not.
+pub(super) fn catch_up(core: &Arc<Core>) -> Result<()> {
+    let (blocks, groups) = (core.geometry.data_blocks, core.geometry.ag_count);
+    for ag in (1..groups).map(AgNumber) {
+        let header = core.header(ag, BlockKind::Superblock);
+        let image = core.store.cache().read(&header)?;
+        let copy = SuperblockDisk::of(&image).map_err(|fault| fault.at(Place::at(header.addr)))?;
+        if (copy.dblocks.get(), copy.agcount.get()) != (blocks, groups) {
+            return edit_all(core, 1, |superblock| {
+                superblock.dblocks.set(blocks);
+                superblock.agcount.set(groups);
+            });
+        }
     }
     Ok(())
 }

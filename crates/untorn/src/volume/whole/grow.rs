@@ -6,9 +6,10 @@
 //!                  the copies of the superblock
 //! ```
 //! Nothing before the transaction changes what the volume is, and the transaction is there whole or
-//! not at all. Where the copies are too many for it, the rest follows in transactions of their own.
+//! not at all. Where the journal cannot carry so many copies, the rest follows in transactions of
+//! their own; copies that a crash between them left behind are put right by growing again.
 
-use super::copies::{self, EACH, TOGETHER};
+use super::copies::{self, EACH};
 use crate::ag;
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Result};
@@ -42,7 +43,8 @@ pub struct Grown {
 }
 
 /// Grows the volume on `device` to `size` bytes, or to the device's where there is none. A rest
-/// too small for a group is left. A volume that is as large already is left as it is.
+/// too small for a group is left. A volume that is as large already is left as it is, but for copies
+/// of its superblock that say an older size.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -85,6 +87,7 @@ pub fn grow(device: Arc<dyn BlockDevice>, size: Option<u64>) -> Result<Grown> {
             }
         }
     } else {
+        copies::catch_up(&volume.core)?;
         volume.close()?;
     }
     Ok(grown)
@@ -145,8 +148,7 @@ fn longer(before: &Geometry, after: &Geometry) -> u32 {
 
 /// Makes the volume as large as `after` says, durably.
 fn extend(core: &Arc<Core>, after: &Geometry, counters: Counters) -> Result<()> {
-    let count = core.geometry.ag_count;
-    let first = count.min(TOGETHER);
+    let first = copies::together(core, LAST_GROUP);
     let size = |superblock: &mut SuperblockDisk| {
         superblock.dblocks.set(after.data_blocks);
         superblock.agcount.set(after.ag_count);

@@ -1,7 +1,7 @@
 //! Power cuts at every request of space calls: each call is old or new, the volume is sound.
 
-use super::super::parts::MOST_IN_TESTS;
 use super::play::{Align, Call, Layout, Place, Play, ROOMY, Setting, calls, contents};
+use crate::tx::MOST_IN_TESTS;
 use crate::{OpenOptions, SizeRule, Volume};
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};

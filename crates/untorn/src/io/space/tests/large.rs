@@ -1,6 +1,7 @@
 //! Files of more extents than one transaction can change, on the smallest log.
 
-use super::super::parts::{MOST_IN_TESTS, Mark, Part, Size, commit};
+use super::super::parts::{Mark, Part, Size, commit};
+use crate::tx::MOST_IN_TESTS;
 use crate::{File, NewFile, OpenOptions, SizeRule, Sync, Volume, mkfs};
 use std::sync::Arc;
 use untorn_device::MemoryDevice;

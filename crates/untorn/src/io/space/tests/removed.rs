@@ -1,8 +1,8 @@
 //! Files removed in many transactions: what a power cut between them leaves on the chain of
 //! unlinked inodes is taken up by whoever opens the volume next.
 
-use super::super::parts::MOST_IN_TESTS;
 use crate::attr::SetMode;
+use crate::tx::MOST_IN_TESTS;
 use crate::{NewFile, OpenOptions, Removal, Volume, mkfs};
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};

@@ -1,7 +1,10 @@
-//! Intents that no kernel writes: recovery ends with an answer or a fault, whatever they say.
+//! Intents that no kernel writes: recovery ends with an answer or a fault, whatever they say. Quota
+//! is counted again where a recovery changed what files have.
+
+mod halves;
 
 use crate::mkfs;
-use crate::{Error, ExtentKind, NewFile, OpenOptions, Sync, Volume};
+use crate::{Error, ExtentKind, NewFile, OpenOptions, Sync, Volume, probe};
 use std::borrow::Cow;
 use std::sync::Arc;
 use untorn_device::{BlockDevice, MemoryDevice};
@@ -10,7 +13,8 @@ use untorn_format::log::{
     RmapOp, RmapUpdate, Work,
 };
 use untorn_format::records::Fork;
-use untorn_format::{FileBlock, FsBlock, Ino, Lsn};
+use untorn_format::superblock::{QuotaFlags, SuperblockDisk};
+use untorn_format::{AgNumber, BlockKind, FileBlock, FsBlock, Ino, Lsn};
 use untorn_store::{BlockRef, Item, ItemKey, Logged};
 
 /// An intent on its way into the journal.
@@ -61,16 +65,19 @@ fn finished(device: &MemoryDevice, work: Work) -> Result<(), Error> {
 /// Puts `work`, as an intent that nobody finished, into the journal.
 fn leave(device: &Arc<dyn BlockDevice>, work: Work) {
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
-    let core = volume.core().clone();
-    let left = Arc::new(Left(Intent { id: 0xffff_8881_0a0b_0c00, work }));
-    core.transact(128 << 10, &[], |tx| {
-        tx.buffers_mut().log(left.clone());
-        Ok(())
-    })
-    .unwrap();
-    drop(core);
+    log(&volume, work);
     volume.sync().unwrap();
     volume.abandon();
+}
+
+/// Commits `work` as an intent.
+fn log(volume: &Volume, work: Work) {
+    let left = Arc::new(Left(Intent { id: 0xffff_8881_0a0b_0c00, work }));
+    let commit = |tx: &mut crate::tx::Tx<'_>| {
+        tx.buffers_mut().log(left.clone());
+        Ok(())
+    };
+    volume.core().transact(128 << 10, &[], commit).unwrap();
 }
 
 /// Demands that every work is refused as damage.
@@ -222,4 +229,44 @@ fn h94_a_recovered_mapping_is_unwritten_where_its_intent_says_so() {
         assert_eq!(found.kind, expected);
         volume.abandon();
     }
+}
+
+/// The marks of a volume on which Linux accounts and has counted what users have.
+const COUNTED: u16 = QuotaFlags::USER | QuotaFlags::USER_CHECKED;
+
+/// Whether the first opening of a volume with those marks and what `leave` does to it leaves them.
+fn stays_counted(leave: impl Fn(&Volume)) -> bool {
+    let device = Arc::new(volume().0);
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let header = volume.core().header(AgNumber(0), BlockKind::Superblock);
+    let account = |tx: &mut crate::tx::Tx<'_>| {
+        tx.lock_ag(AgNumber(0))?;
+        SuperblockDisk::of_mut(tx.stage(&header)?).unwrap().qflags.set(COUNTED);
+        Ok(())
+    };
+    volume.core().transact(4096, &[], account).unwrap();
+    leave(&volume);
+    volume.sync().unwrap();
+    volume.abandon();
+    let left: Arc<dyn BlockDevice> = Arc::new(device.snapshot());
+    Volume::open(left.clone(), OpenOptions::default()).unwrap().close().unwrap();
+    probe(&*left).unwrap().quota.flags.0 == COUNTED
+}
+
+#[test]
+fn quota_is_counted_again_where_a_recovery_freed_something() {
+    assert!(stays_counted(|_| ()), "nothing was freed");
+    let unnamed = |volume: &Volume| {
+        std::mem::forget(volume.make_unnamed(volume.root(), NewFile::default()).unwrap());
+    };
+    assert!(!stays_counted(unnamed), "an inode without a name was freed");
+}
+
+#[test]
+fn quota_is_counted_again_where_a_recovery_finished_an_intent() {
+    let intent = |volume: &Volume| {
+        let work = Work::Map(vec![update(MapOp::Map, volume.lookup("/file").unwrap())]);
+        log(volume, work);
+    };
+    assert!(!stays_counted(intent));
 }
