@@ -59,8 +59,9 @@ pub(crate) fn may_wait(tx: &Tx<'_>, counts: &[(AgNumber, usize)]) -> Result<bool
     let mut promised = 0;
     for &(ag, count) in counts {
         let count = count + core.ag(ag).later.lock().count;
-        promised += promise(tx, ag, count)?;
-        let room = core.room_for_data(ag)? > growth(tx, ag, count)?;
+        let shape = Shape::of(tx, ag)?;
+        promised += shape.promise(core, count);
+        let room = core.room_for_data(ag)? > shape.growth(count);
         if count > MOST || !room || tx.changes_at_once(ag) {
             return Ok(false);
         }
@@ -221,15 +222,8 @@ pub(crate) fn settle_if_short(tx: &mut Tx<'_>, ag: AgNumber) -> Result<()> {
     if growth == 0 {
         return Ok(());
     }
-    let room = unheld(tx, ag)?;
+    let room = Shape::of(tx, ag)?.unheld(tx.core, ag);
     if room < growth.saturating_mul(4) + LARGEST_RUN { settle(tx, ag) } else { Ok(()) }
-}
-
-/// Free blocks of `ag`, as the transaction sees it, that nobody holds.
-fn unheld(tx: &Tx<'_>, ag: AgNumber) -> Result<u32> {
-    let free = look_agf(tx, ag, |agf| agf.freeblks.get())?;
-    let held = tx.core.ag(ag).held.lock();
-    Ok(free.saturating_sub(held.claimed() + held.busy()))
 }
 
 /// Blocks kept back in an AG for what waits. More than before are kept back at once, fewer only
@@ -284,13 +278,14 @@ impl<'c> Update<'c> {
         };
         let count = waiting + new.len();
         let expected = LIKELY * new.len() as u64;
-        let (promise, growth) = match count {
-            0 => (0, 0),
-            count => (promise(tx, ag, count)?, growth(tx, ag, count)?),
-        };
         let start_again = || Error::Restart(Owner::Contents(ag));
-        if growth > 0 && unheld(tx, ag)? < growth {
-            return Err(start_again());
+        let (mut promise, mut growth) = (0, 0);
+        if count > 0 {
+            let shape = Shape::of(tx, ag)?;
+            (promise, growth) = (shape.promise(tx.core, count), shape.growth(count));
+            if shape.unheld(tx.core, ag) < growth {
+                return Err(start_again());
+            }
         }
         let growth = Growth::keep(tx.core, ag, growth)?.ok_or_else(start_again)?;
         if count > 0 {
@@ -316,34 +311,54 @@ impl<'c> Update<'c> {
     }
 }
 
-/// What the AGF of `ag` says of its trees: blocks, the highest of their levels.
-fn trees(tx: &Tx<'_>, ag: AgNumber) -> Result<(u64, u64)> {
-    let roots = 3;
-    look_agf(tx, ag, |agf| {
-        let levels = [agf.bno_level.get(), agf.cnt_level.get(), agf.rmap_level.get()];
-        let levels = levels.into_iter().max().unwrap_or(1);
-        (u64::from(agf.btreeblks.get()) + roots, u64::from(levels))
-    })
+/// What the AGF of an AG says of its trees, as a transaction sees it.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    /// Blocks of the trees.
+    blocks: u64,
+    /// The highest of their levels.
+    levels: u64,
+    /// Blocks that the trees call free.
+    free: u32,
 }
 
-/// Blocks by which the trees of `ag` grow at most where each of `count` changes adds a record to
-/// each: every leaf may be full and split at its first, then again after sixteen.
-fn growth(tx: &Tx<'_>, ag: AgNumber, count: usize) -> Result<u32> {
-    let (blocks, levels) = trees(tx, ag)?;
-    let growth = blocks.min(3 * count as u64) + 3 * (count as u64 / 16) + 3 * levels + 16;
-    Ok(u32::try_from(growth).unwrap_or(u32::MAX))
-}
+impl Shape {
+    fn of(tx: &Tx<'_>, ag: AgNumber) -> Result<Self> {
+        let roots = 3;
+        look_agf(tx, ag, |agf| {
+            let levels = [agf.bno_level.get(), agf.cnt_level.get(), agf.rmap_level.get()];
+            Self {
+                blocks: u64::from(agf.btreeblks.get()) + roots,
+                levels: u64::from(levels.into_iter().max().unwrap_or(1)),
+                free: agf.freeblks.get(),
+            }
+        })
+    }
 
-/// Journal bytes that `count` changes of `ag` take at most: each block that they can change whole,
-/// in alternate chunks.
-fn promise(tx: &Tx<'_>, ag: AgNumber, count: usize) -> Result<u64> {
-    let (blocks, levels) = trees(tx, ag)?;
-    let size = tx.core.geometry.block_size() as u64;
-    // A change looks six places up at most, and may move records to a neighbour in each level.
-    let near = 12 * (levels + 1) * count as u64;
-    let changed = near.min(blocks) + u64::from(growth(tx, ag, count)?);
-    let headers = 2 * 4096;
-    Ok(changed * (size + size / 8 + 128) + headers)
+    /// Free blocks that nobody holds.
+    fn unheld(&self, core: &Core, ag: AgNumber) -> u32 {
+        let held = core.ag(ag).held.lock();
+        self.free.saturating_sub(held.claimed() + held.busy())
+    }
+
+    /// Blocks by which the trees grow at most where each of `count` changes adds a record to each:
+    /// every leaf may be full and split at its first, then again after sixteen.
+    fn growth(&self, count: usize) -> u32 {
+        let count = count as u64;
+        let growth = self.blocks.min(3 * count) + 3 * (count / 16) + 3 * self.levels + 16;
+        u32::try_from(growth).unwrap_or(u32::MAX)
+    }
+
+    /// Journal bytes that `count` changes take at most: each block that they can change whole, in
+    /// alternate chunks.
+    fn promise(&self, core: &Core, count: usize) -> u64 {
+        let size = core.geometry.block_size() as u64;
+        // A change looks six places up at most, and may move records to a neighbour in each level.
+        let near = 12 * (self.levels + 1) * count as u64;
+        let changed = near.min(self.blocks) + u64::from(self.growth(count));
+        let headers = 2 * 4096;
+        changed * (size + size / 8 + 128) + headers
+    }
 }
 
 /// Makes all changes that wait.
