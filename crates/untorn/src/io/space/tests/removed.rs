@@ -143,9 +143,16 @@ fn an_index_of_attributes_that_is_another_files_block_is_not_written_over() {
     assert!(bytes == [7; 4096], "the other file has {:x?}", &bytes[..16]);
 }
 
-/// No reverse mapping tells that the attributes of a file have the root of their index twice.
 #[test]
 fn an_index_of_attributes_that_is_mapped_twice_is_not_written_once_free() {
+    for (fork, file) in [(Fork::Attr, FileBlock(1 << 20)), (Fork::Data, FileBlock(0))] {
+        written_once_free(fork, file);
+    }
+}
+
+/// Removes a file that has the root of its attributes at `file` of `fork`, too; no reverse mapping
+/// tells.
+fn written_once_free(fork: Fork, file: FileBlock) {
     let mut options = mkfs::Options::default();
     (options.features.rmapbt, options.features.reflink) = (false, false);
     let (medium, ino) = with_many_attributes_on(options);
@@ -154,9 +161,7 @@ fn an_index_of_attributes_that_is_mapped_twice_is_not_written_once_free() {
     let inode = core.inodes.load(core, ino).unwrap();
     core.transact(65536, &[inode], |tx| {
         let root = map::next_extent(tx, ino, Fork::Attr, FileBlock(0))?.unwrap();
-        let last = map::last_extent(tx, ino, Fork::Attr)?.unwrap();
-        let file = FileBlock(last.file_end().0 + 3);
-        map::map(tx, ino, Fork::Attr, Extent { file, length: 1, ..root })
+        map::map(tx, ino, fork, Extent { file, length: 1, ..root })
     })
     .unwrap();
     // A map that has room for more, and nothing free.
@@ -193,7 +198,7 @@ fn an_index_of_attributes_that_is_mapped_twice_is_not_written_once_free() {
         let mut bytes = vec![0; blocks as usize * 4096];
         medium.read_at(at, &mut bytes).unwrap();
         let wrong = bytes.iter().position(|byte| *byte != 7);
-        assert_eq!(wrong.map(|wrong| at + wrong as u64), None, "written over");
+        assert_eq!(wrong.map(|wrong| at + wrong as u64), None, "written over: {fork:?}");
     }
     volume.abandon();
 }
