@@ -106,7 +106,7 @@ fn growing_survives_power_cuts_check() {
     }
 }
 
-/// A volume of so many groups that the smallest journal could not carry all their superblocks.
+/// A volume of more groups than a transaction changes where nothing is gained by more.
 fn many_groups() -> Arc<MemoryDevice> {
     let groups = mkfs::Groups::Size(16 * MIB);
     medium(16 * 300, 16 * 310, &mkfs::Options { groups, ..Default::default() })
@@ -119,6 +119,25 @@ fn growing_a_volume_of_many_groups_survives_power_cuts_check() {
     for cut in disk.cuts().families(&[Family::FlushedOnly]).distinct() {
         use_it(&(Arc::new(cut.image.snapshot()) as Arc<dyn BlockDevice>), &cut);
     }
+}
+
+#[test]
+fn growing_past_what_the_journal_carries_at_once_is_completed_by_growing_again_check() {
+    let groups = mkfs::Groups::Size(16 * MIB);
+    let mut options = mkfs::Options { groups, block_size: 1024, ..Default::default() };
+    options.log.room = mkfs::LogRoom::Least;
+    let disk = SimDisk::new(medium(16 * 6700, 16 * 6701, &options).snapshot());
+    grow(disk.clone());
+    let mut halves = 0;
+    for cut in disk.cuts().families(&[Family::FlushedOnly]).distinct() {
+        let image: Arc<dyn BlockDevice> = Arc::new(cut.image.snapshot());
+        Volume::open(image.clone(), OpenOptions::default()).unwrap().close().unwrap();
+        let report = untorn_check::check(&*image, &Default::default()).unwrap();
+        halves += u32::from(!report.findings.is_empty());
+        grow(image.clone());
+        use_it(&image, &cut);
+    }
+    assert!(halves > 0, "all copies changed with the size");
 }
 
 #[test]

@@ -36,8 +36,8 @@ pub(crate) use later::{
 };
 pub(crate) use reserve::{Promised, Reserve};
 pub(crate) use space::{
-    Effort, allocate_block, disown, free_block, own, own_mapped, pick, prepare, prepare_contents,
-    take,
+    Effort, allocate_block, disown, free_block, is_any_free, own, own_mapped, pick, prepare,
+    prepare_contents, take,
 };
 pub(crate) use trees::{Published, edit_agf, edit_agi};
 pub(crate) use trim::{discard, trim_some};

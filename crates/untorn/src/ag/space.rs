@@ -325,7 +325,7 @@ pub(crate) fn give(tx: &mut Tx<'_>, extent: AgExtent) -> Result<()> {
 }
 
 /// Whether a block of `extent` is free.
-pub(super) fn is_any_free(tx: &mut Tx<'_>, extent: AgExtent) -> Result<bool> {
+pub(crate) fn is_any_free(tx: &mut Tx<'_>, extent: AgExtent) -> Result<bool> {
     let mut tree = tx.tree(extent.ag, ByBlock);
     let left = tree.seek(Find::AtMost, extent.start)?;
     let right = tree.next()?;

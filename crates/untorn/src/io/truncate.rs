@@ -2,7 +2,7 @@
 
 use super::cancel::Journaled;
 use super::space::first_batch;
-use crate::ag::{Users, release};
+use crate::ag::{Users, is_any_free, prepare_contents, release};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Inode, core_of};
@@ -10,9 +10,10 @@ use crate::map;
 use crate::tx::Tx;
 use std::sync::Arc;
 use untorn_format::attr::leaf_edit;
-use untorn_format::da::Birth;
+use untorn_format::da::{Birth, kind_of};
 use untorn_format::records::{Extent, Fork};
 use untorn_format::{BlockKind, Fault, FileBlock, Place};
+use untorn_store::BlockRef;
 
 /// Extents that a transaction lets go of at most; fewer where the journal is too small for them.
 const MOST: usize = 512;
@@ -67,16 +68,31 @@ fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork, most: usize) -
 }
 
 /// Puts an empty leaf in place of the root of the attributes: what frees the rest of the fork after
-/// a crash may be Linux, which goes through the index and stops where a block of it is gone.
+/// a crash may be Linux, which goes through the index and stops where a block of it is gone. A block
+/// that does not say that it is this root, on a damaged volume, may be anybody's: it stays as it is.
+/// One that is free may become anybody's before what the journal has of it is home.
 fn empty_the_index(tx: &mut Tx<'_>, inode: &Inode) -> Result<()> {
     let first = map::next_extent(tx, inode.ino, Fork::Attr, FileBlock(0))?;
     let Some(first) = first.filter(|extent| extent.file == FileBlock(0)) else { return Ok(()) };
-    let Some(block) = tx.core.file_block(first.start, BlockKind::AttrLeaf, inode.ino.0) else {
-        let fault = Fault::Field { what: "extent", field: "br_startblock", value: first.start.0 };
-        return Err(fault.at(Place::inode(inode.ino)).into());
+    let damage = |field| {
+        let fault = Fault::Field { what: "extent", field, value: first.start.0 };
+        Error::from(fault.at(Place::inode(inode.ino)))
     };
-    let birth = Birth { uuid: tx.core.meta_uuid(), addr: block.addr, owner: inode.ino };
-    leaf_edit::init(tx.buffers_mut().create(&block), &birth);
+    let run = tx.core.ag_extent(first.start, 1)?;
+    let root = tx.core.file_block(first.start, BlockKind::DaNode, inode.ino.0);
+    let root = root.ok_or_else(|| damage("br_startblock"))?;
+    match tx.core.store.cache().read(&root).map_err(Error::from) {
+        Ok(image) if matches!(kind_of(&image), Some(BlockKind::DaNode | BlockKind::AttrLeaf)) => {}
+        Ok(_) | Err(Error::Corrupt(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    prepare_contents(tx, run.ag)?;
+    if is_any_free(tx, run)? {
+        return Err(damage("block that is free"));
+    }
+    let leaf = BlockRef { kind: BlockKind::AttrLeaf, ..root };
+    let birth = Birth { uuid: tx.core.meta_uuid(), addr: leaf.addr, owner: inode.ino };
+    leaf_edit::init(tx.stage(&leaf)?, &birth);
     Ok(())
 }
 

@@ -118,7 +118,7 @@ mod tests {
 
     fn extent() -> impl Strategy<Value = Extent> {
         (0..64_u64, 0..4_u64, 1..12_u32, any::<bool>()).prop_map(|(file, gap, length, written)| {
-            // FewExtents distances between file and disk, so that neighbours often join.
+            // Few distances between file and disk, so that neighbours often join.
             let (file, start) = (FileBlock(file), FsBlock(100 * (gap + 1) + file));
             let state = if written { Written } else { Unwritten };
             Extent { file, start, length, state }

@@ -424,3 +424,54 @@ impl Drop for Hurry<'_> {
         self.0.hurry.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use untorn_format::records::{ExtentState, Fork, RmapOwner, RmapRole};
+    use untorn_format::{FileBlock, Ino};
+
+    fn run(start: u32, length: u32) -> AgExtent {
+        extent(AgNumber(0), start..start + length)
+    }
+
+    fn mapping(start: u32, length: u32) -> RmapRec {
+        RmapRec {
+            start: AgBlock(start),
+            length,
+            owner: RmapOwner::Inode(Ino(7)),
+            offset: FileBlock(0),
+            fork: Fork::Data,
+            role: RmapRole::Mapped,
+            state: ExtentState::Written,
+        }
+    }
+
+    #[test]
+    fn only_a_change_about_all_blocks_of_the_next_spares_its_lookups() {
+        let take = |start, length| Change::Take(run(start, length));
+        let own = |start, length| Change::Own(mapping(start, length));
+        let disown = |start, length| Change::Disown(mapping(start, length));
+        let give = |start, length| Change::Give(run(start, length));
+        let cases = [
+            (own(10, 4), vec![], Some(Follows::Nothing)),
+            (own(10, 4), vec![take(10, 4)], Some(Follows::Take)),
+            (own(10, 4), vec![own(6, 4), take(8, 9), own(14, 1)], Some(Follows::Take)),
+            (own(10, 4), vec![take(10, 3)], Some(Follows::Nothing)),
+            (own(10, 4), vec![take(11, 3)], Some(Follows::Nothing)),
+            (own(10, 4), vec![take(10, 2), take(12, 2)], Some(Follows::Nothing)),
+            (own(10, 4), vec![take(10, 4), own(13, 2)], None),
+            (own(10, 4), vec![give(9, 2), take(10, 4)], None),
+            (give(10, 4), vec![disown(10, 4)], Some(Follows::Disown)),
+            (give(10, 4), vec![disown(10, 1), disown(11, 2)], Some(Follows::Nothing)),
+            (give(10, 4), vec![disown(10, 4), give(13, 1)], None),
+            (give(10, 4), vec![take(10, 4)], None),
+            (disown(10, 4), vec![own(10, 4)], None),
+            (take(10, 4), vec![disown(12, 1)], None),
+            (take(10, 4), vec![take(14, 4), give(9, 1)], Some(Follows::Nothing)),
+        ];
+        for (change, others, follows) in cases {
+            assert_eq!(Follows::of(&change, &others), follows, "{change:?} after {others:?}");
+        }
+    }
+}
