@@ -68,9 +68,10 @@ fn discard_some(core: &Arc<Core>, inode: &Arc<Inode>, fork: Fork, most: usize) -
 }
 
 /// Puts an empty leaf in place of the root of the attributes: what frees the rest of the fork after
-/// a crash may be Linux, which goes through the index and stops where a block of it is gone. A block
-/// that does not say that it is this root, on a damaged volume, may be anybody's: it stays as it is.
-/// One that is free may become anybody's before what the journal has of it is home.
+/// a crash may be Linux, which goes through the index and stops where a block of it is gone.
+///
+/// On a damaged volume a block that does not say that it is this root may be anybody's, and stays
+/// as it is. One that is free may become anybody's before what the journal has of it is home.
 fn empty_the_index(tx: &mut Tx<'_>, inode: &Inode) -> Result<()> {
     let first = map::next_extent(tx, inode.ino, Fork::Attr, FileBlock(0))?;
     let Some(first) = first.filter(|extent| extent.file == FileBlock(0)) else { return Ok(()) };

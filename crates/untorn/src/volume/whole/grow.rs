@@ -44,7 +44,7 @@ pub struct Grown {
 
 /// Grows the volume on `device` to `size` bytes, or to the device's where there is none. A rest
 /// too small for a group is left. A volume that is as large already is left as it is, but for
-/// copies of its superblock that say an older size.
+/// copies of its superblock that say an older size; a copy that is damaged is an error.
 ///
 /// ```
 /// use std::sync::Arc;
