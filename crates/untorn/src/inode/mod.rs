@@ -32,7 +32,7 @@ use parking_lot::{ArcRwLockWriteGuard, Mutex, MutexGuard, RawRwLock, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use untorn_format::inode::{DinodeDisk, FileKind, InodeCore, Timestamp};
+use untorn_format::inode::{DinodeDisk, FileKind, InodeCore, InodeFlags, Timestamp};
 use untorn_format::{Ino, Place};
 use untorn_store::{BlockRef, Image, Sequence};
 
@@ -159,6 +159,11 @@ impl Inode {
     /// The published core.
     pub fn core(&self) -> Result<InodeCore> {
         core_of(self.ino, &self.image.read())
+    }
+
+    /// What the file is marked with.
+    pub fn flags(&self) -> Result<InodeFlags> {
+        self.look(|disk| InodeFlags(disk.flags.get()))
     }
 
     fn look<R>(&self, look: impl FnOnce(&DinodeDisk) -> R) -> Result<R> {

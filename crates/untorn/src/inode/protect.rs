@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use untorn_format::Ino;
-use untorn_format::inode::{InodeCore, InodeFlags};
+use untorn_format::inode::InodeFlags;
 
 /// How a call changes an inode, as far as a protected one may refuse it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub(crate) enum Change {
     Allocate,
 }
 
-/// Refuses a change that inode `ino`, whose core is `core`, is protected from.
-pub(crate) fn demand_open(ino: Ino, core: &InodeCore, change: Change) -> Result<()> {
-    if core.flags.has(InodeFlags::IMMUTABLE) {
+/// Refuses a change that inode `ino` is protected from by its `flags`.
+pub(crate) fn demand_open(ino: Ino, flags: InodeFlags, change: Change) -> Result<()> {
+    if flags.has(InodeFlags::IMMUTABLE) {
         return Err(Error::Protected(format!("inode {ino} is marked immutable")));
     }
-    if core.flags.has(InodeFlags::APPEND) && change == Change::Rewrite {
+    if flags.has(InodeFlags::APPEND) && change == Change::Rewrite {
         return Err(Error::Protected(format!("inode {ino} is marked append-only")));
     }
     Ok(())

@@ -148,7 +148,7 @@ pub(crate) fn demand_regular(inode: &Inode) -> Result<()> {
 /// Refuses all but regular files, and changes that a file is protected from.
 pub(crate) fn demand_change(inode: &Inode, change: Change) -> Result<()> {
     demand_regular(inode)?;
-    demand_open(inode.ino, &inode.core()?, change)
+    demand_open(inode.ino, inode.flags()?, change)
 }
 
 /// Makes everything done to `inode` so far durable: data, size, mappings.

@@ -134,7 +134,7 @@ pub(crate) fn change_metadata_in(
     change: &NewMetadata,
 ) -> Result<()> {
     let mut dinode = in_use(tx, inode)?;
-    demand_open(inode.ino, &dinode, change.change())?;
+    demand_open(inode.ino, dinode.flags, change.change())?;
     if change.permissions.is_some() && dinode.kind() == Some(FileKind::Symlink) {
         let told = format!("inode {}: a symbolic link has no permissions", inode.ino);
         return Err(Error::Invalid(told));
@@ -192,7 +192,7 @@ pub(crate) fn set_acl(
 ) -> Result<()> {
     core.transact(48 * 1024, std::slice::from_ref(inode), |tx| {
         let mut dinode = in_use(tx, inode)?;
-        demand_open(inode.ino, &dinode, Change::Rewrite)?;
+        demand_open(inode.ino, dinode.flags, Change::Rewrite)?;
         if acl.is_some() {
             demand_may_have(inode, &dinode, kind)?;
         }

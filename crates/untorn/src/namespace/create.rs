@@ -119,7 +119,7 @@ pub(crate) fn create_in(
     new: NewInode<'_>,
 ) -> Result<Arc<Inode>> {
     let directory = demand_usable(tx, parent.ino)?;
-    demand_open(parent.ino, &directory, Change::Append)?;
+    demand_open(parent.ino, directory.flags, Change::Append)?;
     if lookup_locked(tx, parent.ino, name)?.is_some() {
         return Err(Error::Exists(String::from_utf8_lossy(name).into_owned()));
     }

@@ -36,7 +36,7 @@ pub(crate) fn link(
     core.transact(64 * 1024, &[Arc::clone(inode), Arc::clone(parent)], |tx| {
         let ino = inode.ino;
         let directory = demand_usable(tx, parent.ino)?;
-        demand_open(parent.ino, &directory, Change::Append)?;
+        demand_open(parent.ino, directory.flags, Change::Append)?;
         if at.find(tx)?.is_some() {
             return Err(Error::Exists(at.shown()));
         }
@@ -62,7 +62,7 @@ fn demand_linkable(inode: &Inode, core: &InodeCore, what: Linked) -> Result<File
     if (core.nlink == 0) != (what == Linked::Unnamed) {
         return Err(gone());
     }
-    demand_open(inode.ino, core, Change::Rewrite)?;
+    demand_open(inode.ino, core.flags, Change::Rewrite)?;
     demand_room_for_links(inode.ino, core)?;
     Ok(kind)
 }

@@ -35,9 +35,9 @@ pub(crate) fn remove(
         let ino = at.find(tx)?.ok_or_else(|| Error::NotFound(at.shown()))?.ino;
         let victim = core.inodes.load(core, ino)?;
         tx.lock_inode(&victim)?;
-        demand_open(parent.ino, &directory, Change::Rewrite)?;
+        demand_open(parent.ino, directory.flags, Change::Rewrite)?;
         let dinode = core_of(ino, tx.inode_bytes(ino))?;
-        demand_open(ino, &dinode, Change::Rewrite)?;
+        demand_open(ino, dinode.flags, Change::Rewrite)?;
         let is_directory = dinode.kind() == Some(FileKind::Directory);
         match (is_directory, what) {
             (true, Removal::NoDirectory) => return Err(Error::IsDirectory(at.shown())),

@@ -197,11 +197,11 @@ impl<'a> Move<'a> {
             (Some(target), _) if target.ino() == source.ino() => return Ok(Prepared::Nothing),
             _ => {}
         }
-        demand_open(from.dir, &source_dir, Change::Rewrite)?;
+        demand_open(from.dir, source_dir.flags, Change::Rewrite)?;
         let change = if target.is_some() { Change::Rewrite } else { Change::Append };
-        demand_open(to.dir, &target_dir, change)?;
+        demand_open(to.dir, target_dir.flags, change)?;
         for party in [Some(&source), target.as_ref()].into_iter().flatten() {
-            demand_open(party.ino(), &party.core, Change::Rewrite)?;
+            demand_open(party.ino(), party.core.flags, Change::Rewrite)?;
         }
         Ok(Prepared::Move(Box::new(Self { from, to, how, source, target })))
     }

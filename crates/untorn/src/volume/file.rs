@@ -92,6 +92,6 @@ impl File {
 
 /// What `sync` asks for, or what the file `inode` itself does.
 pub(super) fn at_least(inode: &Inode, sync: Sync) -> Result<Sync> {
-    let marked = inode.core()?.flags.has(InodeFlags::SYNC);
+    let marked = inode.flags()?.has(InodeFlags::SYNC);
     Ok(if marked { Sync::Complete } else { sync })
 }

@@ -90,8 +90,8 @@ pub(super) fn demand_movable(inode: &Inode, what: Use) -> Result<()> {
     }
     match what {
         Use::Read => Ok(()),
-        Use::Moved => demand_open(inode.ino, &core, Change::Allocate),
-        Use::Changed => demand_open(inode.ino, &core, Change::Rewrite),
+        Use::Moved => demand_open(inode.ino, core.flags, Change::Allocate),
+        Use::Changed => demand_open(inode.ino, core.flags, Change::Rewrite),
     }
 }
 
