@@ -6,7 +6,7 @@ mod intents;
 mod leftovers;
 mod legal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::core::{Core, CounterChange};
 use crate::error::{Error, Result};

@@ -18,7 +18,7 @@ use untorn_format::{AgNumber, BlockKind, FileBlock, FsBlock, Ino, Lsn};
 use untorn_store::{BlockRef, Item, ItemKey, Logged};
 
 /// An intent on its way into the journal.
-struct Left(Intent);
+pub(crate) struct Left(pub Intent);
 
 impl Item for Left {
     fn key(&self) -> ItemKey {

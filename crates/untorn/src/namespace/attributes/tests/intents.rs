@@ -7,33 +7,14 @@ use crate::attr::AttrFork;
 use crate::attr::index;
 use crate::da::IndexFork;
 use crate::namespace::attr_fork::AttrTx;
-use std::borrow::Cow;
+use crate::recover::tests::Left;
 use untorn_format::attr::leaf_edit::{Entry, EntryValue};
 use untorn_format::attr::{State, hash};
 use untorn_format::da::DaBlock;
 use untorn_format::log::{AttrOp, AttrUpdate, Intent, Work};
 use untorn_format::superblock::SuperblockDisk;
-use untorn_format::{AgNumber, BlockKind, Lsn, parent};
-use untorn_store::{BlockRef, Item, ItemKey, Logged};
+use untorn_format::{AgNumber, BlockKind, parent};
 use untorn_torture::kernel::{self, Mounted, Scratch, xfs_repair_n};
-
-/// An intent on its way into the journal.
-struct Left(Intent);
-
-impl Item for Left {
-    fn key(&self) -> ItemKey {
-        ItemKey { class: 77, id: self.0.id }
-    }
-    fn log<'a>(&'a self, out: &mut Vec<Logged<'a>>) {
-        out.push(self.0.encode().into_iter().map(Cow::Owned).collect());
-    }
-    fn homes(&self) -> &[BlockRef] {
-        &[]
-    }
-    fn apply(&self, _: &BlockRef, _: &mut [u8], _: Lsn) {
-        unreachable!("an intent has no home")
-    }
-}
 
 /// Sets bits of the superblock's feature words and writes it home. Opening for writing takes those
 /// of the log back.
